@@ -1,0 +1,18 @@
+/**
+ * Time as an argument. Inside lvsd time is CLOCK_MONOTONIC in milliseconds, with fractions; wall-clock
+ * time is only ever shown to people, never compared.
+ */
+export interface Clock {
+  /** Monotonic milliseconds: differences mean something, the value itself does not. */
+  monotonicMs(): number;
+  /** Wall clock, milliseconds since 1970: for logs and events only. */
+  realtimeMs(): number;
+}
+
+const NANOSECONDS_PER_MS = 1e6;
+
+/** The machine's clocks. `process.hrtime` reads CLOCK_MONOTONIC, the clock timerfd deadlines are in. */
+export const systemClock: Clock = {
+  monotonicMs: () => Number(process.hrtime.bigint()) / NANOSECONDS_PER_MS,
+  realtimeMs: () => Date.now(),
+};
