@@ -1,0 +1,341 @@
+/**
+ * A netlink socket: requests, dumps, batches and multicast events, all without waiting. rtnetlink and
+ * generic netlink do their work in the sender's context, so an answer is queued when send(2) returns
+ * and the next part of a dump when recv(2) has taken the one before.
+ */
+import { describeErrno, ENOBUFS, errnoCode } from './errno.ts';
+import * as libc from './libc.ts';
+import {
+  AF_NETLINK,
+  NETLINK_CAP_ACK,
+  NETLINK_EXT_ACK,
+  SO_RCVBUF,
+  SO_RCVBUFFORCE,
+  SO_SNDBUF,
+  SO_SNDBUFFORCE,
+  SOCK_CLOEXEC,
+  SOCK_NONBLOCK,
+  SOCK_RAW,
+  SOL_NETLINK,
+} from './linux.ts';
+import { IncomingMessage } from './message-header.ts';
+import {
+  type Acknowledgement,
+  decodeAcknowledgement,
+  decodeDone,
+  decodeMessages,
+  encodeMessage,
+  type NetlinkMessage,
+  NLM_F_ACK,
+  NLM_F_DUMP,
+  NLM_F_DUMP_INTR,
+  NLM_F_REQUEST,
+  NLMSG_DONE,
+  NLMSG_ERROR,
+} from './netlink.ts';
+import { packSockaddrNl, portIdOfSockaddrNl, SOCKADDR_NL_LENGTH } from './sockaddr.ts';
+
+/** What the caller says; sequence, port id and the REQUEST, ACK and DUMP flags are the socket's. */
+export interface NetlinkRequest {
+  readonly type: number;
+  readonly flags?: number;
+  readonly payload: Uint8Array;
+}
+
+/**
+ * The kernel refused, or its answer was lost. Codes are errno names; three more words:
+ * `ENOBUFS`: answers or events were lost: what was asked may have been done; read the state again.
+ * `DUMP_INTERRUPTED`: the table changed under every attempt to dump it.
+ * `NO_REPLY`: no answer was queued, though the kernel answers at once.
+ */
+export interface NetlinkFailure {
+  readonly ok: false;
+  readonly code: string;
+  /** 0 where it was not an errno. */
+  readonly errno: number;
+  readonly detail: string;
+}
+
+export type AckOutcome = { readonly ok: true } | NetlinkFailure;
+export type ReplyOutcome =
+  | { readonly ok: true; readonly messages: readonly NetlinkMessage[] }
+  | NetlinkFailure;
+
+/** Longer than any datagram the kernel builds: it dumps in pieces of at most 32 KiB. */
+const RECEIVE_BYTES_MAX = 128 * 1024;
+const SOCKET_BUFFER_BYTES = 8 * 1024 * 1024;
+/** A batch is split so that a socket buffer of the default size (212,992) takes each part. */
+const BATCH_MESSAGES_MAX = 1000;
+const BATCH_BYTES_MAX = 128 * 1024;
+const DUMP_ATTEMPTS_MAX = 8;
+/** Bounds a turn of `drain` that a storm of events would otherwise never leave. */
+const DRAIN_DATAGRAMS_MAX = 100_000;
+
+const OK: AckOutcome = { ok: true };
+
+export class NetlinkSocket {
+  readonly fd: number;
+  readonly portId: number;
+  readonly #incoming = new IncomingMessage({
+    payload: RECEIVE_BYTES_MAX,
+    name: SOCKADDR_NL_LENGTH,
+    control: 0,
+  });
+  #sequence = 0;
+  #isClosed = false;
+
+  private constructor(fd: number, portId: number) {
+    this.fd = fd;
+    this.portId = portId;
+  }
+
+  /**
+   * Opens NETLINK_ROUTE, NETLINK_GENERIC, …, joined to the multicast `groups` (RTMGRP_* mask). Buffers
+   * are 8 MiB with CAP_NET_ADMIN, else what the system allows. Throws SysError.
+   */
+  static open(protocol: number, options: { groups?: number } = {}): NetlinkSocket {
+    const type = SOCK_RAW | SOCK_NONBLOCK | SOCK_CLOEXEC;
+    const fd = libc.socket(AF_NETLINK, type, protocol, `netlink ${protocol}`);
+    try {
+      libc.setBufferSize(fd, SOCKET_BUFFER_BYTES, SO_RCVBUFFORCE, SO_RCVBUF);
+      libc.setBufferSize(fd, SOCKET_BUFFER_BYTES, SO_SNDBUFFORCE, SO_SNDBUF);
+      const on = { level: SOL_NETLINK, value: 1 };
+      libc.setsockopt(fd, { ...on, name: NETLINK_CAP_ACK, label: 'NETLINK_CAP_ACK' });
+      libc.setsockopt(fd, { ...on, name: NETLINK_EXT_ACK, label: 'NETLINK_EXT_ACK' });
+      libc.bind(fd, packSockaddrNl(options.groups ?? 0));
+      const name = Buffer.alloc(SOCKADDR_NL_LENGTH);
+      libc.getsockname(fd, name);
+      return new NetlinkSocket(fd, portIdOfSockaddrNl(name));
+    } catch (error) {
+      libc.close(fd);
+      throw error;
+    }
+  }
+
+  /** One request, acknowledged; with what the kernel said in between (the answer to a GET). */
+  request(request: NetlinkRequest): ReplyOutcome {
+    const sequence = this.#nextSequence();
+    const sent = this.#send(this.#encode(request, sequence, NLM_F_ACK));
+    if (!sent.ok) return sent;
+    const messages: NetlinkMessage[] = [];
+    while (true) {
+      const part = this.#receive();
+      if (!part.ok) return part;
+      for (const message of part.messages) {
+        if (message.sequence !== sequence) continue;
+        if (message.type !== NLMSG_ERROR) {
+          messages.push(message);
+          continue;
+        }
+        const outcome = ackOutcome(decodeAcknowledgement(message.payload, message.flags));
+        return outcome.ok ? { ok: true, messages } : outcome;
+      }
+    }
+  }
+
+  /** All parts of a dump; tried again while the table changes under it (NLM_F_DUMP_INTR). */
+  dump(request: NetlinkRequest): ReplyOutcome {
+    for (let attempt = 0; attempt < DUMP_ATTEMPTS_MAX; attempt++) {
+      const outcome = this.#dumpOnce(request);
+      if (outcome !== 'interrupted') return outcome;
+    }
+    return {
+      ok: false,
+      code: 'DUMP_INTERRUPTED',
+      errno: 0,
+      detail: `The table changed during each of ${DUMP_ATTEMPTS_MAX} attempts to read it`,
+    };
+  }
+
+  /**
+   * Sends many requests, up to 1000 with one send(2); outcomes in the same order. The kernel applies
+   * every one, in order, also those after a failure. Only the last of a send is acknowledged: failures
+   * are reported without being asked for. Where answers were lost the outcome is ENOBUFS.
+   */
+  batch(requests: readonly NetlinkRequest[]): readonly AckOutcome[] {
+    const outcomes: AckOutcome[] = [];
+    let from = 0;
+    while (from < requests.length) {
+      const to = endOfChunk(requests, from);
+      outcomes.push(...this.#batchChunk(requests.slice(from, to)));
+      from = to;
+    }
+    return outcomes;
+  }
+
+  /**
+   * Hands every waiting message to `onMessage`. ENOBUFS: events were lost before these; read the
+   * state again. For a socket that is joined to groups and sends no requests.
+   */
+  drain(onMessage: (message: NetlinkMessage) => void): AckOutcome {
+    let lost: NetlinkFailure | undefined;
+    for (let datagrams = 0; datagrams < DRAIN_DATAGRAMS_MAX && !this.#isClosed; datagrams++) {
+      const part = this.#receive();
+      if (part.ok) {
+        for (const message of part.messages) onMessage(message);
+      } else if (part.code === 'NO_REPLY') {
+        return lost ?? OK;
+      } else if (part.errno === ENOBUFS) {
+        lost = part;
+      } else {
+        return part;
+      }
+    }
+    return lost ?? OK;
+  }
+
+  close(): void {
+    if (this.#isClosed) return;
+    this.#isClosed = true;
+    libc.close(this.fd);
+  }
+
+  #dumpOnce(request: NetlinkRequest): ReplyOutcome | 'interrupted' {
+    const sequence = this.#nextSequence();
+    const sent = this.#send(this.#encode(request, sequence, NLM_F_DUMP));
+    if (!sent.ok) return sent;
+    const messages: NetlinkMessage[] = [];
+    let isInterrupted = false;
+    while (true) {
+      const part = this.#receive();
+      if (!part.ok) {
+        if (part.errno !== ENOBUFS) return part;
+        // The dump goes on; unless it is read to its end, the next one is refused with EBUSY.
+        isInterrupted = true;
+        continue;
+      }
+      for (const message of part.messages) {
+        if (message.sequence !== sequence) continue;
+        if ((message.flags & NLM_F_DUMP_INTR) !== 0) isInterrupted = true;
+        if (message.type !== NLMSG_DONE && message.type !== NLMSG_ERROR) {
+          messages.push(message);
+          continue;
+        }
+        const decode = message.type === NLMSG_DONE ? decodeDone : decodeAcknowledgement;
+        const outcome = ackOutcome(decode(message.payload, message.flags));
+        if (!outcome.ok) return outcome;
+        return isInterrupted ? 'interrupted' : { ok: true, messages };
+      }
+    }
+  }
+
+  #batchChunk(requests: readonly NetlinkRequest[]): AckOutcome[] {
+    const first = this.#sequence + 1;
+    const last = this.#sequence + requests.length;
+    const parts = requests.map((request) => {
+      const sequence = this.#nextSequence();
+      return this.#encode(request, sequence, sequence === last ? NLM_F_ACK : 0);
+    });
+    const sent = this.#send(Buffer.concat(parts));
+    if (!sent.ok) return requests.map(() => sent);
+    const failures = new Map<number, NetlinkFailure>();
+    const unheard = this.#collectFailures(first, last, failures);
+    return requests.map((_, index) => failures.get(first + index) ?? unheard);
+  }
+
+  /** Fills `failures` by sequence; the outcome is that of every message not in there. */
+  #collectFailures(first: number, last: number, failures: Map<number, NetlinkFailure>): AckOutcome {
+    let lost: NetlinkFailure | undefined;
+    while (true) {
+      const part = this.#receive();
+      if (!part.ok) {
+        if (part.errno !== ENOBUFS) return lost ?? part;
+        lost = part;
+        continue;
+      }
+      for (const message of part.messages) {
+        if (message.type !== NLMSG_ERROR) continue;
+        if (message.sequence < first || message.sequence > last) continue;
+        const outcome = ackOutcome(decodeAcknowledgement(message.payload, message.flags));
+        if (!outcome.ok) failures.set(message.sequence, outcome);
+        if (message.sequence === last) return lost ?? OK;
+      }
+    }
+  }
+
+  #encode(request: NetlinkRequest, sequence: number, flags: number): Uint8Array {
+    return encodeMessage({
+      type: request.type,
+      flags: NLM_F_REQUEST | flags | (request.flags ?? 0),
+      sequence,
+      payload: request.payload,
+    });
+  }
+
+  /** Sequence numbers are u32 on the wire; 2^32 requests are out of a process's reach. */
+  #nextSequence(): number {
+    this.#sequence += 1;
+    return this.#sequence;
+  }
+
+  #send(bytes: Uint8Array): AckOutcome {
+    try {
+      libc.sendto(this.fd, bytes, 0, KERNEL);
+      return OK;
+    } catch (error) {
+      return failureOf(error);
+    }
+  }
+
+  /** One datagram from the kernel, copied. NO_REPLY when none is waiting. */
+  #receive(): ReplyOutcome {
+    try {
+      while (this.#incoming.receive(this.fd)) {
+        if (portIdOfSockaddrNl(this.#incoming.name) !== 0) continue;
+        if (this.#incoming.isTruncated) return TOO_LONG;
+        return { ok: true, messages: decodeMessages(new Uint8Array(this.#incoming.payload)) };
+      }
+      return NO_REPLY;
+    } catch (error) {
+      return failureOf(error);
+    }
+  }
+}
+
+const KERNEL = packSockaddrNl(0);
+
+const NO_REPLY: NetlinkFailure = {
+  ok: false,
+  code: 'NO_REPLY',
+  errno: 0,
+  detail: 'The kernel has queued no answer',
+};
+
+const TOO_LONG: NetlinkFailure = {
+  ok: false,
+  code: 'REPLY_TOO_LONG',
+  errno: 0,
+  detail: `The kernel's answer is longer than ${RECEIVE_BYTES_MAX} bytes`,
+};
+
+function endOfChunk(requests: readonly NetlinkRequest[], from: number): number {
+  let bytes = 0;
+  let to = from;
+  while (to < requests.length && to - from < BATCH_MESSAGES_MAX) {
+    bytes += 20 + (requests[to]?.payload.length ?? 0);
+    if (bytes > BATCH_BYTES_MAX && to > from) break;
+    to += 1;
+  }
+  return to;
+}
+
+function failureOf(error: unknown): NetlinkFailure {
+  if (!(error instanceof libc.SysError)) throw error;
+  return { ok: false, code: error.code, errno: error.errno, detail: error.message };
+}
+
+function ackOutcome(ack: Acknowledgement): AckOutcome {
+  if (ack.errno === 0) return OK;
+  const words = [
+    ack.text,
+    ack.missingType === undefined ? undefined : `attribute ${ack.missingType} is missing`,
+    ack.offset === undefined ? undefined : `at byte ${ack.offset} of the request`,
+  ].filter((word) => word !== undefined);
+  const reason = describeErrno(ack.errno);
+  return {
+    ok: false,
+    code: errnoCode(ack.errno),
+    errno: ack.errno,
+    detail: words.length === 0 ? reason : `${reason}: ${words.join(', ')}`,
+  };
+}
