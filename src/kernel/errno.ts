@@ -13,6 +13,9 @@ const NAMES: ReadonlyMap<number, string> = new Map([
   ...PREFERRED_NAMES,
 ]);
 
+/** libuv's words, by negative errno. */
+const MEANINGS = getSystemErrorMap();
+
 export const {
   EPERM,
   ENOENT,
@@ -23,6 +26,7 @@ export const {
   EBUSY,
   EEXIST,
   ENODEV,
+  ENXIO,
   EINVAL,
   EMSGSIZE,
   EADDRNOTAVAIL,
@@ -38,6 +42,6 @@ export function errnoCode(errno: number): string {
 /** `operation not permitted (EPERM)`: for the end of a sentence. */
 export function describeErrno(errno: number): string {
   const code = errnoCode(errno);
-  const meaning = getSystemErrorMap().get(-errno)?.[1];
+  const meaning = MEANINGS.get(-errno)?.[1];
   return meaning === undefined ? code : `${meaning} (${code})`;
 }

@@ -6,7 +6,7 @@
  *     | command | version | reserved | attributes ... |     genlmsghdr, the payload of an nlmsghdr
  *     +---------+---------+----------+----------------+
  */
-import { ENOENT } from './errno.ts';
+import { EAGAIN, ENOENT } from './errno.ts';
 import {
   AttributeWriter,
   decodeAttributes,
@@ -94,7 +94,7 @@ export function resolveFamily(socket: NetlinkSocket, name: string): FamilyOutcom
   }
   const [answer] = reply.messages;
   if (answer === undefined) {
-    return { ok: false, code: 'NO_REPLY', errno: 0, detail: `No answer about family ${name}` };
+    return { ok: false, code: 'NO_REPLY', errno: EAGAIN, detail: `No answer about family ${name}` };
   }
   const family = decodeAttributes(decodeGenericPayload(answer.payload).attributes);
   return {

@@ -3,7 +3,7 @@
  * generic netlink do their work in the sender's context, so an answer is queued when send(2) returns
  * and the next part of a dump when recv(2) has taken the one before.
  */
-import { describeErrno, ENOBUFS, errnoCode } from './errno.ts';
+import { describeErrno, EAGAIN, EINTR, EMSGSIZE, ENOBUFS, errnoCode } from './errno.ts';
 import * as libc from './libc.ts';
 import {
   AF_NETLINK,
@@ -43,15 +43,16 @@ export interface NetlinkRequest {
 }
 
 /**
- * The kernel refused, or its answer was lost. Codes are errno names; three more words:
- * `ENOBUFS`: answers or events were lost: what was asked may have been done; read the state again.
- * `DUMP_INTERRUPTED`: the table changed under every attempt to dump it.
- * `NO_REPLY`: no answer was queued, though the kernel answers at once.
+ * The kernel refused, or its answer was lost. Codes are errno names, and these:
+ * ENOBUFS: answers or events were lost; what was asked may have been done, so read the state again.
+ * DUMP_INTERRUPTED: the table changed under every attempt to dump it.
+ * NO_REPLY: no answer was queued, though the kernel answers at once.
+ * REPLY_TOO_LONG: the answer does not fit the receive buffer.
  */
 export interface NetlinkFailure {
   readonly ok: false;
   readonly code: string;
-  /** 0 where it was not an errno. */
+  /** Where the code is no errno name, the nearest. */
   readonly errno: number;
   readonly detail: string;
 }
@@ -142,7 +143,7 @@ export class NetlinkSocket {
     return {
       ok: false,
       code: 'DUMP_INTERRUPTED',
-      errno: 0,
+      errno: EINTR,
       detail: `The table changed during each of ${DUMP_ATTEMPTS_MAX} attempts to read it`,
     };
   }
@@ -297,14 +298,14 @@ const KERNEL = packSockaddrNl(0);
 const NO_REPLY: NetlinkFailure = {
   ok: false,
   code: 'NO_REPLY',
-  errno: 0,
+  errno: EAGAIN,
   detail: 'The kernel has queued no answer',
 };
 
 const TOO_LONG: NetlinkFailure = {
   ok: false,
   code: 'REPLY_TOO_LONG',
-  errno: 0,
+  errno: EMSGSIZE,
   detail: `The kernel's answer is longer than ${RECEIVE_BYTES_MAX} bytes`,
 };
 

@@ -49,6 +49,9 @@ const NLMSGERR_ATTR_OFFS = 2;
 const NLMSGERR_ATTR_MISS_TYPE = 5;
 const ERRNO_LENGTH = 4;
 
+const UTF8_DECODER = new TextDecoder();
+const UTF8_ENCODER = new TextEncoder();
+
 export interface NetlinkMessage {
   readonly type: number;
   readonly flags: number;
@@ -248,7 +251,7 @@ export function readU64(value: Uint8Array): bigint {
 /** A string that ends at its first zero byte, or where the value ends. */
 export function readString(value: Uint8Array): string {
   const end = value.indexOf(0);
-  return new TextDecoder().decode(end < 0 ? value : value.subarray(0, end));
+  return UTF8_DECODER.decode(end < 0 ? value : value.subarray(0, end));
 }
 
 /** Writes attributes one after the other. Reusable pieces are `Uint8Array`s from `finish`. */
@@ -296,7 +299,7 @@ export class AttributeWriter {
 
   /** UTF-8 and a zero byte (NLA_NUL_STRING). */
   string(type: number, value: string): this {
-    return this.bytes(type, new TextEncoder().encode(`${value}\0`));
+    return this.bytes(type, UTF8_ENCODER.encode(`${value}\0`));
   }
 
   /** The attributes that `fill` writes, inside one (type | NLA_F_NESTED). */
