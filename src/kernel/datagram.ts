@@ -1,0 +1,261 @@
+/**
+ * Datagrams that Node has no sockets for: VRRP (raw IP, protocol 112, multicast) and Ethernet frames.
+ * Payloads handed out are copies.
+ */
+import { addressFromBytes, type Family, type IpAddress } from '../base/address.ts';
+import { decodeIpv4Datagram } from './ip-header.ts';
+import * as libc from './libc.ts';
+import { SysError } from './libc.ts';
+import {
+  AF_INET,
+  AF_INET6,
+  AF_PACKET,
+  IPPROTO_IPV6,
+  IPPROTO_VRRP,
+  IPV6_HOPLIMIT,
+  IPV6_PKTINFO,
+  MSG_DONTWAIT,
+  SOCK_CLOEXEC,
+  SOCK_NONBLOCK,
+  SOCK_RAW,
+} from './linux.ts';
+import { controlSpace, IncomingMessage, OutgoingMessage } from './message-header.ts';
+import { type Watch, watchReadable } from './poller.ts';
+import {
+  addressOfSockaddrIn6,
+  IN6_PKTINFO_LENGTH,
+  packIn6Pktinfo,
+  packSockaddrIn,
+  packSockaddrIn6,
+  packSockaddrLl,
+  SOCKADDR_IN6_LENGTH,
+} from './sockaddr.ts';
+import { vrrpOptions } from './vrrp-options.ts';
+
+export interface Datagram {
+  /** What follows the IP header; a copy. */
+  readonly payload: Uint8Array;
+  readonly source: IpAddress;
+  readonly destination: IpAddress;
+  /** TTL or hop limit. */
+  readonly ttl: number;
+  readonly ifindex: number;
+}
+
+/** `code` is the errno's name. */
+export type SendOutcome =
+  | { readonly ok: true }
+  | { readonly ok: false; readonly code: string; readonly detail: string };
+
+export interface Endpoint {
+  /** Never waits: EAGAIN where the send buffer is full. */
+  send(payload: Uint8Array): SendOutcome;
+  /** Reads everything that is there now, delivering to `onReceive` before it returns. */
+  drain(): void;
+  close(): void;
+}
+
+export interface VrrpEndpointOptions {
+  readonly ifindex: number;
+  readonly ifname: string;
+  readonly family: Family;
+  /** 224.0.0.18 or ff02::12. */
+  readonly group: IpAddress;
+  /** The address the adverts come from: the interface's primary, or its link-local one for IPv6. */
+  readonly source: IpAddress;
+  readonly onReceive: (datagram: Datagram) => void;
+  /** A receive that failed; the endpoint goes on. */
+  readonly onError: (error: SysError) => void;
+}
+
+export interface FrameSender {
+  send(frame: Uint8Array): SendOutcome;
+  close(): void;
+}
+
+/** Longer than any VRRP advert; what is longer is no advert, and what is cut off is not delivered. */
+const RECEIVE_BYTES_MAX = 4096;
+/** Datagrams per turn of the event loop: a flood must not keep timers from running. */
+const TURN_DATAGRAMS_MAX = 64;
+/** Datagrams per `drain()`: a timeout is believed after reading what a default socket buffer can hold. */
+const DRAIN_DATAGRAMS_MAX = 10_000;
+const ETHERNET_HEADER_LENGTH = 14;
+const ETHERTYPE_OFFSET = 12;
+
+const SENT: SendOutcome = { ok: true };
+
+/**
+ * Opens a raw VRRP socket on one interface: multicast joined there, TTL 255, not looped back, TOS 0xc0,
+ * sent with `source`. The kernel fills in and checks the checksum of IPv6 adverts. Needs CAP_NET_RAW.
+ * Throws SysError when the kernel refuses.
+ */
+export function openVrrpEndpoint(options: VrrpEndpointOptions): Endpoint {
+  const isV4 = options.family === 'inet';
+  const fd = libc.socket(
+    isV4 ? AF_INET : AF_INET6,
+    SOCK_RAW | SOCK_NONBLOCK | SOCK_CLOEXEC,
+    IPPROTO_VRRP,
+    `VRRP for ${isV4 ? 'IPv4' : 'IPv6'}`,
+  );
+  try {
+    for (const option of vrrpOptions(options)) libc.setsockopt(fd, option);
+    return isV4 ? endpointV4(fd, options) : endpointV6(fd, options);
+  } catch (error) {
+    libc.close(fd);
+    throw error;
+  }
+}
+
+/** Sends whole Ethernet frames out of an interface; receives none. Needs CAP_NET_RAW. Throws SysError. */
+export function openFrameSender(ifindex: number): FrameSender {
+  const type = SOCK_RAW | SOCK_NONBLOCK | SOCK_CLOEXEC;
+  // Protocol 0 receives nothing.
+  const fd = libc.socket(AF_PACKET, type, 0, 'AF_PACKET');
+  let isOpen = true;
+  return {
+    send: (frame) => {
+      if (!isOpen) return CLOSED;
+      if (frame.length < ETHERNET_HEADER_LENGTH) {
+        const detail = `A frame has ${ETHERNET_HEADER_LENGTH} bytes or more, not ${frame.length}`;
+        return { ok: false, code: 'SHORT_FRAME', detail };
+      }
+      const view = new DataView(frame.buffer, frame.byteOffset, frame.length);
+      const address = packSockaddrLl(ifindex, view.getUint16(ETHERTYPE_OFFSET), frame);
+      return attempt(() => libc.sendto(fd, frame, MSG_DONTWAIT, address));
+    },
+    close: () => {
+      if (!isOpen) return;
+      isOpen = false;
+      libc.close(fd);
+    },
+  };
+}
+
+/** What differs between the two families. */
+interface Wire {
+  readonly incoming: IncomingMessage;
+  /** The datagram in `incoming`; undefined when it is malformed. */
+  decode(): Datagram | undefined;
+  send(payload: Uint8Array): void;
+}
+
+function endpointV4(fd: number, options: VrrpEndpointOptions): Endpoint {
+  const incoming = new IncomingMessage({ payload: RECEIVE_BYTES_MAX, name: 0, control: 0 });
+  const destination = packSockaddrIn(options.group);
+  return new RawEndpoint(fd, options, {
+    incoming,
+    send: (payload) => libc.sendto(fd, payload, MSG_DONTWAIT, destination),
+    decode: () => {
+      const datagram = decodeIpv4Datagram(incoming.payload);
+      if (!datagram.ok) return undefined;
+      const { source, destination: sentTo, ttl } = datagram;
+      const payload = new Uint8Array(datagram.payload);
+      return { payload, source, destination: sentTo, ttl, ifindex: options.ifindex };
+    },
+  });
+}
+
+function endpointV6(fd: number, options: VrrpEndpointOptions): Endpoint {
+  const incoming = new IncomingMessage({
+    payload: RECEIVE_BYTES_MAX,
+    name: SOCKADDR_IN6_LENGTH,
+    control: controlSpace(IN6_PKTINFO_LENGTH) + controlSpace(4),
+  });
+  const outgoing = new OutgoingMessage(packSockaddrIn6(options.group, options.ifindex), {
+    level: IPPROTO_IPV6,
+    type: IPV6_PKTINFO,
+    data: packIn6Pktinfo(options.source, options.ifindex),
+  });
+  return new RawEndpoint(fd, options, {
+    incoming,
+    decode: () => decodeV6(incoming),
+    send: (payload) => outgoing.send(fd, payload),
+  });
+}
+
+/** A raw IPv6 socket receives no IP header: what it said comes as ancillary data (RFC 3542). */
+function decodeV6(incoming: IncomingMessage): Datagram | undefined {
+  const source = addressOfSockaddrIn6(incoming.name);
+  let destination: IpAddress | undefined;
+  let ifindex: number | undefined;
+  let ttl: number | undefined;
+  for (const { level, type, data } of incoming.controlMessages()) {
+    if (level !== IPPROTO_IPV6) continue;
+    if (type === IPV6_PKTINFO && data.length >= IN6_PKTINFO_LENGTH) {
+      destination = addressFromBytes(data.subarray(0, 16));
+      ifindex = data.readUInt32LE(16);
+    } else if (type === IPV6_HOPLIMIT && data.length >= 4) {
+      ttl = data.readInt32LE(0);
+    }
+  }
+  if (source === undefined || destination === undefined) return undefined;
+  if (ifindex === undefined || ttl === undefined) return undefined;
+  return { payload: new Uint8Array(incoming.payload), source, destination, ttl, ifindex };
+}
+
+class RawEndpoint implements Endpoint {
+  readonly #fd: number;
+  readonly #options: VrrpEndpointOptions;
+  readonly #wire: Wire;
+  readonly #watch: Watch;
+  #isClosed = false;
+
+  constructor(fd: number, options: VrrpEndpointOptions, wire: Wire) {
+    this.#fd = fd;
+    this.#options = options;
+    this.#wire = wire;
+    this.#discardEarly();
+    this.#watch = watchReadable(fd, () => this.#receive(TURN_DATAGRAMS_MAX));
+  }
+
+  send(payload: Uint8Array): SendOutcome {
+    if (this.#isClosed) return CLOSED;
+    return attempt(() => this.#wire.send(payload));
+  }
+
+  drain(): void {
+    this.#receive(DRAIN_DATAGRAMS_MAX);
+  }
+
+  close(): void {
+    if (this.#isClosed) return;
+    this.#isClosed = true;
+    this.#watch.close();
+    libc.close(this.#fd);
+  }
+
+  /** Until it was bound to its interface, the socket took datagrams from all of them. */
+  #discardEarly(): void {
+    for (let count = 0; count < DRAIN_DATAGRAMS_MAX; count++) {
+      if (!this.#wire.incoming.receive(this.#fd)) return;
+    }
+  }
+
+  /** `onReceive` may send, drain or close. */
+  #receive(datagramsMax: number): void {
+    for (let count = 0; count < datagramsMax && !this.#isClosed; count++) {
+      try {
+        if (!this.#wire.incoming.receive(this.#fd)) return;
+      } catch (error) {
+        if (!(error instanceof SysError)) throw error;
+        this.#options.onError(error);
+        return;
+      }
+      if (this.#wire.incoming.isTruncated) continue;
+      const datagram = this.#wire.decode();
+      if (datagram !== undefined) this.#options.onReceive(datagram);
+    }
+  }
+}
+
+const CLOSED: SendOutcome = { ok: false, code: 'CLOSED', detail: 'The socket is closed' };
+
+function attempt(send: () => void): SendOutcome {
+  try {
+    send();
+    return SENT;
+  } catch (error) {
+    if (!(error instanceof SysError)) throw error;
+    return { ok: false, code: error.code, detail: error.message };
+  }
+}
