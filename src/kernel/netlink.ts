@@ -157,7 +157,7 @@ export function decodeAcknowledgement(payload: Uint8Array, flags: number): Ackno
   const view = viewOf(payload);
   const headerEnd = ERRNO_LENGTH + NLMSG_HEADER_LENGTH;
   if (payload.length < headerEnd) throw truncatedMessage(0, headerEnd, payload.length);
-  const errno = -view.getInt32(0, true);
+  const errno = errnoOf(view);
   if ((flags & NLM_F_ACK_TLVS) === 0) return { errno };
   const requestLength = view.getUint32(ERRNO_LENGTH, true);
   const isCapped = (flags & NLM_F_CAPPED) !== 0;
@@ -170,9 +170,14 @@ export function decodeAcknowledgement(payload: Uint8Array, flags: number): Ackno
 export function decodeDone(payload: Uint8Array, flags: number): Acknowledgement {
   if (payload.length === 0) return { errno: 0 };
   if (payload.length < ERRNO_LENGTH) throw truncatedMessage(0, ERRNO_LENGTH, payload.length);
-  const errno = -viewOf(payload).getInt32(0, true);
+  const errno = errnoOf(viewOf(payload));
   if ((flags & NLM_F_ACK_TLVS) === 0) return { errno };
   return { errno, ...decodeExtendedAck(payload.subarray(ERRNO_LENGTH)) };
+}
+
+/** The kernel sends errno negative; subtracting keeps 0 from becoming -0. */
+function errnoOf(view: DataView): number {
+  return 0 - view.getInt32(0, true);
 }
 
 function decodeExtendedAck(bytes: Uint8Array): Omit<Acknowledgement, 'errno'> {
