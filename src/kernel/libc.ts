@@ -238,7 +238,10 @@ export interface PollHandle {
   close(): void;
 }
 
-/** Calls back from the event loop whenever `fd` is readable (level-triggered, a uv_poll_t). */
+/**
+ * Calls back from the event loop whenever `fd` is readable (level-triggered, a uv_poll_t). Only for
+ * poller.ts, which says what such a callback may not do.
+ */
 export function poll(fd: number, onReadable: () => void): PollHandle {
   return koffi.node.poll(fd, { readable: true }, onReadable);
 }

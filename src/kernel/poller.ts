@@ -15,18 +15,25 @@ const open = new Set<PollHandle>();
 /**
  * Calls `onReadable` from the event loop while `fd` has something to read: level-triggered, so what is
  * left unread is reported again. Keeps the process running until closed.
+ *
+ * koffi calls back from outside any JavaScript scope (napi_call_function): what is thrown there is
+ * lost without a trace, and promises and ticks wait for some other event. So the work is done in an
+ * immediate, which the event loop runs right after it has polled, in the same turn.
  */
 export function watchReadable(fd: number, onReadable: () => void): Watch {
-  let isOpen = true;
+  let pending: NodeJS.Immediate | undefined;
+  const run = (): void => {
+    pending = undefined;
+    onReadable();
+  };
   const handle = poll(fd, () => {
-    if (isOpen) onReadable();
+    pending ??= setImmediate(run);
   });
   open.add(handle);
   return {
     close: () => {
-      if (!isOpen) return;
-      isOpen = false;
-      open.delete(handle);
+      if (!open.delete(handle)) return;
+      if (pending !== undefined) clearImmediate(pending);
       handle.close();
     },
   };
