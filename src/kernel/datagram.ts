@@ -1,6 +1,6 @@
 /**
- * Datagrams that Node has no sockets for: VRRP (raw IP, protocol 112, multicast) and Ethernet frames.
- * Payloads handed out are copies.
+ * Datagrams that Node has no sockets for: VRRP (raw IP, protocol 112, multicast) and Ethernet
+ * frames. Payloads handed out are copies.
  */
 import { addressFromBytes, type Family, type IpAddress } from '../base/address.ts';
 import { decodeIpv4Datagram } from './ip-header.ts';
@@ -73,11 +73,16 @@ export interface FrameSender {
   close(): void;
 }
 
-/** Longer than any VRRP advert; what is longer is no advert, and what is cut off is not delivered. */
+/**
+ * Longer than any VRRP advert; what is longer is no advert, and what is cut off is not delivered.
+ */
 const RECEIVE_BYTES_MAX = 4096;
 /** Datagrams per turn of the event loop: a flood must not keep timers from running. */
 const TURN_DATAGRAMS_MAX = 64;
-/** Datagrams per `drain()`: a timeout is believed after reading what a default socket buffer can hold. */
+/**
+ * Datagrams per `drain()`: a timeout is believed after reading what a default socket buffer can
+ * hold.
+ */
 const DRAIN_DATAGRAMS_MAX = 10_000;
 const ETHERNET_HEADER_LENGTH = 14;
 const ETHERTYPE_OFFSET = 12;
@@ -85,9 +90,9 @@ const ETHERTYPE_OFFSET = 12;
 const SENT: SendOutcome = { ok: true };
 
 /**
- * Opens a raw VRRP socket on one interface: multicast joined there, TTL 255, not looped back, TOS 0xc0,
- * sent with `source`. The kernel fills in and checks the checksum of IPv6 adverts. Needs CAP_NET_RAW.
- * Throws SysError when the kernel refuses.
+ * Opens a raw VRRP socket on one interface: multicast joined there, TTL 255, not looped back, TOS
+ * 0xc0, sent with `source`. The kernel fills in and checks the checksum of IPv6 adverts. Needs
+ * CAP_NET_RAW. Throws SysError when the kernel refuses.
  */
 export function openVrrpEndpoint(options: VrrpEndpointOptions): Endpoint {
   const isV4 = options.family === 'inet';
@@ -106,7 +111,10 @@ export function openVrrpEndpoint(options: VrrpEndpointOptions): Endpoint {
   }
 }
 
-/** Sends whole Ethernet frames out of an interface; receives none. Needs CAP_NET_RAW. Throws SysError. */
+/**
+ * Sends whole Ethernet frames out of an interface; receives none. Needs CAP_NET_RAW. Throws
+ * SysError.
+ */
 export function openFrameSender(ifindex: number): FrameSender {
   const type = SOCK_RAW | SOCK_NONBLOCK | SOCK_CLOEXEC;
   // Protocol 0 receives nothing.

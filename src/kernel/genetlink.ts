@@ -77,8 +77,8 @@ export function decodeGenericPayload(payload: Uint8Array): GenericMessage {
 }
 
 /**
- * Asks the controller for a family by name. The kernel tries to load the family's module first, with
- * its own privileges. Needs none of the caller.
+ * Asks the controller for a family by name. The kernel tries to load the family's module first,
+ * with its own privileges. Needs none of the caller.
  */
 export function resolveFamily(socket: NetlinkSocket, name: string): FamilyOutcome {
   const attributes = new AttributeWriter().string(CTRL_ATTR_FAMILY_NAME, name).finish();

@@ -17,8 +17,8 @@ export type Ipv4Outcome =
   | { readonly ok: false; readonly code: 'SHORT_DATAGRAM' | 'NOT_IPV4' | 'BAD_HEADER_LENGTH' };
 
 /**
- * Splits a datagram at its own header length, which counts options; the payload ends where the total
- * length says, not at what padding follows.
+ * Splits a datagram at its own header length, which counts options; the payload ends where the
+ * total length says, not at what padding follows.
  *
  *      0       1     2              4           6               8     9        10         12
  *     +---+---+-----+--------------+-----------+---------------+-----+----------+----------+

@@ -1,9 +1,10 @@
 /**
- * The C library: the only file that imports koffi. Every wrapper either returns what the call gives or
- * throws SysError; errno is read at once. Buffers are passed by address, nothing is copied.
+ * The C library: the only file that imports koffi. Every wrapper either returns what the call
+ * gives or throws SysError; errno is read at once. Buffers are passed by address, nothing is
+ * copied.
  *
- * libc is loaded at the first call, once; where it cannot be (another system, another C library) that
- * call throws LibcUnavailableError, which says what is needed.
+ * libc is loaded at the first call, once; where it cannot be (another system, another C library)
+ * that call throws LibcUnavailableError, which says what is needed.
  */
 import { endianness } from 'node:os';
 import koffi, { type LibraryHandle } from 'koffi';
@@ -167,8 +168,8 @@ export function setsockopt(fd: number, option: SocketOption): void {
 }
 
 /**
- * Sets a socket buffer size in bytes: past the system's limit with CAP_NET_ADMIN (`force`), as far as
- * the limit allows without.
+ * Sets a socket buffer size in bytes: past the system's limit with CAP_NET_ADMIN (`force`), as far
+ * as the limit allows without.
  */
 export function setBufferSize(fd: number, bytes: number, force: number, plain: number): void {
   const value = packInt(bytes);

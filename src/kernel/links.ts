@@ -1,12 +1,13 @@
 /**
  * Links and addresses of this network namespace: a live table, and the way to change addresses.
  *
- * The table follows the kernel's link and address events. `addAddress` and `removeAddress` bring it up
- * to date before they return, so it always holds what they did. The callbacks report how the table
- * differs from what the caller has been told or has done itself:
+ * The table follows the kernel's link and address events. `addAddress` and `removeAddress` bring
+ * it up to date before they return, so it always holds what they did. The callbacks report how the
+ * table differs from what the caller has been told or has done itself:
  *  - a change made through this table is not reported;
  *  - what the kernel does as a consequence (a secondary address that goes with its primary, IPv6
- *    addresses that go when the link goes down) and what others do is reported, from the event loop;
+ *    addresses that go when the link goes down) and what others do is reported, from the event
+ *    loop;
  *  - a change that was undone before the event loop came round is not: the table is as it was;
  *  - of an address's flags only IFA_F_DADFAILED counts as a change.
  */
@@ -197,8 +198,9 @@ export class LinkTable {
   }
 
   /**
-   * A dump of both tables and then the events that were queued meanwhile: an event older than the dump
-   * may undo part of it for a moment, but the last event of each link and address is never older.
+   * A dump of both tables and then the events that were queued meanwhile: an event older than the
+   * dump may undo part of it for a moment, but the last event of each link and address is never
+   * older.
    */
   #readAll(): AckOutcome {
     let outcome: AckOutcome = { ok: true };
@@ -322,7 +324,10 @@ function expectedAddress(spec: AddressSpec): InterfaceAddress {
   };
 }
 
-/** The kernel takes an IPv6 address's scope from the address, whatever it was told (ipv6_addr_scope). */
+/**
+ * The kernel takes an IPv6 address's scope from the address, whatever it was told
+ * (ipv6_addr_scope).
+ */
 function kernelScope(address: IpAddress): number {
   const [first = 0, second = 0] = addressBytes(address);
   if (address.text === '::1') return RT_SCOPE_HOST;

@@ -31,7 +31,9 @@ export interface ControlMessage {
   readonly data: Buffer;
 }
 
-/** Receives one datagram at a time into buffers of its own; what it shows is valid until the next. */
+/**
+ * Receives one datagram at a time into buffers of its own; what it shows is valid until the next.
+ */
 export class IncomingMessage {
   readonly #header = Buffer.allocUnsafeSlow(MSGHDR_LENGTH).fill(0);
   readonly #iovec = Buffer.allocUnsafeSlow(IOVEC_LENGTH).fill(0);

@@ -1,7 +1,7 @@
 /**
- * A netlink socket: requests, dumps, batches and multicast events, all without waiting. rtnetlink and
- * generic netlink do their work in the sender's context, so an answer is queued when send(2) returns
- * and the next part of a dump when recv(2) has taken the one before.
+ * A netlink socket: requests, dumps, batches and multicast events, all without waiting. rtnetlink
+ * and generic netlink do their work in the sender's context, so an answer is queued when send(2)
+ * returns and the next part of a dump when recv(2) has taken the one before.
  */
 import { describeErrno, EAGAIN, EINTR, EMSGSIZE, ENOBUFS, errnoCode } from './errno.ts';
 import * as libc from './libc.ts';
@@ -91,8 +91,8 @@ export class NetlinkSocket {
   }
 
   /**
-   * Opens NETLINK_ROUTE, NETLINK_GENERIC, …, joined to the multicast `groups` (RTMGRP_* mask). Buffers
-   * are 8 MiB with CAP_NET_ADMIN, else what the system allows. Throws SysError.
+   * Opens NETLINK_ROUTE, NETLINK_GENERIC, …, joined to the multicast `groups` (RTMGRP_* mask).
+   * Buffers are 8 MiB with CAP_NET_ADMIN, else what the system allows. Throws SysError.
    */
   static open(protocol: number, options: { groups?: number } = {}): NetlinkSocket {
     const type = SOCK_RAW | SOCK_NONBLOCK | SOCK_CLOEXEC;
@@ -149,9 +149,10 @@ export class NetlinkSocket {
   }
 
   /**
-   * Sends many requests, up to 1000 with one send(2); outcomes in the same order. The kernel applies
-   * every one, in order, also those after a failure. Only the last of a send is acknowledged: failures
-   * are reported without being asked for. Where answers were lost the outcome is ENOBUFS.
+   * Sends many requests, up to 1000 with one send(2); outcomes in the same order. The kernel
+   * applies every one, in order, also those after a failure. Only the last of a send is
+   * acknowledged: failures are reported without being asked for. Where answers were lost the
+   * outcome is ENOBUFS.
    */
   batch(requests: readonly NetlinkRequest[]): readonly AckOutcome[] {
     const outcomes: AckOutcome[] = [];

@@ -75,7 +75,9 @@ export type NetlinkFormatCode =
   | 'BAD_ATTRIBUTE_LENGTH'
   | 'MISSING_ATTRIBUTE';
 
-/** Bytes that are no netlink message. The kernel does not send such; reading on would be guessing. */
+/**
+ * Bytes that are no netlink message. The kernel does not send such; reading on would be guessing.
+ */
 export class NetlinkFormatError extends Error {
   readonly code: NetlinkFormatCode;
 
@@ -166,7 +168,9 @@ export function decodeAcknowledgement(payload: Uint8Array, flags: number): Ackno
   return { errno, ...decodeExtendedAck(payload.subarray(at)) };
 }
 
-/** Payload of NLMSG_DONE: i32 -errno, then NLMSGERR_ATTR_* if ACK_TLVS. Throws NetlinkFormatError. */
+/**
+ * Payload of NLMSG_DONE: i32 -errno, then NLMSGERR_ATTR_* if ACK_TLVS. Throws NetlinkFormatError.
+ */
 export function decodeDone(payload: Uint8Array, flags: number): Acknowledgement {
   if (payload.length === 0) return { errno: 0 };
   if (payload.length < ERRNO_LENGTH) throw truncatedMessage(0, ERRNO_LENGTH, payload.length);

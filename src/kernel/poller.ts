@@ -13,8 +13,8 @@ export interface Watch {
 const open = new Set<PollHandle>();
 
 /**
- * Calls `onReadable` from the event loop while `fd` has something to read: level-triggered, so what is
- * left unread is reported again. Keeps the process running until closed.
+ * Calls `onReadable` from the event loop while `fd` has something to read: level-triggered, so
+ * what is left unread is reported again. Keeps the process running until closed.
  *
  * koffi calls back from outside any JavaScript scope (napi_call_function): what is thrown there is
  * lost without a trace, and promises and ticks wait for some other event. So the work is done in an

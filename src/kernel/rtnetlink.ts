@@ -1,4 +1,6 @@
-/** Links and addresses as rtnetlink messages (linux/rtnetlink.h, linux/if_link.h, linux/if_addr.h). */
+/**
+ * Links and addresses as rtnetlink messages (linux/rtnetlink.h, linux/if_link.h, linux/if_addr.h).
+ */
 import {
   addressBytes,
   addressFromBytes,
@@ -158,8 +160,8 @@ export function encodeAddress(spec: AddressSpec): Uint8Array {
 }
 
 /**
- * The payload that removes (RTM_DELADDR) an address: by address and prefix length on the interface. No
- * label: the kernel would then spare the address under another label.
+ * The payload that removes (RTM_DELADDR) an address: by address and prefix length on the
+ * interface. No label: the kernel would then spare the address under another label.
  */
 export function encodeAddressRemoval(spec: AddressSpec): Uint8Array {
   const bytes = addressBytes(spec.address);
@@ -184,8 +186,9 @@ export function faultOfAddress(spec: AddressSpec): string | undefined {
 }
 
 /**
- * The address of an RTM_NEWADDR or RTM_DELADDR payload; undefined for a family that is not IP. With a
- * peer (point-to-point), IFA_ADDRESS is the peer's and IFA_LOCAL ours. Throws NetlinkFormatError.
+ * The address of an RTM_NEWADDR or RTM_DELADDR payload; undefined for a family that is not IP.
+ * With a peer (point-to-point), IFA_ADDRESS is the peer's and IFA_LOCAL ours. Throws
+ * NetlinkFormatError.
  */
 export function decodeAddress(payload: Uint8Array): InterfaceAddress | undefined {
   const header = headerOf(payload, IFADDRMSG_LENGTH, 'ifaddrmsg');

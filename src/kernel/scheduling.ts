@@ -32,9 +32,9 @@ export function trySetRealtime(priority: number): RealtimeOutcome {
 }
 
 /**
- * Has the kernel send `signal` to this process when the thread that started it dies, whatever it dies
- * of. A parent that died before this call sends nothing: compare `process.ppid` with the parent's
- * after it. Forgotten across setuid and exec of a file with capabilities. Throws SysError.
+ * Has the kernel send `signal` to this process when the thread that started it dies, whatever it
+ * dies of. A parent that died before this call sends nothing: compare `process.ppid` with the
+ * parent's after it. Forgotten across setuid and exec of a file with capabilities. Throws SysError.
  */
 export function setParentDeathSignal(signal: NodeJS.Signals): void {
   libc.prctl(PR_SET_PDEATHSIG, constants.signals[signal], 'PR_SET_PDEATHSIG');

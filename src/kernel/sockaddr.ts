@@ -1,4 +1,7 @@
-/** Socket addresses and option structs, packed as the kernel's headers lay them out (LP64, little endian). */
+/**
+ * Socket addresses and option structs, packed as the kernel's headers lay them out (LP64, little
+ * endian).
+ */
 import { addressBytes, addressFromBytes, type IpAddress } from '../base/address.ts';
 import { AF_INET, AF_INET6, AF_NETLINK, AF_PACKET } from './linux.ts';
 

@@ -8,7 +8,9 @@ export type SysctlOutcome =
 const ROOT = '/proc/sys';
 const PATH_LENGTH_MAX = 256;
 const VALUE_LENGTH_MAX = 256;
-/** `net/…`: words with no slash, space or control character in them (interface names may have dots). */
+/**
+ * `net/…`: words with no slash, space or control character in them (interface names may have dots).
+ */
 const PATH_PATTERN = /^net(\/[A-Za-z0-9_.:@+-]+)+$/;
 
 /** `net/ipv4/conf/lo/arp_ignore`, with slashes because interface names have dots. */

@@ -1,6 +1,6 @@
 /**
- * Deadlines that are never early. `setTimeout` fires up to half a millisecond before its time; timerfd
- * counts nanoseconds of CLOCK_MONOTONIC, the clock of `systemClock.monotonicMs`.
+ * Deadlines that are never early. `setTimeout` fires up to half a millisecond before its time;
+ * timerfd counts nanoseconds of CLOCK_MONOTONIC, the clock of `systemClock.monotonicMs`.
  */
 import * as libc from './libc.ts';
 import { CLOCK_MONOTONIC, TFD_CLOEXEC, TFD_NONBLOCK, TFD_TIMER_ABSTIME } from './linux.ts';
@@ -11,7 +11,9 @@ const MS_PER_SECOND = 1000;
 const NS_PER_MS = 1e6;
 const NS_PER_SECOND = 1e9;
 
-/** One deadline at a time; arming again replaces it, and a deadline that was replaced never fires. */
+/**
+ * One deadline at a time; arming again replaces it, and a deadline that was replaced never fires.
+ */
 export class DeadlineTimer {
   readonly #fd: number;
   readonly #watch: Watch;
@@ -42,7 +44,9 @@ export class DeadlineTimer {
     libc.close(this.#fd);
   }
 
-  /** Arming and disarming clear the count, so a wake-up that came for an older deadline reads none. */
+  /**
+   * Arming and disarming clear the count, so a wake-up that came for an older deadline reads none.
+   */
   #expire(): void {
     if (libc.read(this.#fd, this.#expirations) !== undefined) this.#onExpire();
   }

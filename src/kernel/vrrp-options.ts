@@ -1,4 +1,6 @@
-/** Socket options of a VRRP socket, in the order they have to be set (ip(7), ipv6(7), RFC 9568 5.1). */
+/**
+ * Socket options of a VRRP socket, in the order they have to be set (ip(7), ipv6(7), RFC 9568 5.1).
+ */
 import { addressBytes, type Family, type IpAddress } from '../base/address.ts';
 import type { SocketOption } from './libc.ts';
 import * as linux from './linux.ts';

@@ -40,7 +40,7 @@ describe.runIf(isRoot)(`across a veth pair (${ROOT_REASON})`, () => {
     return program;
   }
 
-  test('an IPv4 advert arrives with TTL 255, its group, and the source that was chosen', async () => {
+  test('an IPv4 advert arrives with TTL 255, its group and the chosen source', async () => {
     const receiver = await endpoint(right, 'right', '10.9.0.2');
     const sender = await endpoint(left, 'left', '10.9.0.11');
     expect(await sender.ask({ send: ADVERT })).toEqual({ ok: true });
@@ -53,7 +53,7 @@ describe.runIf(isRoot)(`across a veth pair (${ROOT_REASON})`, () => {
     });
   });
 
-  test('an IPv6 advert arrives with hop limit 255, its group, and the link-local source', async () => {
+  test('an IPv6 advert arrives with hop limit 255, its group and the local source', async () => {
     const receiver = await endpoint(right, 'right', 'fe80::2');
     const sender = await endpoint(left, 'left', 'fe80::1');
     expect(await sender.ask({ send: ADVERT_V6 })).toEqual({ ok: true });

@@ -1,7 +1,7 @@
 /**
- * Network namespaces of a test's own, and programs that run in them. A vitest worker stays in its own
- * namespace, so what is tested runs in a child: one of `programs/`, which takes JSON lines on stdin,
- * writes JSON lines on stdout and ends when its stdin does.
+ * Network namespaces of a test's own, and programs that run in them. A vitest worker stays in its
+ * own namespace, so what is tested runs in a child: one of `programs/`, which takes JSON lines on
+ * stdin, writes JSON lines on stdout and ends when its stdin does.
  */
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';

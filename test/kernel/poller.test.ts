@@ -13,7 +13,7 @@ describe('a callback of a watch', () => {
     await expect(program.end()).rejects.toThrow('Thrown in a callback');
   });
 
-  test('goes on being called after garbage collection, though nothing references the watch', async () => {
+  test('survives garbage collection though nothing references the watch', async () => {
     const program = Program.start('orphan-watch', {
       arguments: ['100'],
       nodeOptions: ['--expose-gc'],

@@ -144,7 +144,7 @@ describe('links', () => {
     expect(link).toMatchObject({ isUp: true, hasCarrier: false });
   });
 
-  test('a message about a bridge port is not about the link: its removal leaves the link there', () => {
+  test('a message about a bridge port says nothing about the link itself', () => {
     const bridged = hex(`07 00 0100 02000000 43100100 00000000 ${ATTRIBUTES}`);
     expect(decodeLink(bridged)).toBeUndefined();
   });

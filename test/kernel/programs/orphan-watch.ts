@@ -1,5 +1,6 @@
 /**
- * Watches a timer's descriptor, keeps no reference to the watch, and collects garbage between events
+ * Watches a timer's descriptor, keeps no reference to the watch, and collects garbage between
+ * events
  * (run with --expose-gc). Says how many events came.
  */
 import { DeadlineTimer } from '../../../src/kernel/timer.ts';
