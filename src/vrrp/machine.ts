@@ -102,6 +102,8 @@ export interface MasterState extends StateBase {
   readonly addressFailures: number;
   /** When an address that somebody took away was last put back. */
   readonly restoredAtMs?: number;
+  /** When a lower-priority advert was last answered by an announcement. */
+  readonly assertedAtMs?: number;
 }
 
 export interface FaultState extends StateBase {

@@ -1,0 +1,115 @@
+/** BACKUP (RFC 9568 6.4.2; RFC 5798 6.4.2, steps 300-475; keepalived's preempt_delay). */
+import type { BackupState, Context, Event, RouterConfig, Step, TimerName } from './machine.ts';
+import { masterDownIntervalMs, skewTimeMs } from './timing.ts';
+import { transition, withoutTimer } from './transition.ts';
+
+/** A kernel that would not let go of an address is asked again this often. */
+export const REMOVAL_RETRY_MS = 1000;
+
+type AdvertReceived = Extract<Event, { kind: 'advertReceived' }>;
+
+/** An advert of another router, already admitted. */
+export function backupHears(context: Context, state: BackupState, event: AdvertReceived): Step {
+  const { config, nowMs } = context;
+  if (event.priority === 0) return masterResigned(context, state);
+  const master = { address: event.source, priority: event.priority };
+  const delayed = runPreemptDelay(context, state, event.priority);
+  const isLower = event.priority < state.priority;
+  const isDelayed = delayed.preemptAtMs !== undefined && nowMs < delayed.preemptAtMs;
+  if (config.preempt && isLower && !isDelayed) {
+    // RFC 5798 (470): discarded, so its master-down timer runs out while it is still talking.
+    return {
+      state: { ...delayed, master, isPreempting: true },
+      actions: [{ kind: 'count', name: 'lowerPriorityReceived' }],
+    };
+  }
+  const masterAdvertIntervalMs =
+    config.version === 3 ? event.advertIntervalMs : config.advertIntervalMs;
+  const downMs = masterDownIntervalMs(config.version, state.priority, masterAdvertIntervalMs);
+  return {
+    state: {
+      ...delayed,
+      master,
+      masterAdvertIntervalMs,
+      wait: 'MASTER_SILENT',
+      waitFromMs: nowMs,
+      isPreempting: false,
+      timers: { ...state.timers, masterDown: nowMs + downMs },
+    },
+    actions: [],
+  };
+}
+
+/** One of our timers fired, at the deadline it was armed with. */
+export function backupTimer(context: Context, state: BackupState, timer: TimerName): Step {
+  if (timer === 'masterDown') {
+    const reason = state.isPreempting ? 'LOWER_PRIORITY_MASTER' : state.wait;
+    return transition(context, state, { to: 'MASTER' }, reason);
+  }
+  if (timer === 'addressRetry') {
+    const { virtualAddresses: addresses } = context.config;
+    return { state, actions: [{ kind: 'removeAddresses', addresses }] };
+  }
+  throw new Error(`The timer ${timer} cannot be armed in BACKUP`);
+}
+
+/** The kernel's answer to a removal: an address we may not hold must go, however long it takes. */
+export function backupApplied(
+  { nowMs }: Context,
+  state: BackupState,
+  event: Extract<Event, { kind: 'addressesApplied' }>,
+): Step {
+  if (event.wanted === 'present') return { state, actions: [] };
+  if (event.ok) {
+    return { state: { ...state, timers: withoutTimer(state.timers, 'addressRetry') }, actions: [] };
+  }
+  return {
+    state: { ...state, timers: { ...state.timers, addressRetry: nowMs + REMOVAL_RETRY_MS } },
+    actions: [{ kind: 'count', name: 'addressFailures' }],
+  };
+}
+
+/** Another priority or interval moves the deadline of the wait that is running, not its beginning. */
+export function rescheduleBackup(
+  { config, nowMs }: Context,
+  state: BackupState,
+  previous: RouterConfig,
+): BackupState {
+  const isAdopted = config.version === 3 && state.master !== undefined;
+  const isReconfigured = config.advertIntervalMs !== previous.advertIntervalMs;
+  const masterAdvertIntervalMs =
+    isReconfigured && !isAdopted ? config.advertIntervalMs : state.masterAdvertIntervalMs;
+  const rescheduled = { ...state, masterAdvertIntervalMs };
+  if (state.wait !== 'MASTER_SILENT') return rescheduled;
+  const downMs = masterDownIntervalMs(config.version, state.priority, masterAdvertIntervalMs);
+  const masterDown = Math.max(nowMs, state.waitFromMs + downMs);
+  return { ...rescheduled, timers: { ...state.timers, masterDown } };
+}
+
+function masterResigned({ config, nowMs }: Context, state: BackupState): Step {
+  const skewMs = skewTimeMs(config.version, state.priority, state.masterAdvertIntervalMs);
+  return {
+    state: {
+      ...state,
+      wait: 'MASTER_RESIGNED',
+      waitFromMs: nowMs,
+      isPreempting: false,
+      timers: { ...state.timers, masterDown: nowMs + skewMs },
+    },
+    actions: [{ kind: 'count', name: 'priorityZeroReceived' }],
+  };
+}
+
+/**
+ * keepalived's preempt_delay: the clock starts at the first lower-priority advert and an advert at least
+ * as good as ours stops it; every entry to BACKUP begins without one.
+ */
+function runPreemptDelay(
+  { config, nowMs }: Context,
+  state: BackupState,
+  priority: number,
+): BackupState {
+  const { preemptAtMs, ...stopped } = state;
+  if (!config.preempt || config.preemptDelayMs === 0 || priority >= state.priority) return stopped;
+  return { ...stopped, preemptAtMs: preemptAtMs ?? nowMs + config.preemptDelayMs };
+}

@@ -1,0 +1,219 @@
+/**
+ * Runs a transcript against the state machine. A transcript is blocks: commands, `----`, and what the machine
+ * did. Time moves only by `advance`; armed timers fire at their deadlines on the way.
+ *
+ *    router prio 100 preempt_delay 5s      (first; every word is optional)
+ *    start [link down] [resume]
+ *    advert from 10.0.0.2 prio 150 [interval 500ms]
+ *    advance 3609ms
+ *    link up | link down
+ *    addresses refused | addresses accepted     (what the kernel answers to additions from now on)
+ *    removed 10.0.0.100                         (somebody took it away)
+ *    priority 50                                (tracking changed it)
+ *    config prio 120 interval 500ms             (a reload)
+ *    stale masterDown                           (a timer fires with a deadline that is no longer armed)
+ *    stop
+ *    state
+ */
+import type { VrrpVersion } from '../../src/config/model.ts';
+import { initialState, step } from '../../src/vrrp/fsm.ts';
+import type { Action, Event, RouterConfig, State, TimerName } from '../../src/vrrp/machine.ts';
+import { defaultGarp, ip, router, vip } from '../vrrp/router.ts';
+
+export const SEPARATOR = '----';
+
+/** The transcript with every block's output replaced by what happens now. */
+export function rewriteTranscript(text: string): string {
+  const machine = new Machine();
+  const rewritten: string[] = [];
+  let isOutput = false;
+  for (const line of text.split('\n')) {
+    if (line.trim() === '') isOutput = false;
+    if (isOutput) continue;
+    rewritten.push(line);
+    if (line === SEPARATOR) {
+      isOutput = true;
+      rewritten.push(...machine.takeOutput());
+    } else if (line.trim() !== '' && !line.startsWith('#')) {
+      machine.command(line.trim().split(/\s+/));
+    }
+  }
+  return rewritten.join('\n');
+}
+
+class Machine {
+  #config: RouterConfig = router();
+  #state: State = initialState(this.#config);
+  #nowMs = 0;
+  #areAccepted = true;
+  #output: string[] = [];
+
+  takeOutput(): readonly string[] {
+    const output = this.#output;
+    this.#output = [];
+    return output;
+  }
+
+  command(words: readonly string[]): void {
+    const [verb = '', ...rest] = words;
+    switch (verb) {
+      case 'router':
+        this.#config = readRouter(rest, router());
+        this.#state = initialState(this.#config);
+        break;
+      case 'addresses':
+        this.#areAccepted = rest[0] === 'accepted';
+        break;
+      case 'config': {
+        const previous = this.#config;
+        this.#config = readRouter(rest, previous);
+        this.#feed({ kind: 'configChanged', previous });
+        break;
+      }
+      case 'stale': {
+        const timer = rest[0] as TimerName;
+        this.#feed({ kind: 'timerFired', timer, deadlineMs: this.#nowMs });
+        break;
+      }
+      case 'advance':
+        this.#advance(this.#nowMs + readMs(rest[0] ?? ''));
+        break;
+      case 'state':
+        this.#output.push(showState(this.#state));
+        break;
+      default:
+        this.#feed(readEvent(verb, rest));
+    }
+  }
+
+  #advance(untilMs: number): void {
+    for (;;) {
+      const due = earliest(this.#state);
+      if (due === undefined || due.deadlineMs > untilMs) break;
+      this.#nowMs = due.deadlineMs;
+      this.#feed({ kind: 'timerFired', ...due });
+    }
+    this.#nowMs = untilMs;
+  }
+
+  #feed(event: Event): void {
+    const { state, actions } = step(this.#config, this.#state, event, this.#nowMs);
+    this.#state = state;
+    const at = `${Number(this.#nowMs.toFixed(3))}ms`.padStart(12);
+    for (const action of actions) this.#output.push(`${at}  ${showAction(action)}`);
+    for (const { kind } of actions) {
+      if (kind !== 'addAddresses' && kind !== 'removeAddresses') continue;
+      const wanted = kind === 'addAddresses' ? 'present' : 'absent';
+      const ok = wanted === 'absent' || this.#areAccepted;
+      this.#feed({ kind: 'addressesApplied', wanted, ok });
+    }
+  }
+}
+
+function readEvent(verb: string, words: readonly string[]): Event {
+  switch (verb) {
+    case 'start': {
+      const isLinkUp = !words.includes('down');
+      return { kind: 'started', isLinkUp, resumeAsMaster: words.includes('resume') };
+    }
+    case 'stop':
+      return { kind: 'stopped' };
+    case 'advert':
+      return {
+        kind: 'advertReceived',
+        source: ip(after(words, 'from') ?? ''),
+        priority: Number(after(words, 'prio')),
+        advertIntervalMs: readMs(after(words, 'interval') ?? '1000ms'),
+      };
+    case 'link':
+      return { kind: 'linkChanged', isUp: words[0] === 'up' };
+    case 'removed':
+      return { kind: 'addressRemoved', address: ip(words[0] ?? '') };
+    case 'priority':
+      return { kind: 'priorityChanged', priority: Number(words[0]) };
+    default:
+      throw new Error(`Unknown command: ${verb} ${words.join(' ')}`);
+  }
+}
+
+function earliest(
+  state: State,
+): { readonly timer: TimerName; readonly deadlineMs: number } | undefined {
+  const armed = Object.entries(state.timers) as [TimerName, number][];
+  const [first] = armed.sort(([, a], [, b]) => a - b);
+  return first === undefined ? undefined : { timer: first[0], deadlineMs: first[1] };
+}
+
+function readRouter(words: readonly string[], base: RouterConfig): RouterConfig {
+  const read = <Value>(word: string, parse: (text: string) => Value, otherwise: Value): Value => {
+    const text = after(words, word);
+    return text === undefined ? otherwise : parse(text);
+  };
+  const isOn = (text: string): boolean => text === 'on';
+  return {
+    ...base,
+    priority: read('prio', Number, base.priority),
+    version: read('version', (text) => Number(text) as VrrpVersion, base.version),
+    advertIntervalMs: read('interval', readMs, base.advertIntervalMs),
+    initialState: words.includes('state') && words.includes('MASTER') ? 'MASTER' : 'BACKUP',
+    preempt: read('preempt', isOn, base.preempt),
+    preemptDelayMs: read('preempt_delay', readMs, base.preemptDelayMs),
+    primaryAddress: read('address', ip, base.primaryAddress),
+    virtualAddresses: read(
+      'vips',
+      (text) => text.split(',').map((prefix) => vip(prefix)),
+      base.virtualAddresses,
+    ),
+    garp: {
+      ...defaultGarp,
+      masterRefreshMs: read('garp_refresh', readMs, base.garp.masterRefreshMs),
+      lowerPrioRepeat: read('lower_prio_repeat', Number, base.garp.lowerPrioRepeat),
+      masterDelayMs: read('garp_delay', readMs, base.garp.masterDelayMs),
+    },
+  };
+}
+
+function after(words: readonly string[], word: string): string | undefined {
+  const index = words.indexOf(word);
+  return index < 0 ? undefined : words[index + 1];
+}
+
+function readMs(text: string): number {
+  const match = /^([\d.]+)(ms|s)$/.exec(text);
+  if (match === null) throw new Error(`Not a duration: ${text}`);
+  return Number(match[1]) * (match[2] === 's' ? 1000 : 1);
+}
+
+function showAction(action: Action): string {
+  const list = (addresses: readonly { readonly address: { readonly text: string } }[]): string =>
+    addresses.map(({ address }) => address.text).join(' ');
+  switch (action.kind) {
+    case 'sendAdvert':
+      return `sendAdvert prio ${action.priority}`;
+    case 'addAddresses':
+    case 'removeAddresses':
+      return `${action.kind} ${list(action.addresses)}`;
+    case 'announce':
+      return `announce ${action.burst} ${list(action.addresses)} x${action.repeat}`;
+    case 'notify':
+      return `${action.from} -> ${action.to}: ${action.reason}`;
+    case 'setTimer':
+      return `setTimer ${action.timer} ${Number(action.deadlineMs.toFixed(3))}ms`;
+    case 'clearTimer':
+      return `clearTimer ${action.timer}`;
+    case 'count':
+      return `count ${action.name}`;
+    case 'released':
+      return 'released';
+  }
+}
+
+function showState(state: State): string {
+  const facts: string[] = [state.name, `prio ${state.priority}`];
+  if (state.name === 'BACKUP') {
+    facts.push(`wait ${state.wait}`, `interval ${state.masterAdvertIntervalMs}ms`);
+    if (state.master) facts.push(`master ${state.master.address.text} ${state.master.priority}`);
+  }
+  if (state.name === 'MASTER' && state.isReleasing) facts.push('releasing');
+  return facts.join(', ');
+}
