@@ -1,0 +1,342 @@
+/**
+ * One VRRP instance, driven: feeds events to the state machine, performs its actions strictly in order,
+ * and feeds their outcomes back as events. Decides nothing itself.
+ *
+ *    receive, linkChanged, stop … --> queue --> step --> actions --> ports
+ *            timer --> drain, re-check --^        outcomes --^
+ */
+import type { IpAddress } from '../base/address.ts';
+import type { VrrpInstanceConfig } from '../config/model.ts';
+import { admitAdvert } from './admission.ts';
+import { burstOrder } from './announce.ts';
+import { initialState, step } from './fsm.ts';
+import type { Action, Event, RouterConfig, State, TimerName, VrrpState } from './machine.ts';
+import { encodeOwnAdvert } from './own-advert.ts';
+import { type ChecksumForm, decodeAdvert } from './packet.ts';
+import type { AddressOutcome, Datagram, DeadlineTimerPort, InstancePorts } from './ports.ts';
+import { type InstanceSnapshot, snapshotOf } from './snapshot.ts';
+
+export type { InstancePorts, Transition } from './ports.ts';
+export type { InstanceSnapshot } from './snapshot.ts';
+
+/** Timers believed in one expiry; more than that at one moment is a defect of the machine. */
+const TIMERS_PER_EXPIRY_MAX = 16;
+const ROUTER_ID_OFFSET = 1;
+
+type OutcomeEvent = Extract<Event, { kind: 'addressesApplied' }>;
+
+export class VrrpInstance {
+  readonly #ports: InstancePorts;
+  readonly #timer: DeadlineTimerPort;
+  readonly #queue: Event[] = [];
+  readonly #deadlines = new Map<TimerName, number>();
+  readonly #counters = new Map<string, number>();
+  /** Virtual addresses the kernel holds for us. */
+  readonly #present = new Set<string>();
+  /** What was logged already in this state. */
+  readonly #logged = new Set<string>();
+  #config: RouterConfig;
+  #state: State;
+  #isRunning = false;
+  #isClosed = false;
+  #armedMs: number | undefined;
+  #sinceMs: number;
+  #reason = 'NOT_STARTED';
+  #lastAdvertSentMs: number | undefined;
+  #peerChecksumForm: ChecksumForm | undefined;
+  #onReleased: (() => void) | undefined;
+
+  constructor(config: VrrpInstanceConfig, primaryAddress: IpAddress, ports: InstancePorts) {
+    this.#config = { ...config, primaryAddress };
+    this.#ports = ports;
+    this.#state = initialState(this.#config);
+    this.#sinceMs = ports.clock.realtimeMs();
+    this.#timer = ports.newTimer(() => this.#expire());
+  }
+
+  /**
+   * Begins, once. `resumeAsMaster`: become MASTER at once, for a restarted process that was master a
+   * moment ago; without it what a predecessor left on the interface is taken off first.
+   */
+  start(options: { readonly linkUp: boolean; readonly resumeAsMaster: boolean }): void {
+    const { linkUp, resumeAsMaster } = options;
+    this.#feed({ kind: 'started', isLinkUp: linkUp, resumeAsMaster });
+  }
+
+  /** A datagram of protocol 112; for other routers' ids it is ignored, and anything bad is counted. */
+  receive(datagram: Datagram): void {
+    if (this.#isClosed) return;
+    const routerId = datagram.payload[ROUTER_ID_OFFSET];
+    if (routerId !== undefined && routerId !== this.#config.virtualRouterId) {
+      this.#count('refused.WRONG_VRID');
+      return;
+    }
+    const decoded = decodeAdvert(datagram.payload, datagram);
+    if (!decoded.ok) {
+      this.#refuse(decoded.code, decoded.detail, datagram.source);
+      return;
+    }
+    const { advert } = decoded;
+    const admission = admitAdvert(advert, datagram, this.#config, this.#config.primaryAddress);
+    if (!admission.ok) {
+      this.#refuse(admission.code, admission.detail, datagram.source);
+      return;
+    }
+    this.#count('advertsReceived');
+    this.#peerChecksumForm = advert.version === 3 ? advert.checksumForm : undefined;
+    for (const remark of admission.remarks) {
+      this.#count(`remark.${remark}`);
+      this.#logOnce(remark, { source: datagram.source.text }, 'peculiar advert accepted');
+    }
+    const { priority, advertIntervalMs } = advert;
+    this.#feed({ kind: 'advertReceived', source: datagram.source, priority, advertIntervalMs });
+  }
+
+  /** Carrier or administrative state of the instance's interface changed. */
+  linkChanged(isUp: boolean): void {
+    this.#feed({ kind: 'linkChanged', isUp });
+  }
+
+  /** The kernel said that this address is gone from its interface; our own removals may be told too. */
+  addressRemoved(address: IpAddress): void {
+    this.#feed({ kind: 'addressRemoved', address });
+  }
+
+  /**
+   * The same instance with another configuration, mastership kept. Throws when it is another instance:
+   * name, router id, interface, version and family are its identity.
+   */
+  reconfigure(config: VrrpInstanceConfig): void {
+    const previous = this.#config;
+    const identity = ['name', 'virtualRouterId', 'interface', 'version', 'family'] as const;
+    const changed = identity.filter((key) => config[key] !== previous[key]);
+    if (changed.length > 0) {
+      throw new Error(`Instance ${previous.name} cannot change its ${changed.join(', ')}`);
+    }
+    this.#config = { ...config, primaryAddress: previous.primaryAddress };
+    this.#feed({ kind: 'configChanged', previous });
+  }
+
+  /**
+   * Orderly release, make before break: says priority 0, goes on serving until the successor's advert is
+   * heard (at most about two advert intervals), then takes the addresses off. Calls back once.
+   */
+  stop(onReleased: () => void): void {
+    this.#onReleased ??= onReleased;
+    this.#feed({ kind: 'stopped' });
+  }
+
+  /** When our last advert went out, monotonic ms: undefined before the first. */
+  get lastAdvertSentMs(): number | undefined {
+    return this.#lastAdvertSentMs;
+  }
+
+  get state(): VrrpState {
+    return this.#state.name;
+  }
+
+  snapshot(): InstanceSnapshot {
+    return snapshotOf({
+      config: this.#config,
+      state: this.#state,
+      sinceMs: this.#sinceMs,
+      reason: this.#reason,
+      counters: this.#counters,
+      lastAdvertSentMs: this.#lastAdvertSentMs,
+      peerChecksumForm: this.#peerChecksumForm,
+    });
+  }
+
+  /** Ends at once, without a word on the wire and with the addresses as they are. */
+  close(): void {
+    if (this.#isClosed) return;
+    this.#isClosed = true;
+    this.#timer.close();
+  }
+
+  #feed(event: Event): void {
+    if (this.#isClosed) return;
+    this.#queue.push(event);
+    if (this.#isRunning) return;
+    this.#isRunning = true;
+    try {
+      for (let next = this.#queue.shift(); next !== undefined; next = this.#queue.shift()) {
+        this.#run(next);
+      }
+    } finally {
+      this.#isRunning = false;
+    }
+    this.#arm();
+  }
+
+  #run(event: Event): void {
+    const { state, actions } = step(
+      this.#config,
+      this.#state,
+      event,
+      this.#ports.clock.monotonicMs(),
+    );
+    if (state.name !== this.#state.name) this.#logged.clear();
+    this.#state = state;
+    const outcomes: OutcomeEvent[] = [];
+    for (const action of actions) this.#perform(action, outcomes);
+    // What the kernel answered belongs to these actions: it goes before anything that came meanwhile.
+    this.#queue.unshift(...outcomes);
+  }
+
+  #perform(action: Action, outcomes: OutcomeEvent[]): void {
+    switch (action.kind) {
+      case 'sendAdvert':
+        this.#sendAdvert(action.priority);
+        return;
+      case 'addAddresses':
+        outcomes.push({ kind: 'addressesApplied', wanted: 'present', ok: this.#add(action) });
+        return;
+      case 'removeAddresses':
+        outcomes.push({ kind: 'addressesApplied', wanted: 'absent', ok: this.#remove(action) });
+        return;
+      case 'announce':
+        this.#announce(action);
+        return;
+      case 'notify':
+        this.#notify(action);
+        return;
+      case 'setTimer':
+        this.#deadlines.set(action.timer, action.deadlineMs);
+        return;
+      case 'clearTimer':
+        this.#deadlines.delete(action.timer);
+        return;
+      case 'count':
+        this.#count(action.name);
+        return;
+      case 'released':
+        this.#onReleased?.();
+        this.#onReleased = undefined;
+    }
+  }
+
+  /**
+   * Believing a timeout: after a stall the timer runs before the datagrams that arrived meanwhile, so
+   * these are heard first. They may move the deadline; only one that is still due is told to the machine.
+   */
+  #expire(): void {
+    if (this.#isClosed) return;
+    this.#armedMs = undefined;
+    this.#ports.transport.drain();
+    for (let fired = 0; ; fired += 1) {
+      const due = this.#earliest();
+      if (due === undefined || due.deadlineMs > this.#ports.clock.monotonicMs()) break;
+      if (fired === TIMERS_PER_EXPIRY_MAX) throw new Error(`The timer ${due.timer} fires for ever`);
+      this.#deadlines.delete(due.timer);
+      this.#feed({ kind: 'timerFired', ...due });
+    }
+    this.#arm();
+  }
+
+  #earliest(): { readonly timer: TimerName; readonly deadlineMs: number } | undefined {
+    let earliest: { timer: TimerName; deadlineMs: number } | undefined;
+    for (const [timer, deadlineMs] of this.#deadlines) {
+      if (earliest === undefined || deadlineMs < earliest.deadlineMs) {
+        earliest = { timer, deadlineMs };
+      }
+    }
+    return earliest;
+  }
+
+  #arm(): void {
+    if (this.#isClosed) return;
+    const deadlineMs = this.#earliest()?.deadlineMs;
+    if (deadlineMs === this.#armedMs) return;
+    this.#armedMs = deadlineMs;
+    if (deadlineMs === undefined) this.#timer.disarm();
+    else this.#timer.arm(deadlineMs);
+  }
+
+  #sendAdvert(priority: number): void {
+    const payload = encodeOwnAdvert(this.#config, this.#config.primaryAddress, priority);
+    const outcome = this.#ports.transport.send(payload);
+    if (outcome.ok) {
+      this.#count(priority === 0 ? 'priorityZeroSent' : 'advertsSent');
+      this.#lastAdvertSentMs = this.#ports.clock.monotonicMs();
+      return;
+    }
+    this.#count('sendFailures');
+    this.#logOnce(outcome.code, { detail: outcome.detail }, 'advert not sent');
+  }
+
+  #add({ addresses }: Extract<Action, { kind: 'addAddresses' }>): boolean {
+    let isComplete = true;
+    for (const address of addresses) {
+      const outcome = this.#ports.addresses.add(address);
+      if (outcome.ok) {
+        this.#present.add(address.address.text);
+        continue;
+      }
+      isComplete = false;
+      this.#present.delete(address.address.text);
+      this.#logAddress('address not added', address.address, outcome);
+    }
+    return isComplete;
+  }
+
+  #remove({ addresses }: Extract<Action, { kind: 'removeAddresses' }>): boolean {
+    let isComplete = true;
+    for (const address of addresses) {
+      const outcome = this.#ports.addresses.remove(address);
+      this.#present.delete(address.address.text);
+      if (outcome.ok) continue;
+      isComplete = false;
+      this.#logAddress('address not removed', address.address, outcome);
+    }
+    return isComplete;
+  }
+
+  #announce({ addresses, repeat, burst }: Extract<Action, { kind: 'announce' }>): void {
+    const present = addresses.filter(({ address }) => this.#present.has(address.text));
+    if (burst === 'restored') this.#logRestored(present.map(({ address }) => address));
+    for (const { device, address } of burstOrder(present, repeat)) {
+      const outcome = this.#ports.announce(device, address);
+      this.#count(outcome.ok ? 'announcementsSent' : 'announcementFailures');
+      if (outcome.ok) continue;
+      const fields = { address: address.text, device, detail: outcome.detail };
+      this.#logOnce(`announce ${outcome.code}`, fields, 'address not announced');
+    }
+  }
+
+  #notify({ from, to, reason }: Extract<Action, { kind: 'notify' }>): void {
+    this.#sinceMs = this.#ports.clock.realtimeMs();
+    this.#reason = reason;
+    const { name } = this.#config;
+    const { priority } = this.#state;
+    this.#ports.log.info({ instance: name, from, to, reason, priority }, 'state change');
+    this.#ports.onTransition({ name, from, to, reason, priority });
+  }
+
+  #refuse(code: string, detail: string, source: IpAddress): void {
+    this.#count(`refused.${code}`);
+    this.#logOnce(code, { source: source.text, detail }, 'advert refused');
+  }
+
+  #logRestored(addresses: readonly IpAddress[]): void {
+    const restored = addresses.map(({ text }) => text).join(' ');
+    this.#logOnce(`restored ${restored}`, { addresses: restored }, 'taken away, put back');
+  }
+
+  #logAddress(message: string, address: IpAddress, outcome: AddressOutcome & { ok: false }): void {
+    const { code, detail } = outcome;
+    this.#logOnce(`${message} ${code}`, { address: address.text, detail }, message);
+  }
+
+  /** At most once per name and state: what repeats is counted, not logged. */
+  #logOnce(name: string, fields: Readonly<Record<string, string>>, message: string): void {
+    if (this.#logged.has(name)) return;
+    this.#logged.add(name);
+    const { name: instance } = this.#config;
+    this.#ports.log.warn({ instance, code: name, state: this.#state.name, ...fields }, message);
+  }
+
+  #count(name: string): void {
+    this.#counters.set(name, (this.#counters.get(name) ?? 0) + 1);
+  }
+}
