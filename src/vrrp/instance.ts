@@ -7,13 +7,15 @@
  */
 import type { IpAddress } from '../base/address.ts';
 import type { VrrpInstanceConfig } from '../config/model.ts';
+import type { Datagram } from '../kernel/datagram.ts';
+import type { AddressOutcome } from '../kernel/links.ts';
 import { admitAdvert } from './admission.ts';
 import { burstOrder } from './announce.ts';
 import { initialState, step } from './fsm.ts';
 import type { Action, Event, RouterConfig, State, TimerName, VrrpState } from './machine.ts';
 import { encodeOwnAdvert } from './own-advert.ts';
 import { type ChecksumForm, decodeAdvert } from './packet.ts';
-import type { AddressOutcome, Datagram, DeadlineTimerPort, InstancePorts } from './ports.ts';
+import type { DeadlineTimerPort, InstancePorts } from './ports.ts';
 import { type InstanceSnapshot, snapshotOf } from './snapshot.ts';
 
 export type { InstancePorts, Transition } from './ports.ts';
@@ -46,8 +48,10 @@ export class VrrpInstance {
   #peerChecksumForm: ChecksumForm | undefined;
   #onReleased: (() => void) | undefined;
 
+  /** Throws when the configuration does not fit into an advert: here, not at the first takeover. */
   constructor(config: VrrpInstanceConfig, primaryAddress: IpAddress, ports: InstancePorts) {
     this.#config = { ...config, primaryAddress };
+    encodeOwnAdvert(config, primaryAddress, config.priority);
     this.#ports = ports;
     this.#state = initialState(this.#config);
     this.#sinceMs = ports.clock.realtimeMs();
@@ -103,8 +107,8 @@ export class VrrpInstance {
   }
 
   /**
-   * The same instance with another configuration, mastership kept. Throws when it is another instance:
-   * name, router id, interface, version and family are its identity.
+   * The same instance with another configuration, mastership kept. Throws when it does not fit into an
+   * advert, or is another instance: name, router id, interface, version and family are its identity.
    */
   reconfigure(config: VrrpInstanceConfig): void {
     const previous = this.#config;
@@ -113,6 +117,7 @@ export class VrrpInstance {
     if (changed.length > 0) {
       throw new Error(`Instance ${previous.name} cannot change its ${changed.join(', ')}`);
     }
+    encodeOwnAdvert(config, previous.primaryAddress, config.priority);
     this.#config = { ...config, primaryAddress: previous.primaryAddress };
     this.#feed({ kind: 'configChanged', previous });
   }

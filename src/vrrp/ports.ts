@@ -1,33 +1,14 @@
 /**
- * What one instance needs from the outside, injected: no kernel in here. The process that runs the
- * instances builds these from kernel/.
+ * What one instance needs from the outside, injected: of the kernel only the types. The process that runs
+ * the instances builds these from kernel/.
  */
 import type { IpAddress } from '../base/address.ts';
 import type { Clock } from '../base/clock.ts';
 import type { Log } from '../base/log.ts';
 import type { VirtualAddressConfig } from '../config/model.ts';
+import type { SendOutcome } from '../kernel/datagram.ts';
+import type { AddressOutcome } from '../kernel/links.ts';
 import type { TransitionReason, VrrpState } from './machine.ts';
-
-/** A received VRRP message, without its IP header. */
-export interface Datagram {
-  readonly payload: Uint8Array;
-  readonly source: IpAddress;
-  readonly destination: IpAddress;
-  readonly ttl: number;
-  readonly ifindex: number;
-}
-
-export type SendOutcome =
-  | { readonly ok: true }
-  | { readonly ok: false; readonly code: string; readonly detail: string };
-
-export type AddressOutcome =
-  | {
-      readonly ok: true;
-      /** false: it was as wanted already. */
-      readonly changed: boolean;
-    }
-  | { readonly ok: false; readonly code: string; readonly detail: string };
 
 /** A one-shot timer for an absolute CLOCK_MONOTONIC deadline in ms; arming replaces. */
 export interface DeadlineTimerPort {

@@ -1,10 +1,12 @@
 import { describe, expect, it } from 'vitest';
 import type { IpAddress } from '../../src/base/address.ts';
 import { logTo } from '../../src/base/log.ts';
+import type { Datagram } from '../../src/kernel/datagram.ts';
+import type { AddressOutcome } from '../../src/kernel/links.ts';
 import { VrrpInstance } from '../../src/vrrp/instance.ts';
 import type { RouterConfig } from '../../src/vrrp/machine.ts';
 import { encodeAdvert, vrrpGroup } from '../../src/vrrp/packet.ts';
-import type { AddressOutcome, Datagram, InstancePorts, Transition } from '../../src/vrrp/ports.ts';
+import type { InstancePorts, Transition } from '../../src/vrrp/ports.ts';
 import { readDatagram } from '../hex/frames.ts';
 import { ip, router, vip } from './router.ts';
 
@@ -333,6 +335,13 @@ describe('changes while running', () => {
     expect(() => world.instance.reconfigure(router({ virtualRouterId: 9 }))).toThrow(
       'cannot change its virtualRouterId',
     );
+  });
+
+  it('a configuration that no advert can carry is refused at the door, and nothing changes', () => {
+    expect(() => new World(router({ virtualAddresses: [] }))).toThrow('address count');
+    const world = started(router(), true);
+    expect(() => world.instance.reconfigure(router({ advertIntervalMs: 41_000 }))).toThrow();
+    expect(world.instance.snapshot().advertIntervalMs).toBe(1000);
   });
 
   it('link down gives the addresses up without a word', () => {
