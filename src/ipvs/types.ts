@@ -29,7 +29,8 @@ export interface DestinationKey {
 }
 
 export interface Destination extends DestinationKey {
-  readonly forwardingMethod: ForwardingMethod | 'local';
+  /** What a configuration can ask for, and two more that a kernel may show. */
+  readonly forwardingMethod: ForwardingMethod | 'local' | 'bypass';
   readonly weight: number;
   readonly upperThreshold: number;
   readonly lowerThreshold: number;

@@ -1,0 +1,233 @@
+/**
+ * From the wanted and the actual table to the operations between them. Pure, and in one total order, so
+ * that two directors with the same file do the same things and a test can compare whole lists.
+ *
+ * The specification; `owned` is the set of service names that lvsd made or adopted:
+ *
+ *   service in  desired  actual  owned | operations
+ *               -------  ------  ----- | ----------------------------------------------------
+ *               yes      no      any   | addService, then addServer for each destination
+ *               yes      yes     yes   | editService when a field differs, and row by row below
+ *               yes      yes     no    | none: it is somebody else's (`foreignServices` names it)
+ *               no       yes     yes   | deleteService (its destinations go with it)
+ *               no       yes     no    | none: it is somebody else's
+ *               no       no      any   | none
+ *
+ *   destination in  desired  actual    | operation (of a service in the second row)
+ *                   -------  ------    | ----------------------------------------------------
+ *                   yes      no        | addServer
+ *                   yes      yes       | weight higher: raiseWeight. weight lower: lowerWeight.
+ *                                      | same weight, another field differs: editServer.
+ *                                      | SET_DEST carries every field, so one message does it all.
+ *                   no       yes       | deleteServer
+ *
+ * Order: make before break. addService, addServer, raiseWeight, edits, lowerWeight, deleteServer,
+ * deleteService; inside a rank by service name, then by server. Up to the edits the number of live
+ * servers (weight above 0) of a service only rises, after them it only falls: so every prefix leaves
+ * each service at least min(before, after) of them.
+ */
+import { formatEndpoint } from '../base/address.ts';
+import { serviceName } from '../config/names.ts';
+import type { Destination, DestinationKey, Service, ServiceName, Table } from './types.ts';
+
+interface OperationBase {
+  /** The service it is done to; of its destinations nothing is meant. */
+  readonly service: Service;
+  /** Why, for people: `not in the kernel`, `weight 1 -> 3`. */
+  readonly reason: string;
+}
+
+export interface ServiceOperation extends OperationBase {
+  readonly kind: 'addService' | 'editService' | 'deleteService';
+}
+
+export interface ServerOperation extends OperationBase {
+  readonly kind: 'addServer' | 'raiseWeight' | 'editServer' | 'lowerWeight' | 'deleteServer';
+  /** As it shall be; for deleteServer, as it was. */
+  readonly destination: Destination;
+}
+
+export type Operation = ServiceOperation | ServerOperation;
+
+export type OperationKind = Operation['kind'];
+
+/** Position of each kind in a plan. */
+const RANK: Readonly<Record<OperationKind, number>> = {
+  addService: 0,
+  addServer: 1,
+  raiseWeight: 2,
+  editService: 3,
+  editServer: 4,
+  lowerWeight: 5,
+  deleteServer: 6,
+  deleteService: 7,
+};
+
+/** The operations that turn `actual` into `desired`, each with its reason, in the order to do them. */
+export function planTable(
+  desired: Table,
+  actual: Table,
+  owned: ReadonlySet<ServiceName>,
+): readonly Operation[] {
+  const operations: Operation[] = [];
+  for (const name of new Set([...desired.keys(), ...actual.keys()])) {
+    const wanted = desired.get(name);
+    const found = actual.get(name);
+    if (wanted !== undefined && found === undefined) {
+      operations.push(...creation(wanted));
+    } else if (wanted !== undefined && found !== undefined && owned.has(name)) {
+      operations.push(...changes(wanted, found));
+    } else if (wanted === undefined && found !== undefined && owned.has(name)) {
+      operations.push({ kind: 'deleteService', service: found, reason: 'no longer wanted' });
+    }
+  }
+  return inOrder(operations);
+}
+
+/** Names of wanted services that the kernel already has and that are not ours, sorted. */
+export function foreignServices(
+  desired: Table,
+  actual: Table,
+  owned: ReadonlySet<ServiceName>,
+): ServiceName[] {
+  return [...desired.keys()].filter((name) => actual.has(name) && !owned.has(name)).sort();
+}
+
+/**
+ * What the table becomes when the operations are done: the kernel as a function. Throws where the kernel
+ * would answer EEXIST, ESRCH or ENOENT, because a plan that meets those was made from another table.
+ */
+export function applyPlan(actual: Table, operations: readonly Operation[]): Table {
+  const table = new Map(actual);
+  for (const operation of operations) {
+    const name = serviceName(operation.service);
+    const service = table.get(name);
+    if (operation.kind === 'addService') {
+      if (service !== undefined) throw new Error(`${name} is there already`);
+      table.set(name, { ...operation.service, destinations: [] });
+    } else if (service === undefined) {
+      throw new Error(`${operation.kind} without ${name}`);
+    } else if ('destination' in operation) {
+      table.set(name, { ...service, destinations: withServer(service, operation) });
+    } else if (operation.kind === 'editService') {
+      table.set(name, { ...operation.service, destinations: service.destinations });
+    } else {
+      table.delete(name);
+    }
+  }
+  return table;
+}
+
+/** `10.0.0.1:80` of a destination, its key within a service. */
+export function destinationName(destination: DestinationKey): string {
+  return formatEndpoint(destination.address, destination.port);
+}
+
+function withServer(service: Service, operation: ServerOperation): Destination[] {
+  const key = destinationName(operation.destination);
+  const others = service.destinations.filter((each) => destinationName(each) !== key);
+  const isThere = others.length < service.destinations.length;
+  if (isThere === (operation.kind === 'addServer')) {
+    throw new Error(`${operation.kind} ${key} of ${serviceName(service)} does not fit the table`);
+  }
+  return operation.kind === 'deleteServer' ? others : [...others, operation.destination];
+}
+
+function creation(service: Service): Operation[] {
+  const reason = 'not in the kernel';
+  return [
+    { kind: 'addService', service, reason },
+    ...service.destinations.map(
+      (destination): Operation => ({ kind: 'addServer', service, destination, reason }),
+    ),
+  ];
+}
+
+function changes(wanted: Service, found: Service): Operation[] {
+  const operations: Operation[] = [];
+  const serviceChanges = describeServiceChanges(wanted, found);
+  if (serviceChanges !== '') {
+    operations.push({ kind: 'editService', service: wanted, reason: serviceChanges });
+  }
+  const present = byName(found.destinations);
+  const wantedNames = new Set<string>();
+  for (const destination of wanted.destinations) {
+    const key = destinationName(destination);
+    wantedNames.add(key);
+    const before = present.get(key);
+    const operation =
+      before === undefined
+        ? { kind: 'addServer' as const, destination, reason: 'not in the kernel' }
+        : destinationChange(destination, before);
+    if (operation !== undefined) operations.push({ ...operation, service: wanted });
+  }
+  for (const [key, destination] of present) {
+    if (wantedNames.has(key)) continue;
+    operations.push({
+      kind: 'deleteServer',
+      service: wanted,
+      destination,
+      reason: 'no longer wanted',
+    });
+  }
+  return operations;
+}
+
+function byName(destinations: readonly Destination[]): Map<string, Destination> {
+  return new Map(destinations.map((destination) => [destinationName(destination), destination]));
+}
+
+function describeServiceChanges(wanted: Service, found: Service): string {
+  return described([
+    ['scheduler', found.scheduler, wanted.scheduler],
+    ['flags', found.flags, wanted.flags],
+    ['persistence timeout', found.timeoutS, wanted.timeoutS],
+    ['netmask', found.netmask, wanted.netmask],
+  ]);
+}
+
+function destinationChange(
+  wanted: Destination,
+  found: Destination,
+): Pick<ServerOperation, 'kind' | 'destination' | 'reason'> | undefined {
+  const reason = described([
+    ['weight', found.weight, wanted.weight],
+    ['forwarding', found.forwardingMethod, wanted.forwardingMethod],
+    ['upper threshold', found.upperThreshold, wanted.upperThreshold],
+    ['lower threshold', found.lowerThreshold, wanted.lowerThreshold],
+  ]);
+  if (reason === '') return undefined;
+  if (wanted.weight > found.weight) return { kind: 'raiseWeight', destination: wanted, reason };
+  if (wanted.weight < found.weight) return { kind: 'lowerWeight', destination: wanted, reason };
+  return { kind: 'editServer', destination: wanted, reason };
+}
+
+/** `scheduler rr -> wlc, flags 0 -> 4`; empty when nothing differs. */
+function described(
+  fields: readonly (readonly [name: string, from: string | number, to: string | number])[],
+): string {
+  return fields
+    .filter(([, from, to]) => from !== to)
+    .map(([name, from, to]) => `${name} ${from} -> ${to}`)
+    .join(', ');
+}
+
+function inOrder(operations: readonly Operation[]): Operation[] {
+  const keyed = operations.map((operation) => ({
+    operation,
+    rank: RANK[operation.kind],
+    service: serviceName(operation.service),
+    server: 'destination' in operation ? destinationName(operation.destination) : '',
+  }));
+  keyed.sort(
+    (a, b) =>
+      a.rank - b.rank || compareText(a.service, b.service) || compareText(a.server, b.server),
+  );
+  return keyed.map(({ operation }) => operation);
+}
+
+/** By code unit: the same on every machine, whatever its locale. */
+function compareText(a: string, b: string): number {
+  if (a === b) return 0;
+  return a < b ? -1 : 1;
+}
