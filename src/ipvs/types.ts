@@ -40,6 +40,17 @@ export interface Destination extends DestinationKey {
 export interface DestinationStatus {
   readonly activeConnections: number;
   readonly inactiveConnections: number;
+  /** Absent when the kernel is too old (before 4.1) to send 64-bit counters. */
+  readonly counters?: TrafficCounters;
+}
+
+/** Totals since the entry was made; the kernel sums them every 2 s, so they lag. */
+export interface TrafficCounters {
+  readonly connections: number;
+  readonly inPackets: number;
+  readonly outPackets: number;
+  readonly inBytes: number;
+  readonly outBytes: number;
 }
 
 /** `tcp 10.0.0.1:80`: Map key, and how a service is named to people. */
