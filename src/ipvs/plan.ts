@@ -63,6 +63,12 @@ const RANK: Readonly<Record<OperationKind, number>> = {
   deleteService: 7,
 };
 
+const SERVICE_VERB: Readonly<Record<ServiceOperation['kind'], string>> = {
+  addService: 'add',
+  editService: 'change',
+  deleteService: 'remove',
+};
+
 /** The operations that turn `actual` into `desired`, each with its reason, in the order to do them. */
 export function planTable(
   desired: Table,
@@ -78,7 +84,7 @@ export function planTable(
     } else if (wanted !== undefined && found !== undefined && owned.has(name)) {
       operations.push(...changes(wanted, found));
     } else if (wanted === undefined && found !== undefined && owned.has(name)) {
-      operations.push({ kind: 'deleteService', service: found, reason: 'no longer wanted' });
+      operations.push({ kind: 'deleteService', service: found, reason: 'not wanted' });
     }
   }
   return inOrder(operations);
@@ -116,6 +122,16 @@ export function applyPlan(actual: Table, operations: readonly Operation[]): Tabl
     }
   }
   return table;
+}
+
+/** What an operation does, for people: `add 10.0.0.1:80 to tcp 10.50.0.1:80`. */
+export function describeOperation(operation: Operation): string {
+  const service = serviceName(operation.service);
+  if (!('destination' in operation)) return `${SERVICE_VERB[operation.kind]} service ${service}`;
+  const server = destinationName(operation.destination);
+  if (operation.kind === 'addServer') return `add ${server} to ${service}`;
+  if (operation.kind === 'deleteServer') return `remove ${server} from ${service}`;
+  return `change ${server} of ${service}`;
 }
 
 /** `10.0.0.1:80` of a destination, its key within a service. */
@@ -167,7 +183,7 @@ function changes(wanted: Service, found: Service): Operation[] {
       kind: 'deleteServer',
       service: wanted,
       destination,
-      reason: 'no longer wanted',
+      reason: 'not wanted',
     });
   }
   return operations;

@@ -46,7 +46,7 @@ describe('a row of the specification', () => {
   test('an owned service that is no longer wanted is deleted, and nothing else', () => {
     const actual = table(web([server('10.0.0.1', 80)]), service('10.50.0.2', 80));
     expect(lines(planTable(new Map(), actual, new Set([WEB])))).toEqual([
-      'deleteService tcp 10.50.0.1:80: no longer wanted',
+      'deleteService tcp 10.50.0.1:80: not wanted',
     ]);
   });
 
@@ -100,8 +100,8 @@ test('a plan makes before it breaks, service by service and server by server', (
     'editService tcp 10.50.0.1:80: scheduler wrr -> rr',
     'editServer tcp 10.50.0.1:80 10.0.0.4:80: upper threshold 0 -> 9',
     'lowerWeight tcp 10.50.0.1:80 10.0.0.3:80: weight 1 -> 0',
-    'deleteServer tcp 10.50.0.1:80 10.0.0.2:80: no longer wanted',
-    'deleteService tcp 10.50.0.2:80: no longer wanted',
+    'deleteServer tcp 10.50.0.1:80 10.0.0.2:80: not wanted',
+    'deleteService tcp 10.50.0.2:80: not wanted',
   ]);
   const reversed = (each: Table): Table => new Map([...each].reverse());
   expect(lines(planTable(reversed(desired), reversed(actual), owned))).toEqual(plan);

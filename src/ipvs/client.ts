@@ -1,0 +1,211 @@
+/**
+ * The IPVS table of the network namespace this process is in, through generic netlink. Synchronous: the
+ * kernel does the work in the sender's context. Failures are values; errno has its meaning in words.
+ */
+import { serverName, serviceName } from '../config/names.ts';
+import { GenericNetlink } from '../kernel/genetlink.ts';
+import { SysError } from '../kernel/libc.ts';
+import { IPVS_GENL_NAME } from './abi.ts';
+import {
+  decodeDestination,
+  decodeInfo,
+  decodeService,
+  encodeDestinationDump,
+  encodeInfoRequest,
+  encodeOperation,
+  encodeServiceDump,
+  type IpvsInfo,
+} from './codec.ts';
+import { describeOperation, type Operation } from './plan.ts';
+import type { Destination, DestinationStatus, Service, ServiceName, Table } from './types.ts';
+
+export interface ClientRefusal {
+  readonly ok: false;
+  /**
+   * IPVS_ABSENT: this kernel has no IPVS and could not load it. NO_PRIVILEGE: CAP_NET_ADMIN is missing.
+   * Otherwise the errno's name, or a code of the netlink socket or of the codec.
+   */
+  readonly code: string;
+  readonly detail: string;
+}
+
+export type DumpOutcome =
+  | {
+      readonly ok: true;
+      /** What lvsd can manage; services of other kinds (firewall marks) are not in it. */
+      readonly table: Table;
+      /** What the kernel counts, by serverName. */
+      readonly status: ReadonlyMap<string, DestinationStatus>;
+    }
+  | ClientRefusal;
+
+export type InfoOutcome = ({ readonly ok: true } & IpvsInfo) | ClientRefusal;
+
+export type OpenOutcome = { readonly ok: true; readonly client: IpvsClient } | ClientRefusal;
+
+export type OperationOutcome =
+  | { readonly ok: true; readonly operation: Operation }
+  | {
+      readonly ok: false;
+      readonly operation: Operation;
+      readonly code: string;
+      readonly detail: string;
+    };
+
+/** What the reconciler needs of the kernel. */
+export interface IpvsPort {
+  dump(): DumpOutcome;
+  /** One outcome for each operation, in order. */
+  apply(operations: readonly Operation[]): readonly OperationOutcome[];
+}
+
+interface Failure {
+  readonly code: string;
+  readonly detail: string;
+}
+
+export class IpvsClient implements IpvsPort {
+  readonly #channel: GenericNetlink;
+
+  private constructor(channel: GenericNetlink) {
+    this.#channel = channel;
+  }
+
+  /**
+   * Finds the family, which makes the kernel load ip_vs where it has the module, and asks it for its
+   * version, which needs the same privilege as everything else here.
+   */
+  static open(): OpenOutcome {
+    const opened = openChannel();
+    if (!opened.ok) return opened;
+    const client = new IpvsClient(opened.channel);
+    const info = client.info();
+    if (info.ok) return { ok: true, client };
+    client.close();
+    return info;
+  }
+
+  /** Version and size of the kernel's IPVS. */
+  info(): InfoOutcome {
+    const { command, attributes } = encodeInfoRequest();
+    const reply = this.#channel.request(command, attributes);
+    if (!reply.ok) return clientRefusal(reply);
+    const [answer] = reply.messages;
+    if (answer === undefined) return noAnswer('IPVS_CMD_GET_INFO');
+    const info = decodeInfo(answer.attributes);
+    return info.ok ? { ok: true, ...info.value } : info;
+  }
+
+  /** The whole table: services, then the destinations of each. Not one instant: entries may move. */
+  dump(): DumpOutcome {
+    const { command, attributes } = encodeServiceDump();
+    const reply = this.#channel.dump(command, attributes);
+    if (!reply.ok) return clientRefusal(reply);
+    const table = new Map<ServiceName, Service>();
+    const status = new Map<string, DestinationStatus>();
+    for (const message of reply.messages) {
+      const service = decodeService(message.attributes);
+      if (!service.ok) {
+        if (service.code === 'FOREIGN_KIND') continue;
+        return service;
+      }
+      const destinations = this.#dumpDestinations(service.value, status);
+      if (!destinations.ok) return destinations;
+      table.set(serviceName(service.value), {
+        ...service.value,
+        destinations: destinations.destinations,
+      });
+    }
+    return { ok: true, table, status };
+  }
+
+  /** In order and in batches; an operation that fails does not stop those after it. */
+  apply(operations: readonly Operation[]): readonly OperationOutcome[] {
+    if (operations.length === 0) return [];
+    const outcomes = this.#channel.batch(operations.map(encodeOperation));
+    return operations.map((operation, index): OperationOutcome => {
+      const outcome = outcomes[index];
+      if (outcome === undefined) throw new Error('A batch has one outcome for each message');
+      if (outcome.ok) return { ok: true, operation };
+      return { ok: false, operation, code: outcome.code, detail: meaning(operation, outcome) };
+    });
+  }
+
+  close(): void {
+    this.#channel.close();
+  }
+
+  #dumpDestinations(
+    service: Service,
+    status: Map<string, DestinationStatus>,
+  ): { readonly ok: true; readonly destinations: readonly Destination[] } | ClientRefusal {
+    const { command, attributes } = encodeDestinationDump(service);
+    const reply = this.#channel.dump(command, attributes);
+    if (!reply.ok) return clientRefusal(reply);
+    const destinations: Destination[] = [];
+    for (const message of reply.messages) {
+      const decoded = decodeDestination(message.attributes, service.address.family);
+      if (!decoded.ok) {
+        if (decoded.code === 'FOREIGN_KIND') continue;
+        return decoded;
+      }
+      destinations.push(decoded.value.destination);
+      status.set(serverName(service, decoded.value.destination), decoded.value.status);
+    }
+    return { ok: true, destinations };
+  }
+}
+
+function openChannel(): ReturnType<typeof GenericNetlink.open> {
+  try {
+    const opened = GenericNetlink.open(IPVS_GENL_NAME);
+    if (opened.ok) return opened;
+    return opened.code === 'FAMILY_ABSENT' ? IPVS_ABSENT : clientRefusal(opened);
+  } catch (error) {
+    if (error instanceof SysError) return { ok: false, code: error.code, detail: error.message };
+    throw error;
+  }
+}
+
+const IPVS_ABSENT: ClientRefusal = {
+  ok: false,
+  code: 'IPVS_ABSENT',
+  detail:
+    'This kernel has no IPVS: load it with `modprobe ip_vs`, as root on the host itself ' +
+    'when this is a container',
+};
+
+function clientRefusal({ code, detail }: Failure): ClientRefusal {
+  if (code !== 'EPERM') return { ok: false, code, detail };
+  const words =
+    'The kernel does not let this process at IPVS: it needs the capability CAP_NET_ADMIN';
+  return { ok: false, code: 'NO_PRIVILEGE', detail: words };
+}
+
+function noAnswer(command: string): ClientRefusal {
+  return { ok: false, code: 'NO_REPLY', detail: `The kernel did not answer ${command}` };
+}
+
+/** What an errno of IPVS means for this operation (net/netfilter/ipvs/ip_vs_ctl.c). */
+function meaning(operation: Operation, { code, detail }: Failure): string {
+  const service = serviceName(operation.service);
+  const isServer = 'destination' in operation;
+  switch (code) {
+    case 'EEXIST':
+      return isServer ? 'The server is there already' : 'The service is there already';
+    case 'ESRCH':
+      return `There is no service ${service}`;
+    case 'ENOENT':
+      return isServer
+        ? 'There is no such server'
+        : `The kernel has no scheduler "${operation.service.scheduler}": see \`modprobe ip_vs_${operation.service.scheduler}\``;
+    case 'EPERM':
+      return clientRefusal({ code, detail }).detail;
+    case 'ERANGE':
+      return 'Weight or threshold is out of range: weight 0 to 2147483647, lower at most upper';
+    case 'EINVAL':
+      return `The kernel does not take it (EINVAL): ${describeOperation(operation)}`;
+    default:
+      return detail;
+  }
+}
