@@ -1,0 +1,64 @@
+/** The IPVS table as it is shown: plain data, for the control socket, status and metrics. */
+import { serverName } from '../config/names.ts';
+import { destinationName } from './plan.ts';
+import type { Destination, DestinationStatus, ServiceName, Table } from './types.ts';
+
+export interface ServerSnapshot extends DestinationStatus {
+  /** `tcp 10.50.0.1:80/10.0.0.1:80`: the name the rest of lvsd has for it. */
+  readonly name: string;
+  /** `10.0.0.1:80`. */
+  readonly endpoint: string;
+  readonly forwardingMethod: Destination['forwardingMethod'];
+  readonly weight: number;
+}
+
+export interface ServiceSnapshot {
+  readonly name: ServiceName;
+  readonly scheduler: string;
+  readonly servers: readonly ServerSnapshot[];
+}
+
+export interface ReconcilerSnapshot {
+  /** Our services, as the kernel last showed them. */
+  readonly services: readonly ServiceSnapshot[];
+  /** Wanted services that are somebody else's and therefore left alone. */
+  readonly foreignServices: readonly ServiceName[];
+  /** Wall clock, ms; 0 before the first read. */
+  readonly lastReadAtMs: number;
+  readonly lastApplied?: { readonly atMs: number; readonly operations: number };
+  /** Entries put back after somebody else changed them. */
+  readonly driftRepairs: number;
+  /** Reconciliations that did not end with the table as wanted. */
+  readonly errors: number;
+  /** 0: the table is as wanted. */
+  readonly consecutiveErrors: number;
+  readonly lastError?: { readonly code: string; readonly detail: string; readonly atMs: number };
+}
+
+/** Our services of a table that was read, by name; nothing before the first read. */
+export function snapshotServices(
+  read:
+    | { readonly table: Table; readonly status: ReadonlyMap<string, DestinationStatus> }
+    | undefined,
+  owned: ReadonlySet<ServiceName>,
+): ServiceSnapshot[] {
+  const services: ServiceSnapshot[] = [];
+  for (const [name, service] of read?.table ?? []) {
+    if (!owned.has(name)) continue;
+    const servers = service.destinations.map((destination): ServerSnapshot => {
+      const { forwardingMethod, weight } = destination;
+      const server = serverName(service, destination);
+      const status = read?.status.get(server);
+      return {
+        name: server,
+        endpoint: destinationName(destination),
+        forwardingMethod,
+        weight,
+        activeConnections: status?.activeConnections ?? 0,
+        inactiveConnections: status?.inactiveConnections ?? 0,
+      };
+    });
+    services.push({ name, scheduler: service.scheduler, servers });
+  }
+  return services;
+}

@@ -1,0 +1,278 @@
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import type { LogLevel } from '../../src/base/log.ts';
+import { logTo } from '../../src/base/log.ts';
+import { backoffMs, REREAD_INTERVAL_MS, Reconciler } from '../../src/ipvs/reconciler.ts';
+import { FakeIpvs } from './fake-ipvs.ts';
+import { server, service, table } from './tables.ts';
+
+const WEB = 'tcp 10.50.0.1:80';
+const one = server('10.0.0.1', 80);
+const two = server('10.0.0.2', 80);
+const web = (...servers: (typeof one)[]) => service('10.50.0.1', 80, servers);
+
+let directory: string;
+let ownershipPath: string;
+let kernel: FakeIpvs;
+let nowMs: number;
+let deadlineMs: number | undefined;
+let lines: [LogLevel, string][];
+let expire: () => void;
+
+beforeEach(() => {
+  directory = mkdtempSync(join(tmpdir(), 'lvsd-reconciler-'));
+  ownershipPath = join(directory, 'ipvs-owned.json');
+  kernel = new FakeIpvs();
+  nowMs = 1000;
+  deadlineMs = undefined;
+  lines = [];
+});
+
+afterEach(() => rmSync(directory, { recursive: true, force: true }));
+
+function reconciler(
+  rest: { adopt?: boolean; reasonOf?: (name: string) => string } = {},
+): Reconciler {
+  return new Reconciler({
+    client: kernel,
+    log: logTo((level, _fields, message) => lines.push([level, message])),
+    clock: { monotonicMs: () => nowMs, realtimeMs: () => nowMs },
+    ownershipPath,
+    newTimer: (onExpire) => {
+      expire = onExpire;
+      return {
+        arm: (atMs) => {
+          deadlineMs = atMs;
+        },
+        disarm: () => {
+          deadlineMs = undefined;
+        },
+        close: () => {
+          deadlineMs = undefined;
+        },
+      };
+    },
+    ...rest,
+  });
+}
+
+/** Time goes on to the deadline, and the timer fires. */
+function advance(): void {
+  if (deadlineMs === undefined) throw new Error('No timer is armed');
+  nowMs = deadlineMs;
+  deadlineMs = undefined;
+  expire();
+}
+
+function ownedOnDisk(): string[] {
+  return JSON.parse(readFileSync(ownershipPath, 'utf8')).services;
+}
+
+function own(...names: string[]): void {
+  writeFileSync(ownershipPath, JSON.stringify({ version: 1, services: names }));
+}
+
+describe('at the start', () => {
+  test('an empty table becomes the wanted one, each change logged with its reason', () => {
+    const subject = reconciler({ reasonOf: () => 'passed HTTP_GET' });
+    expect(subject.start(table(web(one)))).toMatchObject({ ok: true, adopted: [] });
+    expect(kernel.table).toEqual(table(web(one)));
+    expect(ownedOnDisk()).toEqual([WEB]);
+    expect(lines).toEqual([
+      ['info', 'add service tcp 10.50.0.1:80: not in the kernel'],
+      ['info', 'add 10.0.0.1:80 to tcp 10.50.0.1:80: passed HTTP_GET'],
+    ]);
+  });
+
+  test('ownership is on disk before the first service is created', () => {
+    let seen: string[] = [];
+    kernel.beforeApply = () => {
+      if (seen.length === 0) seen = ownedOnDisk();
+    };
+    reconciler().start(table(web(one)));
+    expect(seen).toEqual([WEB]);
+  });
+
+  test('what is ours and right is adopted without an operation', () => {
+    own(WEB);
+    kernel = new FakeIpvs(table(web(one)));
+    expect(reconciler().start(table(web(one)))).toMatchObject({ ok: true, adopted: [WEB] });
+    expect(kernel.operations).toEqual([]);
+  });
+
+  test('what is ours is edited in place, and what is ours and unwanted goes', () => {
+    own(WEB, 'tcp 10.50.0.2:80');
+    kernel = new FakeIpvs(table(web(one), service('10.50.0.2', 80), service('10.50.0.3', 80)));
+    reconciler().start(table(web(two)));
+    expect(kernel.operations).toEqual([
+      'add 10.0.0.2:80 to tcp 10.50.0.1:80',
+      'remove 10.0.0.1:80 from tcp 10.50.0.1:80',
+      'remove service tcp 10.50.0.2:80',
+    ]);
+    expect([...kernel.table.keys()]).toEqual([WEB, 'tcp 10.50.0.3:80']);
+    expect(ownedOnDisk()).toEqual([WEB]);
+  });
+
+  test("somebody else's wanted service is a refusal that names it and touches nothing", () => {
+    kernel = new FakeIpvs(table(web(one)));
+    const outcome = reconciler().start(table(web(two), service('10.50.0.2', 80)));
+    expect(outcome).toMatchObject({ ok: false, code: 'FOREIGN_SERVICE', services: [WEB] });
+    expect(kernel.operations).toEqual([]);
+    expect(deadlineMs).toBeUndefined();
+  });
+
+  test("with adopt, somebody else's wanted service becomes ours in place", () => {
+    kernel = new FakeIpvs(table(web(one)));
+    const outcome = reconciler({ adopt: true }).start(table(web(two)));
+    expect(outcome).toMatchObject({ ok: true, adopted: [WEB] });
+    expect(kernel.table).toEqual(table(web(two)));
+    expect(ownedOnDisk()).toEqual([WEB]);
+  });
+
+  test('a corrupt ownership file is a refusal, and with adopt a warning', () => {
+    writeFileSync(ownershipPath, 'not JSON');
+    expect(reconciler().start(table(web(one)))).toMatchObject({ code: 'OWNERSHIP_CORRUPT' });
+    expect(reconciler({ adopt: true }).start(table(web(one)))).toMatchObject({ ok: true });
+    expect(ownedOnDisk()).toEqual([WEB]);
+  });
+
+  test('a table that cannot be read is a refusal', () => {
+    kernel.dumpRefusal = { code: 'NO_PRIVILEGE', detail: 'CAP_NET_ADMIN is needed' };
+    expect(reconciler().start(table(web(one)))).toMatchObject({ ok: false, code: 'NO_PRIVILEGE' });
+  });
+});
+
+describe('while it runs', () => {
+  test('a burst of wishes in one turn is one plan', () => {
+    const subject = reconciler();
+    subject.start(table(web(one)));
+    const dumps = kernel.dumps;
+    for (const wish of [web(), web(two), web(one, two)]) subject.setDesired(table(wish));
+    expect(deadlineMs).toBe(nowMs);
+    advance();
+    expect(kernel.operations.slice(2)).toEqual(['add 10.0.0.2:80 to tcp 10.50.0.1:80']);
+    expect(kernel.dumps - dumps).toBe(2);
+  });
+
+  test('drift is found at the re-read, repaired, counted, and logged with what was found', () => {
+    const subject = reconciler();
+    subject.start(table(web(one, two)));
+    expect(deadlineMs).toBe(nowMs + REREAD_INTERVAL_MS);
+    lines = [];
+    kernel.table = table(web({ ...one, weight: 9 }), service('10.50.0.9', 80));
+    advance();
+    expect(kernel.table.get(WEB)?.destinations).toEqual([two, one]);
+    expect(lines).toEqual([
+      [
+        'warn',
+        'add 10.0.0.2:80 to tcp 10.50.0.1:80: changed by somebody else, found: not in the kernel',
+      ],
+      [
+        'warn',
+        'change 10.0.0.1:80 of tcp 10.50.0.1:80: changed by somebody else, found: weight 9 -> 1',
+      ],
+    ]);
+    expect(subject.snapshot()).toMatchObject({ driftRepairs: 2, errors: 0 });
+  });
+
+  test('a flushed table is whole again after the re-read', () => {
+    const subject = reconciler();
+    subject.start(table(web(one, two)));
+    kernel.table = new Map();
+    advance();
+    expect(kernel.table).toEqual(table(web(one, two)));
+    expect(subject.snapshot().driftRepairs).toBe(3);
+  });
+
+  test('a wish that meets a foreign service leaves it alone, does the rest, and says so once', () => {
+    const subject = reconciler();
+    subject.start(table(web(one)));
+    kernel.table = new Map([...kernel.table, ...table(service('10.50.0.2', 80))]);
+    subject.setDesired(table(web(two), service('10.50.0.2', 80, [one])));
+    advance();
+    advance();
+    expect(kernel.table).toEqual(table(web(two), service('10.50.0.2', 80)));
+    expect(subject.snapshot()).toMatchObject({ foreignServices: ['tcp 10.50.0.2:80'], errors: 0 });
+    expect(lines.filter(([, text]) => text.startsWith('IPVS already has'))).toHaveLength(1);
+    expect(ownedOnDisk()).toEqual([WEB]);
+  });
+
+  test('a service that somebody makes at the last moment stays theirs', () => {
+    const subject = reconciler();
+    subject.start(new Map());
+    kernel.beforeApply = () => {
+      if (kernel.table.size === 0) kernel.table = table(web());
+    };
+    subject.setDesired(table(web(one)));
+    advance();
+    expect(kernel.table).toEqual(table(web()));
+    expect(ownedOnDisk()).toEqual([]);
+  });
+});
+
+describe('when the kernel refuses', () => {
+  test('the rest is done, and the refused is tried again with a growing pause', () => {
+    kernel.refuse = { text: 'add service tcp 10.50.0.2:80', code: 'ENOENT' };
+    const subject = reconciler();
+    const wanted = table(web(one), service('10.50.0.2', 80, [two]));
+    expect(subject.start(wanted)).toMatchObject({ ok: true, first: { ok: false, code: 'ENOENT' } });
+    expect(kernel.table).toEqual(table(web(one)));
+    expect(kernel.operations).not.toContain('add 10.0.0.2:80 to tcp 10.50.0.2:80');
+    expect(ownedOnDisk()).toEqual([WEB]);
+    expect(deadlineMs).toBe(nowMs + 1000);
+    advance();
+    expect(deadlineMs).toBe(nowMs + 2000);
+    expect(subject.snapshot()).toMatchObject({ errors: 2, consecutiveErrors: 2 });
+    kernel.refuse = undefined;
+    advance();
+    expect(kernel.table).toEqual(wanted);
+    expect(subject.snapshot()).toMatchObject({ errors: 2, consecutiveErrors: 0 });
+    expect(deadlineMs).toBe(nowMs + REREAD_INTERVAL_MS);
+  });
+
+  test('what is acknowledged and not done is an error', () => {
+    kernel.isDeaf = true;
+    const subject = reconciler();
+    expect(subject.start(table(web(one)))).toMatchObject({ first: { code: 'NOT_APPLIED' } });
+  });
+
+  test('without ownership on disk no service is created, and servers still change', () => {
+    const subject = reconciler();
+    subject.start(table(web(one)));
+    rmSync(ownershipPath);
+    mkdirSync(join(ownershipPath, 'in the way'), { recursive: true });
+    subject.setDesired(table(web(two), service('10.50.0.2', 80)));
+    advance();
+    expect(kernel.table).toEqual(table(web(two)));
+    expect(subject.snapshot().lastError?.code).toBe('OWNERSHIP_UNWRITABLE');
+  });
+
+  test('the pause doubles from one second to thirty', () => {
+    expect([1, 2, 3, 4, 5, 6, 100].map(backoffMs)).toEqual([
+      1000, 2000, 4000, 8000, 16_000, 30_000, 30_000,
+    ]);
+  });
+});
+
+describe('the orderly stop', () => {
+  test('removes what is ours and nothing else', () => {
+    kernel = new FakeIpvs(table(service('10.50.0.3', 80)));
+    const subject = reconciler();
+    subject.start(table(web(one)));
+    expect(subject.removeOwned()).toMatchObject({ ok: true });
+    expect(kernel.table).toEqual(table(service('10.50.0.3', 80)));
+    expect(ownedOnDisk()).toEqual([]);
+    expect(deadlineMs).toBeUndefined();
+  });
+
+  test('says when something of ours is left, and keeps it as ours', () => {
+    const subject = reconciler();
+    subject.start(table(web(one)));
+    kernel.refuse = { text: 'remove service', code: 'EBUSY' };
+    expect(subject.removeOwned()).toMatchObject({ ok: false, code: 'EBUSY' });
+    expect(ownedOnDisk()).toEqual([WEB]);
+    expect(deadlineMs).toBeUndefined();
+  });
+});
