@@ -1,0 +1,146 @@
+/** The real client and reconciler on a real IPVS kernel, read back with `ipvsadm`. One boot. */
+import { beforeAll, describe, expect, test } from 'vitest';
+import { findLabKernel, runInLab } from '../uml/run-in-uml.ts';
+import { MATRIX, parseListing } from './kernel-matrix.ts';
+import type { LabReport } from './lab-program.ts';
+import { server, service } from './tables.ts';
+
+const BOOT_AND_RUN_MS = 180_000;
+const root = new URL('../..', import.meta.url).pathname;
+
+const lab = findLabKernel();
+const missing = 'missing' in lab ? ` (skipped: it needs ${lab.missing})` : '';
+const isHostKernel = 'kernel' in lab && lab.kernel === 'host';
+
+describe.skipIf(missing !== '')(`in a kernel with IPVS${missing}`, () => {
+  let report: LabReport;
+
+  beforeAll(async () => {
+    const command = [process.execPath, 'test/ipvs/lab-program.ts'];
+    const run = await runInLab(command, { cwd: root, timeoutMs: BOOT_AND_RUN_MS });
+    expect(run.status, run.console).toBe(0);
+    report = JSON.parse(run.stdout);
+  }, BOOT_AND_RUN_MS + 10_000);
+
+  // On a host whose module is loaded already it cannot be missing.
+  test.skipIf(isHostKernel)('without the module, open says how to load it', () => {
+    expect(report.absent).toMatchObject({ ok: false, code: 'IPVS_ABSENT' });
+    expect(JSON.stringify(report.absent)).toContain('modprobe ip_vs');
+  });
+
+  test('without the privilege, open says which is missing', () => {
+    expect(report.unprivileged).toMatchObject({ ok: false, code: 'NO_PRIVILEGE' });
+    expect(JSON.stringify(report.unprivileged)).toContain('CAP_NET_ADMIN');
+  });
+
+  test('the information has the version that ipvsadm prints', () => {
+    const { info, matrix } = report;
+    if (!info.ok) throw new Error(info.detail);
+    const size = `version ${info.version} (size=${info.connectionTableSize})`;
+    expect(matrix.before).toContain(size);
+  });
+
+  describe('a service', () => {
+    test.each(MATRIX)('$title is made and changed as ipvsadm shows it', (row) => {
+      const [nameBefore = '', ...serversBefore] = row.linesBefore;
+      const [nameAfter = '', ...serversAfter] = row.linesAfter;
+      expect(parseListing(report.matrix.before).get(nameBefore)).toEqual(serversBefore);
+      expect(parseListing(report.matrix.after).get(nameAfter)).toEqual(serversAfter);
+    });
+
+    test('is there once for each row, and none after the orderly stop', () => {
+      expect(report.matrix).toMatchObject({
+        started: true,
+        updated: true,
+        again: { ok: true, operations: 0 },
+        removed: true,
+      });
+      expect(parseListing(report.matrix.before).size).toBe(MATRIX.length);
+      expect(parseListing(report.matrix.after).size).toBe(MATRIX.length);
+      expect(parseListing(report.matrix.afterRemoval).size).toBe(0);
+    });
+  });
+
+  describe('a service made by hand', () => {
+    test('and wanted is a refusal that touches nothing', () => {
+      const { refused, untouched } = report.foreign;
+      const services = ['tcp 10.50.0.1:80'];
+      expect(refused).toMatchObject({ ok: false, code: 'FOREIGN_SERVICE', services });
+      expect(untouched).toBe(true);
+    });
+
+    test('and ours is adopted without an operation', () => {
+      const { adopted, untouched } = report.adoption;
+      expect(adopted).toEqual({ names: ['tcp 10.50.0.1:80'], ok: true, operations: 0 });
+      expect(untouched).toBe(true);
+    });
+
+    test('and not ours outlives the orderly stop, firewall marks too', () => {
+      expect(report.adoption.removed).toBe(true);
+      expect([...parseListing(report.adoption.left)]).toEqual([
+        ['TCP 10.50.0.2:80 wlc', ['-> 10.0.0.9:80 Masq 1 0 0']],
+        ['FWM 7 rr', ['-> 10.0.0.9:0 Route 1 0 0']],
+      ]);
+    });
+  });
+
+  describe('drift', () => {
+    test.each([
+      ['cleared', 3],
+      ['deleted', 1],
+      ['edited', 1],
+      ['added', 1],
+      ['rescheduled', 1],
+    ] as const)('by hand (%s) is repaired with %i operations', (change, operations) => {
+      const repaired = { isChanged: true, ok: true, operations, isWanted: true };
+      expect(report.drift[change]).toEqual(repaired);
+    });
+
+    test('is logged with what was found', () => {
+      expect(report.drift.driftRepairs).toBe(7);
+      expect(report.drift.lines).toContain(
+        'warn change 10.0.0.1:80 of tcp 10.50.0.1:80: changed by somebody else, ' +
+          'found: weight 9 -> 1, forwarding masq -> droute',
+      );
+    });
+  });
+
+  test('a dump has every field, and no service of a kind that lvsd does not manage', () => {
+    const tunnel = server('2001:db8::1', 80, {
+      forwardingMethod: 'tunnel',
+      weight: 3,
+      upperThreshold: 100,
+      lowerThreshold: 50,
+    });
+    const persistent = { flags: 1, timeoutS: 120, netmask: 0xffffff00 };
+    const counters = { connections: 0, inPackets: 0, outPackets: 0, inBytes: 0, outBytes: 0 };
+    const status = { activeConnections: 0, inactiveConnections: 0, counters };
+    expect(report.counted).toEqual({
+      services: [service('10.50.0.1', 80, [tunnel], persistent)],
+      status: [['tcp 10.50.0.1:80/[2001:db8::1]:80', status]],
+    });
+  });
+
+  test('each error of the kernel is told by its name and in words', () => {
+    expect(report.errors.made).toBe(true);
+    expect(report.errors.codes.map(([what, code]) => `${what}: ${code}`)).toEqual([
+      'duplicate service: EEXIST',
+      'duplicate server: EEXIST',
+      'missing service: ESRCH',
+      'server of a missing service: ESRCH',
+      'missing server: ENOENT',
+      'unknown scheduler: ENOENT',
+      'too long a scheduler name: EINVAL',
+      'weight out of range: ERANGE',
+      'IPv6 server of an IPv4 service, not tunnelled: EINVAL',
+    ]);
+    for (const [, , detail] of report.errors.codes) expect(detail).toMatch(/^[A-Z].*\w/);
+    expect([...parseListing(report.errors.listing)]).toEqual([
+      ['TCP 10.50.0.1:80 rr', ['-> 10.0.0.1:80 Route 1 0 0']],
+    ]);
+  });
+
+  test('an error in the middle of several batches stops nothing after it', () => {
+    expect(report.batch).toEqual({ outcomes: 2502, refused: ['1500 EEXIST'], servers: 2500 });
+  });
+});
