@@ -1,6 +1,7 @@
 /**
- * The IPVS table of the network namespace this process is in, through generic netlink. Synchronous: the
- * kernel does the work in the sender's context. Failures are values; errno has its meaning in words.
+ * The IPVS table of the network namespace this process is in, through generic netlink. Synchronous:
+ * the kernel does the work in the sender's context. Failures are values; errno has its meaning in
+ * words.
  */
 import { serverName, serviceName } from '../config/names.ts';
 import { GenericNetlink } from '../kernel/genetlink.ts';
@@ -12,7 +13,7 @@ import {
   decodeService,
   encodeDestinationDump,
   encodeInfoRequest,
-  encodeOperation,
+  encodeOperations,
   encodeServiceDump,
   type IpvsInfo,
 } from './codec.ts';
@@ -22,8 +23,8 @@ import type { Destination, DestinationStatus, Service, ServiceName, Table } from
 export interface ClientRefusal {
   readonly ok: false;
   /**
-   * IPVS_ABSENT: this kernel has no IPVS and could not load it. NO_PRIVILEGE: CAP_NET_ADMIN is missing.
-   * Otherwise the errno's name, or a code of the netlink socket or of the codec.
+   * IPVS_ABSENT: this kernel has no IPVS and could not load it. NO_PRIVILEGE: CAP_NET_ADMIN is
+   * missing. Otherwise the errno's name, or a code of the netlink socket or of the codec.
    */
   readonly code: string;
   readonly detail: string;
@@ -72,8 +73,8 @@ export class IpvsClient implements IpvsPort {
   }
 
   /**
-   * Finds the family, which makes the kernel load ip_vs where it has the module, and asks it for its
-   * version, which needs the same privilege as everything else here.
+   * Finds the family, which makes the kernel load ip_vs where it has the module, and asks it for
+   * its version, which needs the same privilege as everything else here.
    */
   static open(): OpenOutcome {
     const opened = openChannel();
@@ -96,7 +97,9 @@ export class IpvsClient implements IpvsPort {
     return info.ok ? { ok: true, ...info.value } : info;
   }
 
-  /** The whole table: services, then the destinations of each. Not one instant: entries may move. */
+  /**
+   * The whole table: services, then the destinations of each. Not one instant: entries may move.
+   */
   dump(): DumpOutcome {
     const { command, attributes } = encodeServiceDump();
     const reply = this.#channel.dump(command, attributes);
@@ -122,7 +125,7 @@ export class IpvsClient implements IpvsPort {
   /** In order and in batches; an operation that fails does not stop those after it. */
   apply(operations: readonly Operation[]): readonly OperationOutcome[] {
     if (operations.length === 0) return [];
-    const outcomes = this.#channel.batch(operations.map(encodeOperation));
+    const outcomes = this.#channel.batch(encodeOperations(operations));
     return operations.map((operation, index): OperationOutcome => {
       const outcome = outcomes[index];
       if (outcome === undefined) throw new Error('A batch has one outcome for each message');
@@ -187,25 +190,24 @@ function noAnswer(command: string): ClientRefusal {
 }
 
 /** What an errno of IPVS means for this operation (net/netfilter/ipvs/ip_vs_ctl.c). */
-function meaning(operation: Operation, { code, detail }: Failure): string {
-  const service = serviceName(operation.service);
+function meaning(operation: Operation, failure: Failure): string {
+  const { scheduler } = operation.service;
   const isServer = 'destination' in operation;
-  switch (code) {
+  switch (failure.code) {
     case 'EEXIST':
       return isServer ? 'The server is there already' : 'The service is there already';
     case 'ESRCH':
-      return `There is no service ${service}`;
+      return `There is no service ${serviceName(operation.service)}`;
     case 'ENOENT':
-      return isServer
-        ? 'There is no such server'
-        : `The kernel has no scheduler "${operation.service.scheduler}": see \`modprobe ip_vs_${operation.service.scheduler}\``;
+      if (isServer) return 'There is no such server';
+      return `The kernel has no scheduler "${scheduler}", and no module ip_vs_${scheduler} to load`;
     case 'EPERM':
-      return clientRefusal({ code, detail }).detail;
+      return clientRefusal(failure).detail;
     case 'ERANGE':
       return 'Weight or threshold is out of range: weight 0 to 2147483647, lower at most upper';
     case 'EINVAL':
       return `The kernel does not take it (EINVAL): ${describeOperation(operation)}`;
     default:
-      return detail;
+      return failure.detail;
   }
 }

@@ -1,5 +1,6 @@
 /**
- * IPVS over generic netlink: operations into commands, dumped messages into services and destinations.
+ * IPVS over generic netlink: operations into commands, dumped messages into services and
+ * destinations.
  *
  *   genlmsghdr | cmd, version 1
  *   +- SERVICE (1) nested
@@ -19,7 +20,8 @@
  *      +- ACTIVE_CONNS (7) u32, INACT_CONNS (8) u32            dumped only
  *      `- STATS64 (12) nested: CONNS (1) .. OUTBYTES (5) u64   dumped only
  *
- * Integers are in the machine's own order (little endian, libc.ts sees to that) unless said. SET_DEST and NEW_DEST want every field of DEST.
+ * Integers are in the machine's own order (little endian, libc.ts sees to that) unless said.
+ * SET_DEST and NEW_DEST want every field of DEST.
  */
 import { addressBytes, type Family, type IpAddress } from '../base/address.ts';
 import type { TransportProtocol } from '../config/model.ts';
@@ -40,7 +42,7 @@ import {
   readU32,
   refuse,
 } from './fields.ts';
-import type { Operation, OperationKind } from './plan.ts';
+import type { Operation, OperationKind, ServerOperation, ServiceOperation } from './plan.ts';
 import type {
   Destination,
   DestinationKey,
@@ -95,24 +97,45 @@ const forwardingNames = new Map(FORWARDING.map(([name, number]) => [number, name
 
 const FLAGS_MASK = 0xffffffff;
 
-/** The command that does an operation. */
-export function encodeOperation(operation: Operation): IpvsCommand {
-  const { kind, service } = operation;
-  const writer = new AttributeWriter();
-  if (!('destination' in operation)) {
-    writer.nested(abi.IPVS_CMD_ATTR_SERVICE, (inner) => {
-      writeServiceKey(inner, service);
-      if (kind !== 'deleteService') writeServiceFields(inner, service);
-    });
-  } else {
-    const { destination } = operation;
-    writer.nested(abi.IPVS_CMD_ATTR_SERVICE, (inner) => writeServiceKey(inner, service));
-    writer.nested(abi.IPVS_CMD_ATTR_DEST, (inner) => {
-      writeDestinationKey(inner, destination);
-      if (kind !== 'deleteServer') writeDestinationFields(inner, destination);
-    });
+/** Commands that do these operations, in order. */
+export function encodeOperations(operations: readonly Operation[]): IpvsCommand[] {
+  // Most operations of a batch are on few services: their key is encoded once.
+  const keys = new Map<Service, Uint8Array>();
+  return operations.map((operation) => {
+    if (!('destination' in operation)) return encodeServiceOperation(operation);
+    let key = keys.get(operation.service);
+    if (key === undefined) {
+      key = encodeServiceKey(operation.service);
+      keys.set(operation.service, key);
+    }
+    return encodeServerOperation(operation, key);
+  });
+}
+
+function encodeServiceOperation({ kind, service }: ServiceOperation): IpvsCommand {
+  if (kind === 'deleteService') {
+    return { command: COMMAND[kind], attributes: encodeServiceKey(service) };
   }
+  const writer = new AttributeWriter().nested(abi.IPVS_CMD_ATTR_SERVICE, (inner) => {
+    writeServiceKey(inner, service);
+    writeServiceFields(inner, service);
+  });
   return { command: COMMAND[kind], attributes: writer.finish() };
+}
+
+function encodeServerOperation(operation: ServerOperation, serviceKey: Uint8Array): IpvsCommand {
+  const { kind, destination } = operation;
+  const writer = new AttributeWriter().nested(abi.IPVS_CMD_ATTR_DEST, (inner) => {
+    writeDestinationKey(inner, destination);
+    if (kind !== 'deleteServer') writeDestinationFields(inner, destination);
+  });
+  return { command: COMMAND[kind], attributes: Buffer.concat([serviceKey, writer.finish()]) };
+}
+
+function encodeServiceKey(service: ServiceKey): Uint8Array {
+  return new AttributeWriter()
+    .nested(abi.IPVS_CMD_ATTR_SERVICE, (inner) => writeServiceKey(inner, service))
+    .finish();
 }
 
 /** The dump request for all services. */
@@ -122,9 +145,7 @@ export function encodeServiceDump(): IpvsCommand {
 
 /** The dump request for the destinations of one service. */
 export function encodeDestinationDump(service: ServiceKey): IpvsCommand {
-  const writer = new AttributeWriter();
-  writer.nested(abi.IPVS_CMD_ATTR_SERVICE, (inner) => writeServiceKey(inner, service));
-  return { command: abi.IPVS_CMD_GET_DEST, attributes: writer.finish() };
+  return { command: abi.IPVS_CMD_GET_DEST, attributes: encodeServiceKey(service) };
 }
 
 export function encodeInfoRequest(): IpvsCommand {

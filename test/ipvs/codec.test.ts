@@ -5,7 +5,8 @@ import {
   decodeInfo,
   decodeService,
   encodeDestinationDump,
-  encodeOperation,
+  encodeOperations,
+  type IpvsCommand,
 } from '../../src/ipvs/codec.ts';
 import type { Operation } from '../../src/ipvs/plan.ts';
 import type { Destination, Service } from '../../src/ipvs/types.ts';
@@ -22,6 +23,12 @@ function bytes(text: string): Uint8Array {
 
 const web = service('10.50.0.1', 80, [], { scheduler: 'wrr', flags: 1, timeoutS: 300 });
 const reason = 'test';
+
+function encodeOperation(operation: Operation): IpvsCommand {
+  const [command] = encodeOperations([operation]);
+  if (command === undefined) throw new Error('One operation is one command');
+  return command;
+}
 
 /** The key of tcp 10.50.0.1:80, as linux/ip_vs.h draws it (little endian machine). */
 const WEB_KEY = `
@@ -86,6 +93,17 @@ describe('an operation as bytes', () => {
     const encoded = encodeOperation(operation);
     expect(encoded.command).toBe(command);
     expect(Buffer.from(encoded.attributes).toString('hex')).toBe(hex(expected));
+  });
+
+  test('several of one service each carry its key', () => {
+    const alike = encodeOperations([
+      { kind: 'addServer', service: web, destination: tunnel, reason },
+      { kind: 'deleteServer', service: web, destination: tunnel, reason },
+    ]);
+    expect(alike.map(({ attributes }) => Buffer.from(attributes).toString('hex'))).toEqual([
+      hex(`3000 0180 ${WEB_KEY} 4800 0280 ${SERVER_FULL}`),
+      hex(`3000 0180 ${WEB_KEY} 2800 0280 ${SERVER_KEY}`),
+    ]);
   });
 
   test('GET_DEST asks by the key of its service', () => {
