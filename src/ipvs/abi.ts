@@ -1,6 +1,6 @@
 /**
- * Numbers of linux/ip_vs.h, under the kernel's names: what goes into a generic netlink message of the
- * family `IPVS` and what comes out of it.
+ * Numbers of linux/ip_vs.h, under the kernel's names: what goes into a generic netlink message of
+ * the family `IPVS` and what comes out of it.
  */
 export const IPVS_GENL_NAME = 'IPVS';
 export const IPVS_GENL_VERSION = 1;

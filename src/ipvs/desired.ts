@@ -1,20 +1,23 @@
 /**
- * What the IPVS table shall be, from the configuration and the verdicts on the servers. Pure: the same
- * question always has the same answer, so the reconciler may ask it as often as it likes.
+ * What the IPVS table shall be, from the configuration and the verdicts on the servers. Pure: the
+ * same question always has the same answer, so the reconciler may ask it as often as it likes.
  */
 import type { Family } from '../base/address.ts';
 import type { RealServerConfig, VirtualServerConfig } from '../config/model.ts';
 import { serverName, serviceName } from '../config/names.ts';
 import type { Destination, Service, ServiceName, Table } from './types.ts';
 
-/** IPVS_SVC_ATTR_NETMASK of a service without persistence granularity: /32 as a mask, /128 as a length. */
+/**
+ * IPVS_SVC_ATTR_NETMASK of a service without persistence granularity: /32 as a mask, /128 as a
+ * length.
+ */
 const HOST_NETMASK_INET = 0xffffffff;
 const HOST_PREFIX_INET6 = 128;
 
 /**
- * The wanted table. A server that is not up is absent, as keepalived does without `inhibit_on_failure`;
- * a service stays even with no server, so that clients are refused at once and the operator sees it.
- * Of two entries with one identity the first counts, as in keepalived.
+ * The wanted table. A server that is not up is absent, as keepalived does without
+ * `inhibit_on_failure`; a service stays even with no server, so that clients are refused at once
+ * and the operator sees it. Of two entries with one identity the first counts, as in keepalived.
  */
 export function desiredTable(
   virtualServers: readonly VirtualServerConfig[],

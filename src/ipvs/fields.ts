@@ -1,6 +1,6 @@
 /**
- * Reading the fields of an IPVS object within bounds. What is absent, short or malformed is a refusal
- * that names the attribute, never a throw: the kernel may be older or newer than this code.
+ * Reading the fields of an IPVS object within bounds. What is absent, short or malformed is a
+ * refusal that names the attribute, never a throw: the kernel may be older or newer than this code.
  */
 import { addressFromBytes, addressLength, type Family, type IpAddress } from '../base/address.ts';
 import {
@@ -14,8 +14,8 @@ import { AF_INET, AF_INET6 } from './abi.ts';
 export interface CodecRefusal {
   readonly ok: false;
   /**
-   * FOREIGN_KIND: a service by firewall mark, of an unknown protocol or forwarding method, which lvsd
-   * does not manage and never touches. The others: the message is not what linux/ip_vs.h says.
+   * FOREIGN_KIND: a service by firewall mark, of an unknown protocol or forwarding method, which
+   * lvsd does not manage and never touches. The others: the message is not what linux/ip_vs.h says.
    */
   readonly code:
     | 'FOREIGN_KIND'

@@ -1,7 +1,8 @@
 /**
- * Which services of the kernel's table are ours: a small JSON file, written before a service is created,
- * so that after a crash at any moment whatever lvsd made is still known as lvsd's. It belongs in a
- * directory that does not outlive the kernel's table (/run): after a boot nothing in the kernel is ours.
+ * Which services of the kernel's table are ours: a small JSON file, written before a service is
+ * created, so that after a crash at any moment whatever lvsd made is still known as lvsd's. It
+ * belongs in a directory that does not outlive the kernel's table (/run): after a boot nothing in
+ * the kernel is ours.
  */
 import {
   closeSync,
@@ -16,7 +17,9 @@ import {
 import { dirname } from 'node:path';
 import type { ServiceName } from './types.ts';
 
-/** Raised when the file's meaning changes; a file of another version is refused, never guessed at. */
+/**
+ * Raised when the file's meaning changes; a file of another version is refused, never guessed at.
+ */
 const OWNERSHIP_VERSION = 1;
 const FILE_MODE = 0o640;
 const DIRECTORY_MODE = 0o755;
@@ -48,7 +51,10 @@ export function loadOwnership(path: string): LoadedOwnership {
   return parseOwnership(text, path);
 }
 
-/** Replaces the file in one step: a reader, or a crash, sees the old names or the new ones. Never throws. */
+/**
+ * Replaces the file in one step: a reader, or a crash, sees the old names or the new ones. Never
+ * throws.
+ */
 export function saveOwnership(path: string, names: Iterable<ServiceName>): SavedOwnership {
   const content = { version: OWNERSHIP_VERSION, services: [...names].sort() };
   const temporary = `${path}.new`;
@@ -66,7 +72,8 @@ export function saveOwnership(path: string, names: Iterable<ServiceName>): Saved
     return { ok: true };
   } catch (error) {
     removeQuietly(temporary);
-    const detail = `Cannot write ${path}: ${messageOf(error)}; no new service is created without it`;
+    const why = messageOf(error);
+    const detail = `Cannot write ${path}: ${why}; no new service is created without it`;
     return { ok: false, code: 'OWNERSHIP_UNWRITABLE', detail };
   }
 }
@@ -82,8 +89,8 @@ function parseOwnership(text: string, path: string): LoadedOwnership {
   if (!('version' in content)) return corrupt(path, 'it has no version');
   if (content.version !== OWNERSHIP_VERSION) {
     const detail =
-      `${path} has version ${JSON.stringify(content.version)}, and this lvsd reads version ` +
-      `${OWNERSHIP_VERSION}: start the lvsd that wrote it, or remove the file and start with --adopt`;
+      `${path} has version ${JSON.stringify(content.version)}, expected ${OWNERSHIP_VERSION}: ` +
+      'start the lvsd that wrote it, or remove the file and start with --adopt';
     return { ok: false, code: 'OWNERSHIP_VERSION_UNKNOWN', detail };
   }
   if (!('services' in content) || !Array.isArray(content.services)) {

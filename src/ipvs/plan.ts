@@ -1,6 +1,7 @@
 /**
- * From the wanted and the actual table to the operations between them. Pure, and in one total order, so
- * that two directors with the same file do the same things and a test can compare whole lists.
+ * From the wanted and the actual table to the operations between them. Pure, and in one total
+ * order, so that two directors with the same file do the same things and a test can compare whole
+ * lists.
  *
  * The specification; `owned` is the set of service names that lvsd made or adopted:
  *
@@ -23,8 +24,8 @@
  *
  * Order: make before break. addService, addServer, raiseWeight, edits, lowerWeight, deleteServer,
  * deleteService; inside a rank by service name, then by server. Up to the edits the number of live
- * servers (weight above 0) of a service only rises, after them it only falls: so every prefix leaves
- * each service at least min(before, after) of them.
+ * servers (weight above 0) of a service only rises, after them it only falls: so every prefix
+ * leaves each service at least min(before, after) of them.
  */
 import { formatEndpoint } from '../base/address.ts';
 import { serviceName } from '../config/names.ts';
@@ -69,7 +70,9 @@ const SERVICE_VERB: Readonly<Record<ServiceOperation['kind'], string>> = {
   deleteService: 'remove',
 };
 
-/** The operations that turn `actual` into `desired`, each with its reason, in the order to do them. */
+/**
+ * The operations that turn `actual` into `desired`, each with its reason, in the order to do them.
+ */
 export function planTable(
   desired: Table,
   actual: Table,
@@ -100,8 +103,9 @@ export function foreignServices(
 }
 
 /**
- * What the table becomes when the operations are done: the kernel as a function. Throws where the kernel
- * would answer EEXIST, ESRCH or ENOENT, because a plan that meets those was made from another table.
+ * What the table becomes when the operations are done: the kernel as a function. Throws where the
+ * kernel would answer EEXIST, ESRCH or ENOENT, because a plan that meets those was made from
+ * another table.
  */
 export function applyPlan(actual: Table, operations: readonly Operation[]): Table {
   const table = new Map(actual);

@@ -1,8 +1,9 @@
 /**
- * Keeps the kernel's IPVS table what it is wanted to be: read, plan, write ownership, apply, read again.
- * Single flight by construction (every step is synchronous); a burst of wishes in one turn of the event
- * loop is one plan; errors are retried with a growing pause; the table is re-read from time to time and
- * what somebody changed by hand is put back. Services that are not ours are never touched.
+ * Keeps the kernel's IPVS table what it is wanted to be: read, plan, write ownership, apply, read
+ * again. Single flight by construction (every step is synchronous); a burst of wishes in one turn
+ * of the event loop is one plan; errors are retried with a growing pause; the table is re-read from
+ * time to time and what somebody changed by hand is put back. Services that are not ours are never
+ * touched.
  */
 import type { Clock } from '../base/clock.ts';
 import type { Log } from '../base/log.ts';
@@ -43,7 +44,9 @@ export interface ReconcilerOptions {
   /** File with the names of our services; in a directory that does not outlive the boot. */
   readonly ownershipPath: string;
   newTimer(onExpire: () => void): ReconcilerTimer;
-  /** Why a server is in or out, by serverName: `passed HTTP_GET`. The plan's own reason otherwise. */
+  /**
+   * Why a server is in or out, by serverName: `passed HTTP_GET`. The plan's own reason otherwise.
+   */
   readonly reasonOf?: (serverName: string) => string | undefined;
   /** Take over wanted services that somebody else made, instead of refusing to start. */
   readonly adopt?: boolean;
@@ -101,9 +104,9 @@ export class Reconciler {
   }
 
   /**
-   * Adopts what is in the kernel and is ours, and makes the table `desired` for the first time. Refuses,
-   * with nothing touched, when the table or the ownership file cannot be read, or when a wanted service
-   * is somebody else's and `adopt` is not set.
+   * Adopts what is in the kernel and is ours, and makes the table `desired` for the first time.
+   * Refuses, with nothing touched, when the table or the ownership file cannot be read, or when a
+   * wanted service is somebody else's and `adopt` is not set.
    */
   start(desired: Table): StartOutcome {
     const refusal = this.#loadOwned();
@@ -135,7 +138,9 @@ export class Reconciler {
     return read.ok ? this.#reconcile(this.#desired, read) : this.#fail(read);
   }
 
-  /** Orderly stop: removes every service that is ours and nothing else; wishes are over after it. */
+  /**
+   * Orderly stop: removes every service that is ours and nothing else; wishes are over after it.
+   */
   removeOwned(): ReconcileOutcome {
     this.#timer.disarm();
     this.#desired = undefined;
@@ -194,8 +199,9 @@ export class Reconciler {
   }
 
   /**
-   * Ownership first, then services, then the rest. A service that could not be made ours, or that the
-   * kernel refused, takes its servers out of the plan: they might land in somebody else's service.
+   * Ownership first, then services, then the rest. A service that could not be made ours, or that
+   * the kernel refused, takes its servers out of the plan: they might land in somebody else's
+   * service.
    */
   #perform(plan: readonly Operation[], actual: Table): OperationOutcome[] {
     const drift = this.#driftKeys(actual);
@@ -247,7 +253,8 @@ export class Reconciler {
     this.#saveOwned();
     const refused = outcomes.find((outcome) => !outcome.ok);
     if (refused !== undefined && !refused.ok) return this.#fail(refused);
-    const detail = `After "${describeOperation(missing)}" the kernel still shows: ${missing.reason}`;
+    const text = describeOperation(missing);
+    const detail = `The kernel acknowledged "${text}" and still shows: ${missing.reason}`;
     return this.#fail({ code: 'NOT_APPLIED', detail });
   }
 

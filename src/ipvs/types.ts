@@ -14,7 +14,10 @@ export interface ServiceKey {
 
 export interface Service extends ServiceKey {
   readonly scheduler: string;
-  /** IP_VS_SVC_F_* bits that a configuration can set (persistent 1, one-packet 4, scheduler flags 8..32). */
+  /**
+   * IP_VS_SVC_F_* bits that a configuration can set (persistent 1, one-packet 4, scheduler flags
+   * 8..32).
+   */
   readonly flags: number;
   /** Persistence timeout, whole seconds; 0 when not persistent. */
   readonly timeoutS: number;

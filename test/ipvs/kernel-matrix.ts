@@ -1,6 +1,7 @@
 /**
- * One service for each scheduler, family, protocol and forwarding method, before and after an update,
- * and the lines `ipvsadm -Ln` must show for them. Shared by the program in the lab and the test.
+ * One service for each scheduler, family, protocol and forwarding method, before and after an
+ * update, and the lines `ipvsadm -Ln` must show for them. Shared by the program in the lab and the
+ * test.
  */
 import type { Destination, Service, Table } from '../../src/ipvs/types.ts';
 import { server, service, table } from './tables.ts';

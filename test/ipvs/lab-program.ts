@@ -1,6 +1,6 @@
 /**
- * What kernel.test.ts runs where the kernel has IPVS: drives the real client and reconciler, reads back
- * with `ipvsadm`, and prints what it saw as one JSON document. It judges nothing.
+ * What kernel.test.ts runs where the kernel has IPVS: drives the real client and reconciler, reads
+ * back with `ipvsadm`, and prints what it saw as one JSON document. It judges nothing.
  */
 import { execFileSync, spawnSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';

@@ -58,7 +58,7 @@ describe('a row of the specification', () => {
     ]);
   });
 
-  test('a forwarding change is an edit of the server, with its weight when that changes too', () => {
+  test('a forwarding change is an edit of the server, together with its weight', () => {
     const desired = table(
       web([server('10.0.0.1', 80, { forwardingMethod: 'masq' })]),
       service('10.50.0.2', 80, [server('10.0.0.1', 80, { forwardingMethod: 'masq', weight: 3 })]),

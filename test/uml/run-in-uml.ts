@@ -1,7 +1,7 @@
 /**
- * Runs a command where the kernel has IPVS: in a fresh network namespace of the host when its kernel
- * has it, otherwise in a user-mode-linux kernel that boots as an ordinary process in about 2 s and
- * sees the host's files read-only. Same interface, same result.
+ * Runs a command where the kernel has IPVS: in a fresh network namespace of the host when its
+ * kernel has it, otherwise in a user-mode-linux kernel that boots as an ordinary process in about 2
+ * s and sees the host's files read-only. Same interface, same result.
  *
  * The command's standard output comes back whole; its standard error, with what the kernel says, is
  * streamed. It gets PATH and HOME and nothing else of the caller's environment.
@@ -44,7 +44,9 @@ export function findLabKernel(): { readonly kernel: LabKernel } | { readonly mis
   return { missing: 'ip_vs in this kernel, or the package user-mode-linux' };
 }
 
-/** Runs `command` to its end. Rejects when it cannot be started or takes longer than the timeout. */
+/**
+ * Runs `command` to its end. Rejects when it cannot be started or takes longer than the timeout.
+ */
 export async function runInLab(command: readonly string[], options: LabOptions): Promise<LabRun> {
   const found = findLabKernel();
   if ('missing' in found) throw new Error(`The lab needs ${found.missing}`);
