@@ -29,7 +29,6 @@ export interface LabOptions {
 
 const ENVIRONMENT = { PATH: '/usr/sbin:/usr/bin:/sbin:/bin', HOME: '/root' };
 const MEMORY = '1G';
-const INTERRUPTED_STATUS = 130;
 
 /** Whether commands run on the host's kernel or on the lab's. */
 export type LabKernel = 'host' | 'uml';
@@ -146,15 +145,16 @@ function runGroup(command: readonly string[], options: LabOptions): Promise<stri
     };
     child.stdout.setEncoding('utf8').on('data', onText);
     child.stderr.setEncoding('utf8').on('data', onText);
-    const onInterrupt = (): void => {
+    const giveUp = (why: string): void => {
+      failure ??= new Error(`The lab ${why}:\n${text}`);
       killGroup(child);
-      process.exit(INTERRUPTED_STATUS);
     };
+    const onInterrupt = (): void => giveUp('was interrupted');
     process.once('SIGINT', onInterrupt).once('SIGTERM', onInterrupt);
-    const timer = setTimeout(() => {
-      failure = new Error(`The lab did not end within ${options.timeoutMs} ms:\n${text}`);
-      killGroup(child);
-    }, options.timeoutMs);
+    const timer = setTimeout(
+      () => giveUp(`did not end within ${options.timeoutMs} ms`),
+      options.timeoutMs,
+    );
     child.on('error', (error) => {
       failure = error;
     });
