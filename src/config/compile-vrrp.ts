@@ -1,0 +1,216 @@
+/** vrrp_instance blocks to the model, and what instances must not have in common. */
+import type { Family } from '../base/address.ts';
+import type { CompiledGlobals } from './compile-global.ts';
+import {
+  checkDeviceName,
+  compileVirtualAddresses,
+  describeFamily,
+  type PlacedAddress,
+} from './compile-virtual-address.ts';
+import type { Report } from './diagnostics.ts';
+import type { GarpConfig, VrrpInstanceConfig, VrrpVersion } from './model.ts';
+import { type Entry, type ReadBlock, readBlock } from './read-block.ts';
+import { parseSeconds } from './read-value.ts';
+import { placeOf, spanOf } from './source.ts';
+
+const OWNER_PRIORITY = 255;
+const DEFAULT_PRIORITY = 100;
+const DEFAULT_ADVERT_INTERVAL_MS = 1000;
+
+/** What one instance may not share with another, with the line it was met at. */
+interface Met {
+  readonly names: Map<string, number>;
+  readonly groups: Map<string, { readonly name: string; readonly line: number }>;
+  readonly addresses: Map<string, number>;
+}
+
+export function compileInstances(
+  entries: readonly Entry[],
+  globals: CompiledGlobals,
+  report: Report,
+): readonly VrrpInstanceConfig[] {
+  const met: Met = { names: new Map(), groups: new Map(), addresses: new Map() };
+  return entries.map((entry) => {
+    const place = placeOf(entry.statement.words);
+    const statements = entry.statement.block?.statements ?? [];
+    const block = readBlock({ context: 'vrrp_instance', place }, statements, report);
+    const addresses = compileAddresses(block, report);
+    const instance = compileInstance(entry, block, addresses, { globals, report });
+    checkUnique(instance, block, met, report);
+    for (const address of addresses) checkAddress(address, met, report);
+    return instance;
+  });
+}
+
+interface InstanceContext {
+  readonly globals: CompiledGlobals;
+  readonly report: Report;
+}
+
+function compileInstance(
+  entry: Entry,
+  block: ReadBlock,
+  addresses: readonly PlacedAddress[],
+  { globals, report }: InstanceContext,
+): VrrpInstanceConfig {
+  const name = typeof entry.value === 'string' ? entry.value : '';
+  const virtualAddresses = addresses.map(({ config }) => config);
+  const family = virtualAddresses[0]?.address.family ?? 'inet';
+  const version = compileVersion(block, family, { globals, report });
+  const preempts = compilePreemption(block, report);
+  return {
+    name,
+    span: spanOf(block.place),
+    virtualRouterId: block.number('virtual_router_id') ?? 0,
+    interface: block.text('interface') ?? '',
+    ...preempts,
+    advertIntervalMs: compileAdvertInterval(block, version, report),
+    version,
+    family,
+    virtualAddresses,
+    garp: compileGarp(block, globals.garp),
+  };
+}
+
+function compileAddresses(block: ReadBlock, report: Report): readonly PlacedAddress[] {
+  const interfaceWord = block.entry('interface')?.words[0];
+  if (interfaceWord !== undefined) checkDeviceName(interfaceWord, report);
+  const lists = block.all('virtual_ipaddress');
+  if (lists.every(({ statement }) => statement.block?.statements.length === 0)) {
+    report('noVirtualAddresses', block.place, {});
+  }
+  return compileVirtualAddresses(lists, block.text('interface') ?? '', report);
+}
+
+/** IPv6 is always version 3, whatever the global default; a version written here must fit. */
+function compileVersion(
+  block: ReadBlock,
+  family: Family,
+  { globals, report }: InstanceContext,
+): VrrpVersion {
+  const written = block.number('version');
+  if (written === 2 && family === 'inet6') report('version2WithIpv6', block.placeOf('version'), {});
+  if (family === 'inet6') return 3;
+  if (written === undefined) return globals.vrrpVersion;
+  return written === 3 ? 3 : 2;
+}
+
+type Preemption = Pick<
+  VrrpInstanceConfig,
+  'initialState' | 'priority' | 'preempt' | 'preemptDelayMs'
+>;
+
+/** keepalived: MASTER without a priority is the owner; the owner without a state is MASTER. */
+function compilePreemption(block: ReadBlock, report: Report): Preemption {
+  const state = block.text('state');
+  const writtenPriority = block.number('priority');
+  const isOwnerByState = state === 'MASTER' && !block.has('priority');
+  if (isOwnerByState) report('ownerByState', block.placeOf('state'), {});
+  const priority = writtenPriority ?? (isOwnerByState ? OWNER_PRIORITY : DEFAULT_PRIORITY);
+  const isMaster = state === undefined ? priority === OWNER_PRIORITY : state === 'MASTER';
+  checkPreemption(block, { isMasterWritten: state === 'MASTER', priority }, report);
+  return {
+    initialState: isMaster ? 'MASTER' : 'BACKUP',
+    priority,
+    preempt: !block.has('nopreempt'),
+    preemptDelayMs: block.number('preempt_delay') ?? 0,
+  };
+}
+
+function checkPreemption(
+  block: ReadBlock,
+  found: { readonly isMasterWritten: boolean; readonly priority: number },
+  report: Report,
+): void {
+  const hasDelay = (block.number('preempt_delay') ?? 0) > 0;
+  if (block.has('nopreempt')) {
+    const place = block.placeOf('nopreempt');
+    if (found.isMasterWritten) report('nopreemptWithMaster', place, {});
+    else if (found.priority === OWNER_PRIORITY) report('nopreemptWithOwner', place, {});
+    if (block.has('preempt')) {
+      report('preemptContradiction', place, { keyword: 'nopreempt', other: 'preempt' });
+    }
+  }
+  if (!hasDelay) return;
+  const other = block.has('nopreempt') ? 'nopreempt' : 'state MASTER';
+  if (!block.has('nopreempt') && !found.isMasterWritten) return;
+  report('preemptContradiction', block.placeOf('preempt_delay'), {
+    keyword: 'preempt_delay',
+    other,
+  });
+}
+
+/** Version 2 sends whole seconds in 8 bits, version 3 centiseconds in 12 (RFC 3768 5.3.7, RFC 9568 5.2.7). */
+function compileAdvertInterval(block: ReadBlock, version: VrrpVersion, report: Report): number {
+  const word = block.entry('advert_int')?.words[0];
+  if (word === undefined || word.kind === 'opaque') return DEFAULT_ADVERT_INTERVAL_MS;
+  const found = word.text;
+  const intervalMs = parseSeconds(found);
+  if (intervalMs === undefined) {
+    report('wrongType', word, { keyword: 'advert_int', expected: 'seconds', found });
+    return DEFAULT_ADVERT_INTERVAL_MS;
+  }
+  const { stepMs, maxSteps } =
+    version === 3 ? { stepMs: 10, maxSteps: 4095 } : { stepMs: 1000, maxSteps: 255 };
+  const steps = intervalMs / stepMs;
+  if (Number.isInteger(steps) && steps >= 1 && steps <= maxSteps) return intervalMs;
+  if (version === 3) report('advertIntervalVersion3', word, { found });
+  else report('advertIntervalVersion2', word, { found });
+  return DEFAULT_ADVERT_INTERVAL_MS;
+}
+
+function compileGarp(block: ReadBlock, globals: GarpConfig): GarpConfig {
+  return {
+    masterDelayMs: block.number('garp_master_delay') ?? globals.masterDelayMs,
+    masterRepeat: block.number('garp_master_repeat') ?? globals.masterRepeat,
+    masterRefreshMs: block.number('garp_master_refresh') ?? globals.masterRefreshMs,
+    masterRefreshRepeat: block.number('garp_master_refresh_repeat') ?? globals.masterRefreshRepeat,
+    lowerPrioDelayMs: block.number('garp_lower_prio_delay') ?? globals.lowerPrioDelayMs,
+    lowerPrioRepeat: block.number('garp_lower_prio_repeat') ?? globals.lowerPrioRepeat,
+  };
+}
+
+function checkUnique(
+  instance: VrrpInstanceConfig,
+  block: ReadBlock,
+  met: Met,
+  report: Report,
+): void {
+  const { name, span } = instance;
+  const sameName = met.names.get(name);
+  if (name !== '' && sameName !== undefined) {
+    report('duplicateInstance', block.place, { name, line: sameName });
+  } else met.names.set(name, span.line);
+  checkGroup(instance, block, met, report);
+}
+
+function checkGroup(
+  instance: VrrpInstanceConfig,
+  block: ReadBlock,
+  met: Met,
+  report: Report,
+): void {
+  const { virtualRouterId: vrid, interface: device, family } = instance;
+  if (vrid === 0 || device === '') return;
+  const key = `${family} ${vrid} ${device}`;
+  const other = met.groups.get(key);
+  if (other === undefined) {
+    met.groups.set(key, { name: instance.name, line: instance.span.line });
+    return;
+  }
+  report('duplicateVirtualRouterId', block.placeOf('virtual_router_id'), {
+    vrid,
+    interface: device,
+    family: describeFamily(family),
+    other: other.name,
+    line: other.line,
+  });
+}
+
+function checkAddress({ config, place }: PlacedAddress, met: Met, report: Report): void {
+  const { address, device, span } = config;
+  const key = `${address.text} ${device}`;
+  const line = met.addresses.get(key);
+  if (line === undefined) met.addresses.set(key, span.line);
+  else report('duplicateVirtualAddress', place, { address: address.text, device, line });
+}

@@ -1,0 +1,359 @@
+/**
+ * THE table of what can be wrong with a configuration. A code never changes its meaning and is never
+ * used again for another; `{name}` in a template is filled by the reporter, and the compiler checks that
+ * it is. LVS1001.. reading, LVS1010.. shape, LVS1020.. keywords and values, LVS1040.. VRRP,
+ * LVS1060.. virtual servers, LVS1080.. defaults that a file should not lean on.
+ */
+export type Severity = 'error' | 'warning';
+
+export interface DiagnosticRow {
+  readonly code: string;
+  readonly severity: Severity;
+  /** What was found and what was expected: one sentence, no full stop. */
+  readonly message: string;
+  /** The fix. A reporter may give a better one. */
+  readonly help?: string;
+}
+
+export const diagnosticTable = {
+  unreadableInclude: {
+    code: 'LVS1001',
+    severity: 'error',
+    message: "Cannot read the included file '{file}': {reason}",
+    help: 'correct the path (it is relative to the including file) or remove the include line',
+  },
+  includeCycle: {
+    code: 'LVS1002',
+    severity: 'error',
+    message: "'{file}' includes itself",
+    help: 'remove this include: the file is already being read',
+  },
+  includeTooDeep: {
+    code: 'LVS1003',
+    severity: 'error',
+    message: 'Includes are nested more than {limit} deep',
+    help: 'include the files from one place, side by side',
+  },
+  configTooLarge: {
+    code: 'LVS1004',
+    severity: 'error',
+    message: 'The configuration with its includes is larger than {limit}',
+    help: 'an include that matches more files than meant is the usual cause',
+  },
+  lineTooLong: {
+    code: 'LVS1005',
+    severity: 'error',
+    message: 'Line of {length} characters, at most {limit} are read',
+    help: 'break the line; keepalived ignores every line longer than 1023 characters',
+  },
+  unterminatedQuote: {
+    code: 'LVS1006',
+    severity: 'error',
+    message: 'Quote without its closing quote on the same line',
+    help: 'add the closing "',
+  },
+  configIdUnmatched: {
+    code: 'LVS1007',
+    severity: 'warning',
+    message: "No line of this file is for '{configId}'; it has lines for {ids}",
+    help: 'choose the id with -i, or name this host in the file; lines without @ are read as usual',
+  },
+  nothingConfigured: {
+    code: 'LVS1008',
+    severity: 'warning',
+    message: 'No vrrp_instance and no virtual_server: there is nothing to do',
+    help: 'conf/lvs.conf is an example that works',
+  },
+  tooManyDiagnostics: {
+    code: 'LVS1009',
+    severity: 'warning',
+    message: 'There is more to report than fits: {count} more of the same severity left out',
+    help: 'correct the first ones and check again',
+  },
+  missingClose: {
+    code: 'LVS1010',
+    severity: 'error',
+    message: "The block '{block}' is never closed",
+    help: "add the '}' that ends it",
+  },
+  missingOpen: {
+    code: 'LVS1011',
+    severity: 'error',
+    message: "'{block}' has no '{'",
+    help: "add '{' at the end of this line",
+  },
+  strayClose: {
+    code: 'LVS1012',
+    severity: 'error',
+    message: "This '}' closes nothing",
+    help: "remove it, or add the '{' that it was meant for",
+  },
+  unexpectedOpen: {
+    code: 'LVS1013',
+    severity: 'error',
+    message: "This '{' has no keyword in front of it; its block is skipped",
+    help: 'name the block, or remove the braces',
+  },
+  nestingTooDeep: {
+    code: 'LVS1014',
+    severity: 'error',
+    message: 'Blocks are nested more than {limit} deep',
+    help: 'no block of this language needs more than five',
+  },
+  blockExpected: {
+    code: 'LVS1015',
+    severity: 'error',
+    message: "'{keyword}' needs a block",
+    help: "write '{keyword} { … }'",
+  },
+  blockUnexpected: {
+    code: 'LVS1016',
+    severity: 'error',
+    message: "'{keyword}' takes no block; the block is skipped",
+    help: 'remove the braces and what is between them',
+  },
+  unknownKeyword: {
+    code: 'LVS1020',
+    severity: 'error',
+    message: "Unknown keyword '{keyword}' in {context}",
+  },
+  misplacedKeyword: {
+    code: 'LVS1021',
+    severity: 'error',
+    message: "'{keyword}' does not belong in {context}",
+    help: 'it belongs in {places}',
+  },
+  notSupportedYet: {
+    code: 'LVS1022',
+    severity: 'error',
+    message: '{what} is not supported yet',
+    help: 'remove it if you can do without; to ignore it silently would change what the file says',
+  },
+  noEffect: {
+    code: 'LVS1023',
+    severity: 'warning',
+    message: "'{keyword}' is accepted, has no effect: {reason}",
+  },
+  deprecatedKeyword: {
+    code: 'LVS1024',
+    severity: 'warning',
+    message: "'{keyword}' is an old spelling",
+    help: "write '{replacement}'",
+  },
+  historicValue: {
+    code: 'LVS1025',
+    severity: 'warning',
+    message: "'{keyword} {found}' is an old habit that keepalived reads as '{replacement}'",
+    help: "write '{keyword} {replacement}'",
+  },
+  missingValue: {
+    code: 'LVS1026',
+    severity: 'error',
+    message: "'{keyword}' has no value, expected {expected}",
+  },
+  wrongType: {
+    code: 'LVS1027',
+    severity: 'error',
+    message: "'{keyword}' takes {expected}, found '{found}'",
+  },
+  outOfRange: {
+    code: 'LVS1028',
+    severity: 'error',
+    message: "'{keyword}' takes {expected}, {found} is out of range",
+  },
+  trailingWords: {
+    code: 'LVS1029',
+    severity: 'error',
+    message: "'{words}' after '{statement}' means nothing here",
+    help: 'one keyword a line: move it to a line of its own, or remove it',
+  },
+  duplicateKeyword: {
+    code: 'LVS1030',
+    severity: 'warning',
+    message:
+      "'{keyword}' is given twice in this {context} (first on line {line}); the last one counts",
+    help: 'remove the one that is not meant',
+  },
+  missingKeyword: {
+    code: 'LVS1031',
+    severity: 'error',
+    message: "This {context} has no '{keyword}'",
+    help: "add '{example}'",
+  },
+  hostnameForAddress: {
+    code: 'LVS1032',
+    severity: 'error',
+    message: "'{found}' is not an IP address; {what} must be a numeric address",
+    help: 'names are not looked up: a name server that fails must not change the service',
+  },
+  duplicateInstance: {
+    code: 'LVS1040',
+    severity: 'error',
+    message: "There is already a vrrp_instance '{name}' (line {line})",
+    help: 'give each instance a name of its own',
+  },
+  duplicateVirtualRouterId: {
+    code: 'LVS1041',
+    severity: 'error',
+    message:
+      "virtual_router_id {vrid} is already used on {interface} for {family} by '{other}' (line {line})",
+    help: 'choose a number from 1 to 255 that no other group on this network uses',
+  },
+  mixedAddressFamilies: {
+    code: 'LVS1042',
+    severity: 'error',
+    message: '{address} is {family}, the first address of this virtual_ipaddress is {firstFamily}',
+    help: 'one family per instance: put the others into a vrrp_instance of their own',
+  },
+  nopreemptWithMaster: {
+    code: 'LVS1043',
+    severity: 'error',
+    message: "'nopreempt' contradicts 'state MASTER'",
+    help: "write 'state BACKUP' (on both routers); keepalived would drop the nopreempt",
+  },
+  nopreemptWithOwner: {
+    code: 'LVS1044',
+    severity: 'error',
+    message: "'nopreempt' contradicts 'priority 255': the address owner always preempts",
+    help: "write 'priority 254' or less, or remove nopreempt",
+  },
+  preemptContradiction: {
+    code: 'LVS1045',
+    severity: 'error',
+    message: "'{keyword}' contradicts '{other}'",
+    help: 'keep one of the two',
+  },
+  advertIntervalVersion3: {
+    code: 'LVS1046',
+    severity: 'error',
+    message: "'advert_int {found}': VRRP version 3 takes 0.01 to 40.95 seconds, in steps of 0.01",
+    help: "write 'advert_int 1' unless a faster takeover is wanted",
+  },
+  advertIntervalVersion2: {
+    code: 'LVS1047',
+    severity: 'error',
+    message: "'advert_int {found}': VRRP version 2 takes whole seconds, 1 to 255",
+    help: "add 'version 3' (on both routers) for a fraction of a second",
+  },
+  version2WithIpv6: {
+    code: 'LVS1048',
+    severity: 'error',
+    message: 'VRRP version 2 carries no IPv6 address',
+    help: "write 'version 3'",
+  },
+  noVirtualAddresses: {
+    code: 'LVS1049',
+    severity: 'error',
+    message: 'This vrrp_instance has no virtual address',
+    help: "add 'virtual_ipaddress { 192.168.10.188/32 }' with your address",
+  },
+  duplicateVirtualAddress: {
+    code: 'LVS1050',
+    severity: 'error',
+    message: '{address} on {device} is already a virtual address (line {line})',
+    help: 'an address belongs to one instance, once',
+  },
+  interfaceNameTooLong: {
+    code: 'LVS1051',
+    severity: 'error',
+    message: "Interface name '{name}' has {length} characters, Linux allows {limit}",
+  },
+  labelTooLong: {
+    code: 'LVS1052',
+    severity: 'error',
+    message: "Label '{label}' has {length} characters, Linux allows {limit}",
+  },
+  ownerByState: {
+    code: 'LVS1053',
+    severity: 'warning',
+    message: "'state MASTER' without a priority means priority 255, the address owner",
+    help: "add 'priority 150' here and 'priority 100' on the other router",
+  },
+  duplicateVirtualServer: {
+    code: 'LVS1060',
+    severity: 'error',
+    message: 'There is already a virtual_server {service} (line {line})',
+    help: 'merge the two: the kernel knows a service only once',
+  },
+  duplicateRealServer: {
+    code: 'LVS1061',
+    severity: 'error',
+    message: 'There is already a real_server {server} in this virtual_server (line {line})',
+    help: 'remove one; weight is what gives a server more work',
+  },
+  portMapping: {
+    code: 'LVS1062',
+    severity: 'error',
+    message:
+      'Port {port} differs from the service port {servicePort}; {method} cannot change ports',
+    help: "write 'real_server {address} {servicePort}', or use lb_kind NAT",
+  },
+  mixedServerFamily: {
+    code: 'LVS1063',
+    severity: 'error',
+    message:
+      '{server} is {family}, its virtual_server is {serviceFamily}; only TUN can mix the two',
+    help: 'give the server by an address of the same family',
+  },
+  noRealServers: {
+    code: 'LVS1064',
+    severity: 'warning',
+    message: 'This virtual_server has no real_server: clients will be refused',
+    help: "add 'real_server ADDRESS PORT { … }'",
+  },
+  missingProtocol: {
+    code: 'LVS1065',
+    severity: 'error',
+    message: "This virtual_server has no 'protocol'; keepalived would take UDP",
+    help: "add 'protocol TCP'",
+  },
+  defaultDelayLoop: {
+    code: 'LVS1080',
+    severity: 'warning',
+    message: 'No delay_loop: servers are checked only every 60 seconds',
+    help: "add 'delay_loop 5'",
+  },
+  defaultForwarding: {
+    code: 'LVS1081',
+    severity: 'warning',
+    message: 'No lb_kind: packets are forwarded by NAT',
+    help: "add 'lb_kind NAT' if that is meant, else 'lb_kind DR' or 'lb_kind TUN'",
+  },
+  defaultScheduler: {
+    code: 'LVS1082',
+    severity: 'warning',
+    message: 'No lb_algo: connections are scheduled by wlc',
+    help: "add 'lb_algo wlc' if that is meant, else 'lb_algo rr' or another",
+  },
+  notAlpha: {
+    code: 'LVS1083',
+    severity: 'warning',
+    message: 'No alpha: servers get clients before their first check has passed',
+    help: "add 'alpha'",
+  },
+} as const satisfies Readonly<Record<string, DiagnosticRow>>;
+
+export type DiagnosticName = keyof typeof diagnosticTable;
+
+type NamesIn<Template> = Template extends `${string}{${infer Name}}${infer Rest}`
+  ? (Name extends `${string} ${string}` ? never : Name) | NamesIn<Rest>
+  : never;
+
+type HelpOf<Row> = Row extends { readonly help: infer Help } ? Help : never;
+
+/** The values a row's templates need. */
+export type DiagnosticArguments<Name extends DiagnosticName> = Readonly<
+  Record<
+    | NamesIn<(typeof diagnosticTable)[Name]['message']>
+    | NamesIn<HelpOf<(typeof diagnosticTable)[Name]>>,
+    string | number
+  >
+>;
+
+/** Fills `{name}` in a template; a name without a value stays as it is written. */
+export function fillTemplate(
+  template: string,
+  values: Readonly<Record<string, string | number>>,
+): string {
+  return template.replace(/\{(\w+)\}/g, (whole, name: string) => `${values[name] ?? whole}`);
+}

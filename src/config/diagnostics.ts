@@ -1,0 +1,202 @@
+/** What is wrong with a configuration, collected and shown: for people with a caret, for programs as JSON. */
+import {
+  type DiagnosticArguments,
+  type DiagnosticName,
+  type DiagnosticRow,
+  diagnosticTable,
+  fillTemplate,
+  type Severity,
+} from './diagnostic-table.ts';
+import type { SourceSpan } from './model.ts';
+import { type Place, spanOf } from './source.ts';
+
+export interface Diagnostic {
+  /** `LVS1020`: stable. */
+  readonly code: string;
+  readonly severity: Severity;
+  readonly message: string;
+  readonly help?: string;
+  readonly span: SourceSpan;
+  /** The include lines that led here, innermost first; empty in the file that was asked for. */
+  readonly includeChain: readonly SourceSpan[];
+}
+
+/** Adds a diagnostic. `help` replaces the help of the table; as a function it runs only when it is kept. */
+export type Report = <Name extends DiagnosticName>(
+  name: Name,
+  place: Place,
+  values: DiagnosticArguments<Name>,
+  help?: string | (() => string | undefined),
+) => void;
+
+/** At most so many of each severity are kept; the rest is counted. */
+export const MAX_DIAGNOSTICS = 500;
+
+export interface DiagnosticCollector {
+  readonly report: Report;
+  hasErrors(): boolean;
+  /** Ordered by file as first met, line and column. */
+  finish(): readonly Diagnostic[];
+}
+
+export function collectDiagnostics(): DiagnosticCollector {
+  const kept: Diagnostic[] = [];
+  const counts: Record<Severity, number> = { error: 0, warning: 0 };
+  const lastPlaces = new Map<Severity, Place>();
+  const report: Report = (name, place, values, help) => {
+    const row: DiagnosticRow = diagnosticTable[name];
+    counts[row.severity] += 1;
+    lastPlaces.set(row.severity, place);
+    if (counts[row.severity] > MAX_DIAGNOSTICS) return;
+    const chosen = typeof help === 'function' ? help() : help;
+    kept.push(makeDiagnostic(row, place, values, chosen));
+  };
+  return {
+    report,
+    hasErrors: () => counts.error > 0,
+    finish() {
+      const left: Diagnostic[] = [];
+      for (const [severity, place] of lastPlaces) {
+        const count = counts[severity] - MAX_DIAGNOSTICS;
+        if (count <= 0) continue;
+        const row = { ...diagnosticTable.tooManyDiagnostics, severity };
+        left.push(makeDiagnostic(row, place, { count }));
+      }
+      return [...inReadingOrder(kept), ...left];
+    },
+  };
+}
+
+function makeDiagnostic(
+  row: DiagnosticRow,
+  place: Place,
+  values: Readonly<Record<string, string | number>>,
+  help = row.help,
+): Diagnostic {
+  const includeChain: SourceSpan[] = [];
+  for (let from = place.source.includedFrom; from !== undefined; from = from.source.includedFrom) {
+    includeChain.push(spanOf(from));
+  }
+  return {
+    code: row.code,
+    severity: row.severity,
+    message: fillTemplate(row.message, values),
+    ...(help === undefined ? {} : { help: fillTemplate(help, values) }),
+    span: spanOf(place),
+    includeChain,
+  };
+}
+
+function inReadingOrder(diagnostics: readonly Diagnostic[]): Diagnostic[] {
+  const files = new Map<string, number>();
+  for (const { span } of diagnostics) {
+    if (!files.has(span.file)) files.set(span.file, files.size);
+  }
+  const fileOrder = (span: SourceSpan): number => files.get(span.file) ?? 0;
+  return diagnostics.toSorted(
+    ({ span: a }, { span: b }) =>
+      fileOrder(a) - fileOrder(b) || a.line - b.line || a.column - b.column,
+  );
+}
+
+export interface RenderOptions {
+  /** ANSI colours. */
+  readonly color: boolean;
+}
+
+/**
+ * One block a diagnostic: `file:line:column: error LVS1020: message`, the source line with a caret under
+ * it, the help and the includes that led there. Ends with a line end when there is anything to say.
+ */
+export function renderDiagnostics(
+  diagnostics: readonly Diagnostic[],
+  sources: ReadonlyMap<string, string>,
+  options: RenderOptions,
+): string {
+  const lines = new Map<string, readonly string[]>();
+  const lineOf = (span: SourceSpan): string | undefined => {
+    let split = lines.get(span.file);
+    if (split === undefined) {
+      split = (sources.get(span.file) ?? '').split('\n');
+      lines.set(span.file, split);
+    }
+    return split[span.line - 1];
+  };
+  const paint = painter(options.color);
+  return diagnostics
+    .map((diagnostic) => `${renderOne(diagnostic, lineOf(diagnostic.span), paint)}\n`)
+    .join('\n');
+}
+
+function renderOne(diagnostic: Diagnostic, line: string | undefined, paint: Paint): string {
+  const { span, severity } = diagnostic;
+  const where = `${span.file}:${span.line}:${span.column}:`;
+  const label = paint(severity === 'error' ? 'red' : 'yellow', `${severity} ${diagnostic.code}:`);
+  const number = String(span.line);
+  const gutter = ' '.repeat(number.length);
+  const out = [`${paint('bold', visible(where))} ${label} ${visible(diagnostic.message)}`];
+  if (line !== undefined) {
+    const { text, marker } = excerpt(line, span);
+    const caret = paint(severity === 'error' ? 'red' : 'yellow', marker);
+    out.push(` ${number} | ${visible(text)}`.trimEnd(), ` ${gutter} | ${caret}`);
+  }
+  if (diagnostic.help !== undefined) out.push(` ${gutter} = help: ${visible(diagnostic.help)}`);
+  for (const from of diagnostic.includeChain) {
+    out.push(` ${gutter} = included from ${visible(from.file)}:${from.line}:${from.column}`);
+  }
+  return out.join('\n');
+}
+
+/** Longer source lines are cut around the caret. */
+const MAX_EXCERPT = 120;
+const EXCERPT_LEAD = 40;
+
+function excerpt(line: string, span: SourceSpan): { text: string; marker: string } {
+  const clean = line.replace(/\r$/, '');
+  const column = Math.min(span.column - 1, clean.length);
+  const from = column > MAX_EXCERPT - EXCERPT_LEAD ? column - EXCERPT_LEAD : 0;
+  const text = clean.slice(from, from + MAX_EXCERPT);
+  const lead = text.slice(0, column - from).replace(/[^\t]/g, ' ');
+  const room = Math.max(1, text.length - lead.length);
+  const length = Math.max(1, Math.min(span.endColumn - span.column, room));
+  return { text, marker: `${lead}^${'~'.repeat(length - 1)}` };
+}
+
+/** Control characters of a file must not reach the terminal; one stands for one, so carets stay true. */
+function visible(text: string): string {
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for
+  return text.replace(/[\u0000-\u0008\u000a-\u001f\u007f-\u009f]/g, '\uFFFD');
+}
+
+type Paint = (style: keyof typeof STYLES, text: string) => string;
+
+const STYLES = { bold: 1, red: 31, yellow: 33 } as const;
+
+function painter(isColored: boolean): Paint {
+  return (style, text) => (isColored ? `\u001b[${STYLES[style]}m${text}\u001b[0m` : text);
+}
+
+export interface DiagnosticJson {
+  readonly code: string;
+  readonly severity: Severity;
+  readonly message: string;
+  readonly help?: string;
+  readonly file: string;
+  readonly line: number;
+  readonly column: number;
+  readonly endLine: number;
+  readonly endColumn: number;
+  readonly includedFrom?: readonly SourceSpan[];
+}
+
+/** The flat form that `--json` prints. */
+export function diagnosticsToJson(diagnostics: readonly Diagnostic[]): readonly DiagnosticJson[] {
+  return diagnostics.map(({ code, severity, message, help, span, includeChain }) => ({
+    code,
+    severity,
+    message,
+    ...(help === undefined ? {} : { help }),
+    ...span,
+    ...(includeChain.length === 0 ? {} : { includedFrom: includeChain }),
+  }));
+}

@@ -1,0 +1,253 @@
+/**
+ * Lines of tokens to a tree of statements. Braces are counted first; only when they do not balance is the
+ * tree built again with a nose for the slip (keywords in the wrong place, indentation), so that one missing
+ * brace is one diagnostic, at the block that lacks it, and the rest of the file is still understood.
+ */
+import type { Report } from './diagnostics.ts';
+import { type Line, type Place, placeOf, type Token } from './source.ts';
+
+/** virtual_server > real_server > HTTP_GET > url is four. */
+export const MAX_NESTING = 16;
+
+export interface Statement {
+  /** Never empty. */
+  readonly words: readonly Token[];
+  readonly block?: Block;
+}
+
+export interface Block {
+  readonly statements: readonly Statement[];
+}
+
+/** What the parser needs to know of the language to find a missing brace. */
+export interface BlockGrammar {
+  /** Context that `keyword` opens in `context`; undefined when it takes no block there or is unknown. */
+  contextOpenedBy(keyword: string, context: string): string | undefined;
+}
+
+export const ROOT_CONTEXT = 'root';
+
+export interface ParsedConfig {
+  readonly statements: readonly Statement[];
+  /** False when braces were so wrong that what stands where is a guess. */
+  readonly isReliable: boolean;
+}
+
+export function parseConfig(
+  lines: readonly Line[],
+  grammar: BlockGrammar,
+  report: Report,
+): ParsedConfig {
+  const strict = new TreeBuilder(grammar, 'strict');
+  strict.addLines(lines);
+  const builder =
+    strict.strayCloses === 0 && strict.unclosed === 0
+      ? strict
+      : new TreeBuilder(grammar, strict.strayCloses > 0 ? 'missingOpen' : 'missingClose');
+  if (builder !== strict) builder.addLines(lines);
+  builder.finish();
+  for (const problem of builder.problems) problem(report);
+  return { statements: builder.root, isReliable: builder.strayCloses === 0 };
+}
+
+interface OpenBlock {
+  readonly context: string | undefined;
+  readonly statements: MutableStatement[];
+  /** Absent for the root. */
+  readonly owner?: MutableStatement;
+}
+
+interface MutableStatement {
+  readonly words: readonly Token[];
+  block?: Block;
+}
+
+/** strict: braces as written. The others look for the slip they are named after (missingOpen: for both). */
+type Mode = 'strict' | 'missingClose' | 'missingOpen';
+
+class TreeBuilder {
+  readonly root: MutableStatement[] = [];
+  readonly problems: ((report: Report) => void)[] = [];
+  strayCloses = 0;
+  readonly #grammar: BlockGrammar;
+  readonly #mode: Mode;
+  readonly #stack: OpenBlock[];
+  /** The last statement while a `{` may still follow it. */
+  #pending: MutableStatement | undefined;
+  /** Braces open below MAX_NESTING: counted, not built. */
+  #tooDeep = 0;
+
+  constructor(grammar: BlockGrammar, mode: Mode) {
+    this.#grammar = grammar;
+    this.#mode = mode;
+    this.#stack = [{ context: ROOT_CONTEXT, statements: this.root }];
+  }
+
+  get unclosed(): number {
+    return this.#stack.length - 1 + this.#tooDeep;
+  }
+
+  addLines(lines: readonly Line[]): void {
+    for (const line of lines) this.#addLine(line);
+  }
+
+  #addLine(line: Line): void {
+    if (!line.some(isBrace)) {
+      this.#addStatement(line, line);
+      return;
+    }
+    let words: Token[] = [];
+    for (const token of line) {
+      if (!isBrace(token)) {
+        words.push(token);
+        continue;
+      }
+      this.#addStatement(words, line);
+      words = [];
+      if (token.kind === 'open') this.#open(token);
+      else this.#close(token, line);
+    }
+    this.#addStatement(words, line);
+  }
+
+  /** Reports the block still open at the end of the file, the innermost. */
+  finish(): void {
+    this.#openImplicitly();
+    if (this.unclosed > 0 && this.#stack.length > 1) this.#blameMissingClose(this.#innermost());
+  }
+
+  #addStatement(words: readonly Token[], line: Line): void {
+    const first = words[0];
+    if (first === undefined) return;
+    if (this.#mode !== 'strict' && this.#tooDeep === 0) {
+      this.#openImplicitly();
+      if (first === line[0]) this.#closeUntilAllowed(first);
+    }
+    const statement: MutableStatement = { words };
+    if (this.#tooDeep === 0) this.#innermost().statements.push(statement);
+    this.#pending = statement;
+  }
+
+  #open(token: Token): void {
+    let owner = this.#pending;
+    this.#pending = undefined;
+    if (this.#tooDeep > 0) {
+      this.#tooDeep += 1;
+      return;
+    }
+    if (this.#stack.length > MAX_NESTING) {
+      this.problems.push((report) => report('nestingTooDeep', token, { limit: MAX_NESTING }));
+      this.#tooDeep = 1;
+      return;
+    }
+    if (owner === undefined) {
+      this.problems.push((report) => report('unexpectedOpen', token, {}));
+      owner = { words: [{ ...token, kind: 'opaque' }] };
+      this.#innermost().statements.push(owner);
+    }
+    this.#push(owner);
+  }
+
+  #push(owner: MutableStatement): void {
+    const statements: MutableStatement[] = [];
+    owner.block = { statements };
+    this.#stack.push({ context: this.#contextOf(owner), statements, owner });
+  }
+
+  #close(token: Token, line: Line): void {
+    this.#openImplicitly();
+    this.#pending = undefined;
+    if (this.#tooDeep > 0) {
+      this.#tooDeep -= 1;
+      return;
+    }
+    if (token === line[0] && this.#mode !== 'strict') {
+      if (this.#mode === 'missingOpen' && this.#isIndentedDeeper(token)) {
+        this.problems.push((report) => report('strayClose', token, {}));
+        return;
+      }
+      this.#closeDeeperIndented(token);
+    }
+    if (this.#stack.length > 1) {
+      this.#stack.pop();
+      return;
+    }
+    this.strayCloses += 1;
+    this.problems.push((report) => report('strayClose', token, {}));
+  }
+
+  /** Recovery: the last statement needs a block and got none. */
+  #openImplicitly(): void {
+    const owner = this.#pending;
+    if (this.#mode !== 'missingOpen' || owner === undefined || this.#tooDeep > 0) return;
+    this.#pending = undefined;
+    if (this.#contextOf(owner) === undefined) return;
+    const block = firstText(owner);
+    this.problems.push((report) => report('missingOpen', placeOf(owner.words), { block }));
+    this.#push(owner);
+  }
+
+  /** Recovery: a block keyword that only an outer block knows means that the inner ones were not closed. */
+  #closeUntilAllowed(first: Token): void {
+    const opensIn = (context: string | undefined): boolean =>
+      context !== undefined && this.#grammar.contextOpenedBy(first.text, context) !== undefined;
+    const here = this.#innermost().context;
+    if (first.kind !== 'word' || here === undefined || opensIn(here)) return;
+    const index = this.#stack.findLastIndex((block) => opensIn(block.context));
+    if (index < 0) return;
+    this.#blameMissingClose(this.#innermost());
+    this.#stack.length = index + 1;
+  }
+
+  /** Recovery: a `}` exactly below an outer block's first word closes that one; the inner was not closed. */
+  #closeDeeperIndented(token: Token): void {
+    if (!this.#stack.some((block) => isAbove(block.owner, token))) return;
+    while (this.#isIndentedLess(token)) {
+      this.#blameMissingClose(this.#innermost());
+      this.#stack.pop();
+    }
+  }
+
+  #isIndentedLess(token: Token): boolean {
+    const owner = this.#innermost().owner?.words[0];
+    return owner !== undefined && owner.source === token.source && owner.column > token.column;
+  }
+
+  #isIndentedDeeper(token: Token): boolean {
+    const owner = this.#innermost().owner?.words[0];
+    return owner !== undefined && owner.source === token.source && owner.column < token.column;
+  }
+
+  #blameMissingClose(open: OpenBlock): void {
+    const { owner } = open;
+    if (owner === undefined) return;
+    const place: Place = placeOf(owner.words);
+    const block = owner.words.map((word) => word.text).join(' ');
+    this.problems.push((report) => report('missingClose', place, { block }));
+  }
+
+  #contextOf(statement: MutableStatement): string | undefined {
+    const { context } = this.#innermost();
+    if (context === undefined) return undefined;
+    return this.#grammar.contextOpenedBy(firstText(statement), context);
+  }
+
+  #innermost(): OpenBlock {
+    const block = this.#stack.at(-1);
+    if (block === undefined) throw new Error('The root block is never closed');
+    return block;
+  }
+}
+
+function isBrace(token: Token): boolean {
+  return token.kind === 'open' || token.kind === 'close';
+}
+
+function firstText(statement: MutableStatement): string {
+  return statement.words[0]?.text ?? '';
+}
+
+function isAbove(owner: MutableStatement | undefined, token: Token): boolean {
+  const first = owner?.words[0];
+  return first !== undefined && first.source === token.source && first.column === token.column;
+}

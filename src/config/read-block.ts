@@ -1,0 +1,208 @@
+/**
+ * The statements of one block against the keyword table: what is unknown, misplaced, planned, doubled or
+ * missing is said here, once for all blocks; what is left are values by keyword.
+ */
+import type { IpAddress } from '../base/address.ts';
+import type { Report } from './diagnostics.ts';
+import { didYouMean } from './did-you-mean.ts';
+import type { Statement } from './parser.ts';
+import { readValue, type Value } from './read-value.ts';
+import {
+  contextsOf,
+  describeContext,
+  findKeyword,
+  keywordsOf,
+  requiredKeywordsOf,
+} from './schema.ts';
+import type { KeywordRow } from './schema-rows.ts';
+import { type Place, placeOf, type Token } from './source.ts';
+
+/** One keyword of a block, as written last. */
+export interface Entry {
+  readonly statement: Statement;
+  readonly keyword: Token;
+  /** Words after the keyword. */
+  readonly words: readonly Token[];
+  readonly value: Value | undefined;
+}
+
+export interface BlockPlace {
+  readonly context: string;
+  /** Where a missing keyword is reported: the line that opens the block. */
+  readonly place: Place;
+}
+
+/** Values of a block by keyword (never by alias). Asking for a value by the wrong type throws. */
+export class ReadBlock {
+  readonly place: Place;
+  readonly #entries: ReadonlyMap<string, readonly Entry[]>;
+
+  constructor(place: Place, entries: ReadonlyMap<string, readonly Entry[]>) {
+    this.place = place;
+    this.#entries = entries;
+  }
+
+  /** All statements of a repeatable keyword, in order. */
+  all(name: string): readonly Entry[] {
+    return this.#entries.get(name) ?? [];
+  }
+
+  /** The last statement of a keyword: the one that counts. */
+  entry(name: string): Entry | undefined {
+    return this.#entries.get(name)?.at(-1);
+  }
+
+  has(name: string): boolean {
+    return this.#entries.has(name);
+  }
+
+  /** Where a keyword's value stands, or the block when the keyword is absent. */
+  placeOf(name: string): Place {
+    const entry = this.entry(name);
+    return entry === undefined ? this.place : placeOf(entry.statement.words);
+  }
+
+  /** integer, or seconds in ms. */
+  number(name: string): number | undefined {
+    const value = this.entry(name)?.value;
+    if (value === undefined || typeof value === 'number') return value;
+    throw new Error(`${name} is no number`);
+  }
+
+  text(name: string): string | undefined {
+    const value = this.entry(name)?.value;
+    if (value === undefined || typeof value === 'string') return value;
+    throw new Error(`${name} is no text`);
+  }
+
+  flag(name: string): boolean {
+    return this.entry(name)?.value === true;
+  }
+
+  address(name: string): IpAddress | undefined {
+    const value = this.entry(name)?.value;
+    if (value === undefined || typeof value === 'object') return value;
+    throw new Error(`${name} is no address`);
+  }
+}
+
+/** Reads `statements`, the content of a block of `context`. */
+export function readBlock(
+  { context, place }: BlockPlace,
+  statements: readonly Statement[],
+  report: Report,
+): ReadBlock {
+  const entries = new Map<string, Entry[]>();
+  for (const statement of statements) {
+    const keyword = statement.words[0];
+    if (keyword === undefined || keyword.kind === 'opaque') continue;
+    const row = findKeyword(keyword.text, context);
+    if (row === undefined) reportUnknown(keyword, context, report);
+    else if (isActedOn(row, statement, report)) {
+      addEntry(entries, { row, statement, keyword, context, report });
+    }
+  }
+  for (const { name, requiredExample: example } of requiredKeywordsOf(context)) {
+    if (example === undefined || entries.has(name)) continue;
+    report('missingKeyword', place, { context, keyword: name, example });
+  }
+  return new ReadBlock(place, entries);
+}
+
+interface Candidate {
+  readonly row: KeywordRow;
+  readonly statement: Statement;
+  readonly keyword: Token;
+  readonly context: string;
+  readonly report: Report;
+}
+
+function addEntry(entries: Map<string, Entry[]>, candidate: Candidate): void {
+  const { row, statement, keyword, report } = candidate;
+  if (!hasRightShape(row, statement, report)) return;
+  if (row.isDeprecated === true) {
+    report('deprecatedKeyword', keyword, {
+      keyword: row.name,
+      replacement: row.aliasOf ?? row.name,
+    });
+  }
+  const words = statement.words.slice(1);
+  const entry = { statement, keyword, words, value: readValue(row, keyword, words, report) };
+  const name = row.aliasOf ?? row.name;
+  const earlier = entries.get(name);
+  if (earlier === undefined) {
+    entries.set(name, [entry]);
+    return;
+  }
+  earlier.push(entry);
+  const first = earlier[0];
+  if (row.isRepeatable === true || first === undefined) return;
+  const { line } = first.keyword;
+  report('duplicateKeyword', keyword, { keyword: keyword.text, context: candidate.context, line });
+}
+
+/** Block where one is due, none where it is not. */
+function hasRightShape(row: KeywordRow, statement: Statement, report: Report): boolean {
+  if (row.opens !== undefined && statement.block === undefined) {
+    const keyword = statement.words.map(({ text }) => text).join(' ');
+    report('blockExpected', placeOf(statement.words), { keyword });
+    return false;
+  }
+  if (row.opens === undefined && statement.block !== undefined) {
+    report('blockUnexpected', placeOf(statement.words), { keyword: row.name });
+    return false;
+  }
+  return true;
+}
+
+/** False for keywords that are read and go no further: reported here. */
+function isActedOn(row: KeywordRow, statement: Statement, report: Report): boolean {
+  const { support } = row;
+  if (support.level === 'works') return true;
+  const place = placeOf(statement.words);
+  if (support.level === 'accepted') {
+    report('noEffect', place, { keyword: row.name, reason: support.reason });
+  } else if (!changesNothing(row, statement)) {
+    report('notSupportedYet', place, { what: `'${row.name}'` });
+  }
+  return false;
+}
+
+const OFF_WORDS = new Set(['off', 'no', 'false']);
+
+/** A planned keyword that is set to what holds without it. */
+function changesNothing(row: KeywordRow, statement: Statement): boolean {
+  const value = statement.words[1]?.text;
+  if (statement.words.length !== 2 || statement.block !== undefined) return false;
+  if (value === undefined || row.defaultText === undefined) return false;
+  return value === row.defaultText || (row.defaultText === 'off' && OFF_WORDS.has(value));
+}
+
+function reportUnknown(keyword: Token, context: string, report: Report): void {
+  const places = contextsOf(keyword.text);
+  if (places.length > 0 && isWord(keyword)) {
+    report('misplacedKeyword', keyword, {
+      keyword: keyword.text,
+      context: describeContext(context),
+      places: describePlaces(places),
+    });
+    return;
+  }
+  const values = { keyword: keyword.text, context: describeContext(context) };
+  report('unknownKeyword', keyword, values, () => didYouMean(keyword.text, keywordNames(context)));
+}
+
+function keywordNames(context: string): readonly string[] {
+  return keywordsOf(context).map(({ name }) => name);
+}
+
+const MAX_PLACES = 4;
+
+function describePlaces(places: readonly string[]): string {
+  const named = places.slice(0, MAX_PLACES).map(describeContext).join(', ');
+  return places.length > MAX_PLACES ? `${named} and others` : named;
+}
+
+function isWord(token: Token): boolean {
+  return token.kind === 'word';
+}

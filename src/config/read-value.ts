@@ -1,0 +1,223 @@
+/** Words of a statement to values, by the type in the keyword table. */
+import { type IpAddress, parseAddress } from '../base/address.ts';
+import type { Report } from './diagnostics.ts';
+import { didYouMean } from './did-you-mean.ts';
+import type { KeywordRow, ValueType } from './schema-rows.ts';
+import { placeOf, type Token } from './source.ts';
+
+export type Value = number | string | boolean | IpAddress;
+
+/** How a value is asked for in a message. */
+export function describeType(type: ValueType): string {
+  switch (type.kind) {
+    case 'flag':
+      return 'no value';
+    case 'boolean':
+      return "'on' or 'off'";
+    case 'integer':
+      return `a whole number from ${type.min} to ${type.max}`;
+    case 'seconds':
+      return `seconds from ${type.minMs / 1000} to ${type.maxMs / 1000}`;
+    case 'choice':
+      return type.values.join(', ').replace(/, ([^,]*)$/, ' or $1');
+    case 'text':
+      return type.expected;
+    case 'address':
+      return 'an IP address';
+    case 'words':
+      return type.syntax;
+    default:
+      return type satisfies never;
+  }
+}
+
+/** Most words that a keyword takes; Infinity when its own reader counts. */
+export function maxWords(type: ValueType): number {
+  if (type.kind === 'words') return Number.POSITIVE_INFINITY;
+  return type.kind === 'flag' ? 0 : 1;
+}
+
+/**
+ * The value of `row`, whose keyword is `keyword` and whose words after it are `words`. Undefined when there
+ * is none: then it is reported, or stands on something that was.
+ */
+export function readValue(
+  row: KeywordRow,
+  keyword: Token,
+  words: readonly Token[],
+  report: Report,
+): Value | undefined {
+  const type = row.value;
+  const limit = maxWords(type);
+  if (words.length > limit) {
+    reportTrailing([keyword, ...words.slice(0, limit)], words.slice(limit), report);
+  }
+  if (type.kind === 'flag') return true;
+  const word = words[0];
+  if (word === undefined) {
+    if (type.kind === 'boolean') return true;
+    if (type.kind === 'words' && type.min === 0) return undefined;
+    report('missingValue', keyword, { keyword: keyword.text, expected: describeType(type) });
+    return undefined;
+  }
+  if (word.kind === 'opaque' || type.kind === 'words') return undefined;
+  return readWord(type, keyword, word, report);
+}
+
+/** Reports words that a complete statement does not take. */
+export function reportTrailing(
+  statement: readonly Token[],
+  trailing: readonly Token[],
+  report: Report,
+): void {
+  if (trailing.length === 0 || trailing.every((token) => token.kind === 'opaque')) return;
+  const join = (tokens: readonly Token[]): string => tokens.map(({ text }) => text).join(' ');
+  report('trailingWords', placeOf(trailing), {
+    words: join(trailing),
+    statement: join(statement),
+  });
+}
+
+function readWord(
+  type: Exclude<ValueType, { kind: 'flag' | 'words' }>,
+  keyword: Token,
+  word: Token,
+  report: Report,
+): Value | undefined {
+  switch (type.kind) {
+    case 'boolean':
+      return readBoolean(type, keyword, word, report);
+    case 'integer':
+      return readInteger(type, keyword, word, report);
+    case 'seconds':
+      return readSeconds(type, keyword, word, report);
+    case 'choice':
+      return readChoice(type, keyword, word, report);
+    case 'text':
+      return readText(type, keyword, word, report);
+    case 'address':
+      return readAddress(keyword.text, word, report);
+    default:
+      return type satisfies never;
+  }
+}
+
+function readText(
+  type: ValueType,
+  keyword: Token,
+  word: Token,
+  report: Report,
+): string | undefined {
+  if (word.text !== '') return word.text;
+  refuse(type, keyword, word, report);
+  return undefined;
+}
+
+const BOOLEANS: ReadonlyMap<string, boolean> = new Map([
+  ['on', true],
+  ['true', true],
+  ['yes', true],
+  ['off', false],
+  ['false', false],
+  ['no', false],
+]);
+
+function readBoolean(
+  type: ValueType,
+  keyword: Token,
+  word: Token,
+  report: Report,
+): boolean | undefined {
+  const value = BOOLEANS.get(word.text);
+  if (value === undefined) refuse(type, keyword, word, report);
+  return value;
+}
+
+/** Digits of a value that can be in range at all; more are out of every range. */
+const MAX_DIGITS = 15;
+
+export function readInteger(
+  type: Extract<ValueType, { kind: 'integer' }>,
+  keyword: Token,
+  word: Token,
+  report: Report,
+): number | undefined {
+  if (!/^[+-]?\d+$/.test(word.text)) {
+    refuse(type, keyword, word, report);
+    return undefined;
+  }
+  const value = word.text.length > MAX_DIGITS ? Number.POSITIVE_INFINITY : Number(word.text);
+  return inRange(type, { value, min: type.min, max: type.max }, { keyword, word, report });
+}
+
+function readSeconds(
+  type: Extract<ValueType, { kind: 'seconds' }>,
+  keyword: Token,
+  word: Token,
+  report: Report,
+): number | undefined {
+  const value = parseSeconds(word.text);
+  if (value === undefined) {
+    refuse(type, keyword, word, report);
+    return undefined;
+  }
+  return inRange(type, { value, min: type.minMs, max: type.maxMs }, { keyword, word, report });
+}
+
+const MICROSECONDS_PER_MS = 1000;
+
+/** Decimal seconds to ms, exact to the microsecond; undefined when it is not a decimal number. */
+export function parseSeconds(text: string): number | undefined {
+  if (!/^[+-]?(\d+\.?\d*|\.\d+)$/.test(text)) return undefined;
+  return Math.round(Number(text) * 1000 * MICROSECONDS_PER_MS) / MICROSECONDS_PER_MS;
+}
+
+function inRange(
+  type: ValueType,
+  range: { readonly value: number; readonly min: number; readonly max: number },
+  at: { readonly keyword: Token; readonly word: Token; readonly report: Report },
+): number | undefined {
+  if (range.value >= range.min && range.value <= range.max) return range.value;
+  const { keyword, word, report } = at;
+  report('outOfRange', word, {
+    keyword: keyword.text,
+    expected: describeType(type),
+    found: word.text,
+  });
+  return undefined;
+}
+
+export function readChoice(
+  type: Extract<ValueType, { kind: 'choice' }>,
+  keyword: Token,
+  word: Token,
+  report: Report,
+): string | undefined {
+  const found = type.isAnyCase === true ? word.text.toUpperCase() : word.text;
+  if (type.values.includes(found)) return found;
+  const replacement = type.historic?.[word.text];
+  if (replacement !== undefined) {
+    report('historicValue', word, { keyword: keyword.text, found: word.text, replacement });
+    return replacement;
+  }
+  report(
+    'wrongType',
+    word,
+    { keyword: keyword.text, expected: describeType(type), found: word.text },
+    () => didYouMean(word.text, type.values),
+  );
+  return undefined;
+}
+
+/** `what` names the address in the message. */
+export function readAddress(what: string, word: Token, report: Report): IpAddress | undefined {
+  if (word.kind === 'opaque') return undefined;
+  const address = parseAddress(word.text);
+  if (address === undefined) report('hostnameForAddress', word, { found: word.text, what });
+  return address;
+}
+
+function refuse(type: ValueType, keyword: Token, word: Token, report: Report): void {
+  const expected = describeType(type);
+  report('wrongType', word, { keyword: keyword.text, expected, found: word.text });
+}

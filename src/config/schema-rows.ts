@@ -1,0 +1,115 @@
+/** What a row of the keyword table is, and short ways to write many. */
+
+/** Times are read in seconds and kept in ms; bounds are in ms. */
+export type ValueType =
+  | { readonly kind: 'flag' }
+  | { readonly kind: 'boolean' }
+  | { readonly kind: 'integer'; readonly min: number; readonly max: number }
+  | { readonly kind: 'seconds'; readonly minMs: number; readonly maxMs: number }
+  | {
+      readonly kind: 'choice';
+      readonly values: readonly string[];
+      /** `protocol tcp` is fine, `lb_kind dr` is not. */
+      readonly isAnyCase?: boolean;
+      /** Harmless old values and what keepalived reads them as. */
+      readonly historic?: Readonly<Record<string, string>>;
+    }
+  | { readonly kind: 'text'; readonly expected: string }
+  | { readonly kind: 'address' }
+  /** Several words, read by the block's own compile step (or by none yet). */
+  | { readonly kind: 'words'; readonly syntax: string; readonly min: number };
+
+export type Support =
+  | { readonly level: 'works' }
+  /** Read and warned about: leaving it out changes no traffic. */
+  | { readonly level: 'accepted'; readonly reason: string }
+  /** Refused by line, as ignoring it would change what the file says. */
+  | { readonly level: 'planned' };
+
+export interface KeywordRow {
+  readonly name: string;
+  /** Block it stands in: `root` or the context that a block keyword opens. */
+  readonly context: string;
+  /** Context that its block opens; absent for a keyword without a block. */
+  readonly opens?: string;
+  /** Values on the keyword's own line. */
+  readonly value: ValueType;
+  /** As written in a file, or words that say where it comes from. */
+  readonly defaultText?: string;
+  readonly doc: string;
+  readonly support: Support;
+  /** Another spelling of this keyword of the same context; `isDeprecated` adds a warning. */
+  readonly aliasOf?: string;
+  readonly isDeprecated?: boolean;
+  /** An example line for the message, when the block cannot do without. */
+  readonly requiredExample?: string;
+  readonly isRepeatable?: boolean;
+}
+
+export const FLAG: ValueType = { kind: 'flag' };
+export const BOOLEAN: ValueType = { kind: 'boolean' };
+export const ADDRESS: ValueType = { kind: 'address' };
+export const NOTHING: ValueType = FLAG;
+
+/** 2^31-1, keepalived's and the kernel's largest weight, counter and repeat. */
+export const MAX_INT = 2 ** 31 - 1;
+/** 31 days, the longest time that anything is configured to wait here. */
+const MAX_WAIT_MS = 31 * 24 * 3600 * 1000;
+const DEFAULT_MIN_MS = 10;
+
+export function integer(min: number, max: number): ValueType {
+  return { kind: 'integer', min, max };
+}
+
+/** Seconds with a fraction; by default 10 ms to 31 days. */
+export function seconds(minMs = DEFAULT_MIN_MS, maxMs = MAX_WAIT_MS): ValueType {
+  return { kind: 'seconds', minMs, maxMs };
+}
+
+export function text(expected: string): ValueType {
+  return { kind: 'text', expected };
+}
+
+export function words(syntax: string, min = 1): ValueType {
+  return { kind: 'words', syntax, min };
+}
+
+type WorkingRow = Omit<KeywordRow, 'context' | 'support'>;
+
+export function works(context: string, rows: readonly WorkingRow[]): readonly KeywordRow[] {
+  return rows.map((row) => ({ ...row, context, support: { level: 'works' } }));
+}
+
+/** [name or names, syntax, default or '', doc]. `{}` as the end of the syntax: the keyword has a block. */
+export type ShortRow = readonly [
+  names: string | readonly string[],
+  syntax: string,
+  defaultText: string,
+  doc: string,
+];
+
+export function accepted(
+  context: string,
+  reason: string,
+  rows: readonly ShortRow[],
+): readonly KeywordRow[] {
+  return rows.flatMap((row) => expandRow(context, row, { level: 'accepted', reason }));
+}
+
+export function planned(context: string, rows: readonly ShortRow[]): readonly KeywordRow[] {
+  return rows.flatMap((row) => expandRow(context, row, { level: 'planned' }));
+}
+
+function expandRow(context: string, row: ShortRow, support: Support): KeywordRow[] {
+  const [names, syntax, defaultText, doc] = row;
+  return (typeof names === 'string' ? [names] : names).map((name) => ({
+    name,
+    context,
+    ...(syntax.endsWith('{}') ? { opens: name } : {}),
+    value: words(syntax.replace(/ ?\{\}$/, ''), 0),
+    ...(defaultText === '' ? {} : { defaultText }),
+    doc,
+    support,
+    isRepeatable: true,
+  }));
+}

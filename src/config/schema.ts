@@ -1,0 +1,75 @@
+/**
+ * THE keyword table: what may stand where, with which values, what it means when absent, and how far lvsd
+ * goes with it. The rows live by subject in schema-*.ts; here are their types and how they are looked up.
+ * A keyword that needs something new is a new row, and for `works` a line in compile-*.ts.
+ */
+import { ROOT_CONTEXT } from './parser.ts';
+import { checkerRows } from './schema-checkers.ts';
+import { globalRows } from './schema-global.ts';
+import { lvsRows } from './schema-lvs.ts';
+import { rootRows } from './schema-root.ts';
+import type { KeywordRow } from './schema-rows.ts';
+import { vrrpRows } from './schema-vrrp.ts';
+
+export const keywordTable: readonly KeywordRow[] = [
+  ...rootRows,
+  ...globalRows,
+  ...vrrpRows,
+  ...lvsRows,
+  ...checkerRows,
+];
+
+const rowsByContext = indexByContext(keywordTable);
+const requiredByContext = indexByContext(
+  keywordTable.filter((row) => row.requiredExample !== undefined),
+);
+const contextsByName = indexContexts(keywordTable);
+
+/** The row of `keyword` in `context`. */
+export function findKeyword(keyword: string, context: string): KeywordRow | undefined {
+  return rowsByContext.get(context)?.get(keyword);
+}
+
+/** Every row of `context`, aliases included, in the order of the table. */
+export function keywordsOf(context: string): readonly KeywordRow[] {
+  return [...(rowsByContext.get(context)?.values() ?? [])];
+}
+
+/** The rows that a block of `context` cannot do without. */
+export function requiredKeywordsOf(context: string): Iterable<KeywordRow> {
+  return requiredByContext.get(context)?.values() ?? [];
+}
+
+/** Contexts in which `keyword` is known, in the order of the table. */
+export function contextsOf(keyword: string): readonly string[] {
+  return contextsByName.get(keyword) ?? [];
+}
+
+/** The parser's view: which keywords open blocks. */
+export function contextOpenedBy(keyword: string, context: string): string | undefined {
+  return findKeyword(keyword, context)?.opens;
+}
+
+/** How a context is called in a message. */
+export function describeContext(context: string): string {
+  return context === ROOT_CONTEXT ? 'the file (outside all blocks)' : context;
+}
+
+function indexByContext(
+  rows: readonly KeywordRow[],
+): ReadonlyMap<string, ReadonlyMap<string, KeywordRow>> {
+  const index = new Map<string, Map<string, KeywordRow>>();
+  for (const row of rows) {
+    const context = index.get(row.context) ?? new Map<string, KeywordRow>();
+    index.set(row.context, context);
+    if (context.has(row.name)) throw new Error(`Two rows for ${row.name} in ${row.context}`);
+    context.set(row.name, row);
+  }
+  return index;
+}
+
+function indexContexts(rows: readonly KeywordRow[]): ReadonlyMap<string, readonly string[]> {
+  const index = new Map<string, string[]>();
+  for (const row of rows) index.set(row.name, [...(index.get(row.name) ?? []), row.context]);
+  return index;
+}
