@@ -1,4 +1,6 @@
-/** Checker blocks to the model, with what they inherit from the real server and the virtual server. */
+/**
+ * Checker blocks to the model, with what they inherit from the real server and the virtual server.
+ */
 import type { IpAddress } from '../base/address.ts';
 import type { Report } from './diagnostics.ts';
 import type { CheckerBase, CheckerConfig, HttpUrlConfig, StatusCodeRange } from './model.ts';
@@ -49,8 +51,7 @@ function compileChecker(
   const levels = [block, checked.server, checked.service];
   const inherited = (name: string): number | undefined =>
     levels.map((level) => level.number(name)).find((value) => value !== undefined);
-  const writtenDelayLoopMs = inherited('delay_loop');
-  const delayLoopMs = writtenDelayLoopMs ?? DEFAULT_DELAY_LOOP_MS;
+  const delayLoopMs = inherited('delay_loop') ?? DEFAULT_DELAY_LOOP_MS;
   const base: CheckerBase = {
     span: spanOf(place),
     connectAddress: block.address('connect_ip') ?? checked.endpoint.address,
@@ -62,7 +63,7 @@ function compileChecker(
     warmupMs: inherited('warmup') ?? delayLoopMs,
     alpha: levels.some((level) => level.flag('alpha')),
   };
-  const isDelayLoopDefault = writtenDelayLoopMs === undefined;
+  const isDelayLoopDefault = !levels.some((level) => level.has('delay_loop'));
   if (kind === 'TCP_CHECK') return { config: { kind, ...base }, isDelayLoopDefault };
   const virtualhost = levels
     .map((level) => level.text('virtualhost'))

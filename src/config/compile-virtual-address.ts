@@ -1,4 +1,6 @@
-/** Lines of virtual_ipaddress to the model: `IP[/mask] [dev IF] [label L] [brd IP|+|-] [scope S]`. */
+/**
+ * Lines of virtual_ipaddress to the model: `IP[/mask] [dev IF] [label L] [brd IP|+|-] [scope S]`.
+ */
 import { type Family, hostPrefixLength, type IpAddress, parseAddress } from '../base/address.ts';
 import type { Report } from './diagnostics.ts';
 import { didYouMean } from './did-you-mean.ts';

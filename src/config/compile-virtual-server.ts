@@ -14,6 +14,11 @@ const DEFAULT_WEIGHT = 1;
 const PORT = { kind: 'integer', min: 1, max: 65535 } as const;
 const METHOD = { kind: 'choice', values: ['NAT', 'DR', 'TUN'] } as const;
 
+/**
+ * Stands in for a server whose address is wrong, so that its checkers are looked through as well.
+ */
+const PLACEHOLDER: Endpoint = { address: { family: 'inet', text: '0.0.0.0' }, port: 1 };
+
 const METHODS: ReadonlyMap<string, ForwardingMethod> = new Map([
   ['NAT', 'masq'],
   ['DR', 'droute'],
@@ -44,18 +49,20 @@ export function compileVirtualServers(
 }
 
 function compileService(entry: Entry, report: Report): VirtualServerConfig | undefined {
-  const endpoint = readServiceEndpoint(entry, report);
-  if (endpoint === undefined) return undefined;
+  if (isRefusedForm(entry, report)) return undefined;
+  const identity = readServiceEndpoint(entry, report);
   const place = placeOf(entry.statement.words);
   const statements = entry.statement.block?.statements ?? [];
   const block = readBlock({ context: 'virtual_server', place }, statements, report);
-  const identity = { ...endpoint, protocol: compileProtocol(block, report) };
+  const protocol = compileProtocol(block, report);
   const method = readMethod(block.entry('lvs_method'), report);
   const compiled = compileServers({ block, identity, method }, report);
   warnOfDefaults(block, compiled, report);
+  if (identity === undefined) return undefined;
   return {
     span: spanOf(place),
     ...identity,
+    protocol,
     scheduler: block.text('lvs_sched') ?? DEFAULT_SCHEDULER,
     realServers: compiled.map(({ server }) => server),
   };
@@ -66,22 +73,24 @@ interface Endpoint {
   readonly port: number;
 }
 
-/** `IP PORT`; the other two forms are refused with their whole block. */
+/** Services by mark or by group are refused with their whole block. */
+function isRefusedForm(entry: Entry, report: Report): boolean {
+  const form = entry.words[0];
+  if (form === undefined) return false;
+  if (form.kind === 'opaque') return true;
+  if (form.text !== 'fwmark' && form.text !== 'group') return false;
+  const what = `A virtual_server by ${form.text}`;
+  report('notSupportedYet', placeOf(entry.statement.words), { what });
+  return true;
+}
+
 function readServiceEndpoint(entry: Entry, report: Report): Endpoint | undefined {
   const [first, second, ...rest] = entry.words;
-  if (first === undefined || first.kind === 'opaque') return undefined;
-  if (first.text === 'fwmark' || first.text === 'group') {
-    const what = `A virtual_server by ${first.text}`;
-    report('notSupportedYet', placeOf(entry.statement.words), { what });
-    return undefined;
-  }
+  if (first === undefined) return undefined;
   const address = readAddress('a virtual_server', first, report);
   reportTrailing(entry.statement.words.slice(0, 3), rest, report);
   if (second === undefined) {
-    const values = {
-      keyword: `virtual_server ${first.text}`,
-      expected: 'a port after the address',
-    };
+    const values = { keyword: `virtual_server ${first.text}`, expected: 'a port' };
     report('missingValue', placeOf(entry.statement.words), values);
     return undefined;
   }
@@ -126,7 +135,8 @@ function checkTunnelOptions(entry: Entry, words: readonly Token[], report: Repor
 
 interface ServiceContext {
   readonly block: ReadBlock;
-  readonly identity: Endpoint;
+  /** Absent when it could not be read: then the servers are only looked through. */
+  readonly identity: Endpoint | undefined;
   readonly method: ForwardingMethod | undefined;
 }
 
@@ -164,11 +174,13 @@ function compileServer(
   const statements = entry.statement.block?.statements ?? [];
   const block = readBlock({ context: 'real_server', place }, statements, report);
   const endpoint = readServerEndpoint(entry, service.identity, report);
-  if (endpoint === undefined) return undefined;
   const ownMethod = readMethod(block.entry('lvs_method'), report);
   const forwardingMethod = ownMethod ?? service.method ?? 'masq';
+  const target = endpoint ?? PLACEHOLDER;
+  const checked = { endpoint: target, service: service.block, server: block };
+  const checkers = compileCheckers(checked, report);
+  if (endpoint === undefined) return undefined;
   checkReachable(entry, { endpoint, service, forwardingMethod }, report);
-  const checkers = compileCheckers({ endpoint, service: service.block, server: block }, report);
   return {
     server: {
       span: spanOf(place),
@@ -182,12 +194,16 @@ function compileServer(
   };
 }
 
-function readServerEndpoint(entry: Entry, service: Endpoint, report: Report): Endpoint | undefined {
+function readServerEndpoint(
+  entry: Entry,
+  service: Endpoint | undefined,
+  report: Report,
+): Endpoint | undefined {
   const [first, second, ...rest] = entry.words;
   if (first === undefined) return undefined;
   const address = readAddress('a real_server', first, report);
   reportTrailing(entry.statement.words.slice(0, 3), rest, report);
-  const port = second === undefined ? service.port : readPort(entry.keyword, second, report);
+  const port = second === undefined ? service?.port : readPort(entry.keyword, second, report);
   return address === undefined || port === undefined ? undefined : { address, port };
 }
 
@@ -200,17 +216,19 @@ interface Reach {
 /** DR and TUN leave the packet as it is: same port; only TUN wraps one family in the other. */
 function checkReachable(entry: Entry, reach: Reach, report: Report): void {
   const { endpoint, service, forwardingMethod } = reach;
+  const { identity } = service;
+  if (identity === undefined) return;
   const place = placeOf(entry.statement.words);
-  if (forwardingMethod !== 'masq' && endpoint.port !== service.identity.port) {
+  if (forwardingMethod !== 'masq' && endpoint.port !== identity.port) {
     report('portMapping', place, {
       port: endpoint.port,
-      servicePort: service.identity.port,
+      servicePort: identity.port,
       method: forwardingMethod === 'droute' ? 'DR' : 'TUN',
       address: endpoint.address.text,
     });
   }
   const { family } = endpoint.address;
-  const serviceFamily = service.identity.address.family;
+  const serviceFamily = identity.address.family;
   if (family === serviceFamily || forwardingMethod === 'tunnel') return;
   report('mixedServerFamily', place, {
     server: endpoint.address.text,

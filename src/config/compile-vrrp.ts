@@ -140,7 +140,10 @@ function checkPreemption(
   });
 }
 
-/** Version 2 sends whole seconds in 8 bits, version 3 centiseconds in 12 (RFC 3768 5.3.7, RFC 9568 5.2.7). */
+/**
+ * Version 2 sends whole seconds in 8 bits, version 3 centiseconds in 12 (RFC 3768 5.3.7, RFC 9568
+ * 5.2.7).
+ */
 function compileAdvertInterval(block: ReadBlock, version: VrrpVersion, report: Report): number {
   const word = block.entry('advert_int')?.words[0];
   if (word === undefined || word.kind === 'opaque') return DEFAULT_ADVERT_INTERVAL_MS;

@@ -1,6 +1,6 @@
 /**
- * Text to Config: expand, parse, then every block against the keyword table. Everything that is wrong is
- * collected; a Config comes out only when nothing is an error.
+ * Text to Config: expand, parse, then every block against the keyword table. Everything that is
+ * wrong is collected; a Config comes out only when nothing is an error.
  */
 import { compileGlobalDefs } from './compile-global.ts';
 import { compileVirtualServers } from './compile-virtual-server.ts';
@@ -10,7 +10,7 @@ import { expandConfig, type IncludePort } from './expand.ts';
 import type { Config } from './model.ts';
 import { parseConfig, ROOT_CONTEXT, type Statement } from './parser.ts';
 import { readBlock } from './read-block.ts';
-import { contextOpenedBy } from './schema.ts';
+import { contextOpenedBy, isKnown } from './schema.ts';
 import type { Place } from './source.ts';
 
 export interface CompileOptions {
@@ -32,14 +32,18 @@ export function compileText(file: string, text: string, options: CompileOptions)
   const collector = collectDiagnostics();
   const { report } = collector;
   const { lines, sources } = expandConfig(file, text, { ...options, report });
-  const { statements, isReliable } = parseConfig(lines, { contextOpenedBy }, report);
+  const { statements, isReliable } = parseConfig(lines, { contextOpenedBy, isKnown }, report);
   const place = { source: { file, text }, line: 1, column: 1, endColumn: 1 };
   const config = isReliable ? compileStatements(statements, place, report) : undefined;
   if (config !== undefined && !collector.hasErrors() && isEmpty(config)) {
     report('nothingConfigured', place, {});
   }
   const isUsable = config !== undefined && !collector.hasErrors();
-  return { diagnostics: collector.finish(), ...(isUsable ? { config } : {}), sources };
+  return {
+    diagnostics: collector.finish(sources.keys()),
+    ...(isUsable ? { config } : {}),
+    sources,
+  };
 }
 
 function compileStatements(statements: readonly Statement[], place: Place, report: Report): Config {

@@ -1,8 +1,8 @@
 /**
- * THE table of what can be wrong with a configuration. A code never changes its meaning and is never
- * used again for another; `{name}` in a template is filled by the reporter, and the compiler checks that
- * it is. LVS1001.. reading, LVS1010.. shape, LVS1020.. keywords and values, LVS1040.. VRRP,
- * LVS1060.. virtual servers, LVS1080.. defaults that a file should not lean on.
+ * THE table of what can be wrong with a configuration. A code never changes its meaning and is
+ * never used again for another; `{name}` in a template is filled by the reporter, and the compiler
+ * checks that it is. LVS1001.. reading, LVS1010.. shape, LVS1020.. keywords and values, LVS1040..
+ * VRRP, LVS1060.. virtual servers, LVS1080.. defaults that a file should not lean on.
  */
 export type Severity = 'error' | 'warning';
 
@@ -127,7 +127,7 @@ export const diagnosticTable = {
     code: 'LVS1022',
     severity: 'error',
     message: '{what} is not supported yet',
-    help: 'remove it if you can do without; to ignore it silently would change what the file says',
+    help: 'remove it if you can do without: lvsd does not start when an effect would be missing',
   },
   noEffect: {
     code: 'LVS1023',
@@ -183,7 +183,7 @@ export const diagnosticTable = {
   hostnameForAddress: {
     code: 'LVS1032',
     severity: 'error',
-    message: "'{found}' is not an IP address; {what} must be a numeric address",
+    message: "'{found}' is not an IP address; {what} needs one, in numbers",
     help: 'names are not looked up: a name server that fails must not change the service',
   },
   duplicateInstance: {
@@ -196,7 +196,7 @@ export const diagnosticTable = {
     code: 'LVS1041',
     severity: 'error',
     message:
-      "virtual_router_id {vrid} is already used on {interface} for {family} by '{other}' (line {line})",
+      "virtual_router_id {vrid} ({family}, {interface}) is already that of '{other}' (line {line})",
     help: 'choose a number from 1 to 255 that no other group on this network uses',
   },
   mixedAddressFamilies: {

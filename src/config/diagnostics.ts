@@ -1,4 +1,7 @@
-/** What is wrong with a configuration, collected and shown: for people with a caret, for programs as JSON. */
+/**
+ * What is wrong with a configuration, collected and shown: for people with a caret, for programs
+ * as JSON.
+ */
 import {
   type DiagnosticArguments,
   type DiagnosticName,
@@ -21,7 +24,10 @@ export interface Diagnostic {
   readonly includeChain: readonly SourceSpan[];
 }
 
-/** Adds a diagnostic. `help` replaces the help of the table; as a function it runs only when it is kept. */
+/**
+ * Adds a diagnostic. `help` replaces the help of the table; as a function it runs only when it is
+ * kept.
+ */
 export type Report = <Name extends DiagnosticName>(
   name: Name,
   place: Place,
@@ -35,26 +41,32 @@ export const MAX_DIAGNOSTICS = 500;
 export interface DiagnosticCollector {
   readonly report: Report;
   hasErrors(): boolean;
-  /** Ordered by file as first met, line and column. */
-  finish(): readonly Diagnostic[];
+  /** Ordered by file (as in `files`, those that were read in their order), line and column. */
+  finish(files: Iterable<string>): readonly Diagnostic[];
 }
 
 export function collectDiagnostics(): DiagnosticCollector {
   const kept: Diagnostic[] = [];
+  const seen = new Set<string>();
   const counts: Record<Severity, number> = { error: 0, warning: 0 };
   const lastPlaces = new Map<Severity, Place>();
   const report: Report = (name, place, values, help) => {
     const row: DiagnosticRow = diagnosticTable[name];
+    // A file that is included at many places has its mistake once.
+    const { file } = place.source;
+    const key = `${file}:${place.line}:${place.column} ${fillTemplate(row.message, values)}`;
+    if (seen.has(key)) return;
     counts[row.severity] += 1;
     lastPlaces.set(row.severity, place);
     if (counts[row.severity] > MAX_DIAGNOSTICS) return;
+    seen.add(key);
     const chosen = typeof help === 'function' ? help() : help;
     kept.push(makeDiagnostic(row, place, values, chosen));
   };
   return {
     report,
     hasErrors: () => counts.error > 0,
-    finish() {
+    finish(files) {
       const left: Diagnostic[] = [];
       for (const [severity, place] of lastPlaces) {
         const count = counts[severity] - MAX_DIAGNOSTICS;
@@ -62,7 +74,7 @@ export function collectDiagnostics(): DiagnosticCollector {
         const row = { ...diagnosticTable.tooManyDiagnostics, severity };
         left.push(makeDiagnostic(row, place, { count }));
       }
-      return [...inReadingOrder(kept), ...left];
+      return [...inReadingOrder(kept, files), ...left];
     },
   };
 }
@@ -87,11 +99,9 @@ function makeDiagnostic(
   };
 }
 
-function inReadingOrder(diagnostics: readonly Diagnostic[]): Diagnostic[] {
+function inReadingOrder(diagnostics: readonly Diagnostic[], names: Iterable<string>): Diagnostic[] {
   const files = new Map<string, number>();
-  for (const { span } of diagnostics) {
-    if (!files.has(span.file)) files.set(span.file, files.size);
-  }
+  for (const name of names) files.set(name, files.size);
   const fileOrder = (span: SourceSpan): number => files.get(span.file) ?? 0;
   return diagnostics.toSorted(
     ({ span: a }, { span: b }) =>
@@ -105,8 +115,9 @@ export interface RenderOptions {
 }
 
 /**
- * One block a diagnostic: `file:line:column: error LVS1020: message`, the source line with a caret under
- * it, the help and the includes that led there. Ends with a line end when there is anything to say.
+ * One block a diagnostic: `file:line:column: error LVS1020: message`, the source line with a caret
+ * under it, the help and the includes that led there. Ends with a line end when there is anything
+ * to say.
  */
 export function renderDiagnostics(
   diagnostics: readonly Diagnostic[],
@@ -162,7 +173,10 @@ function excerpt(line: string, span: SourceSpan): { text: string; marker: string
   return { text, marker: `${lead}^${'~'.repeat(length - 1)}` };
 }
 
-/** Control characters of a file must not reach the terminal; one stands for one, so carets stay true. */
+/**
+ * Control characters of a file must not reach the terminal; one stands for one, so carets stay
+ * true.
+ */
 function visible(text: string): string {
   // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for
   return text.replace(/[\u0000-\u0008\u000a-\u001f\u007f-\u009f]/g, '\uFFFD');

@@ -1,9 +1,12 @@
 /**
- * The nearest known word to an unknown one. Distance is optimal string alignment: insertions, deletions,
- * substitutions and swapped neighbours each cost one.
+ * The nearest known word to an unknown one. Distance is optimal string alignment: insertions,
+ * deletions, substitutions and swapped neighbours each cost one.
  */
 
-/** Longer words are not compared: nobody mistypes a keyword into one. Bounds the work per unknown word. */
+/**
+ * Longer words are not compared: nobody mistypes a keyword into one. Bounds the work per unknown
+ * word.
+ */
 const MAX_COMPARED_LENGTH = 48;
 
 /** Mistakes allowed: one in three letters, at least one. */

@@ -1,7 +1,8 @@
 /**
- * From one file to the lines that count for this host: includes are followed, `@id` lines are kept or
- * dropped. Tokens keep the place they were written at. Parameters (`$NAME=…`) and sequences (`~SEQ`, `~LST`)
- * are reported; what depends on them becomes opaque, so that nothing more is said about it.
+ * From one file to the lines that count for this host: includes are followed, `@id` lines are kept
+ * or dropped. Tokens keep the place they were written at. Parameters (`$NAME=…`) and sequences
+ * (`~SEQ`, `~LST`) are reported; what depends on them becomes opaque, so that nothing more is said
+ * about it.
  */
 import type { Report } from './diagnostics.ts';
 import { nearestWord } from './did-you-mean.ts';
@@ -21,8 +22,9 @@ export type ReadOutcome =
 /** How included files are found and read; the only way out of this pure part. */
 export interface IncludePort {
   /**
-   * Files that `pattern` names, as full paths in the order of glob(3); a pattern without wildcards is
-   * returned as a path whether it exists or not. Relative patterns are relative to `fromFile`'s directory.
+   * Files that `pattern` names, as full paths in the order of glob(3); a pattern without wildcards
+   * is returned as a path whether it exists or not. Relative patterns are relative to `fromFile`'s
+   * directory.
    */
   glob(pattern: string, fromFile: string): readonly string[];
   read(file: string): ReadOutcome;
@@ -179,7 +181,10 @@ class Expander {
     return true;
   }
 
-  /** What stands on a sequence or a parameter has no meaning yet; an undefined `$word` is a plain word. */
+  /**
+   * What stands on a sequence or a parameter has no meaning yet; an undefined `$word` is a plain
+   * word.
+   */
   #hideParameters(line: Line, first: Token): Line {
     const sequence = first.kind === 'word' ? SEQUENCE.exec(first.text)?.[0] : undefined;
     if (sequence !== undefined) {

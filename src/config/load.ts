@@ -1,4 +1,6 @@
-/** The only file of this room that touches the disk: reads the configuration and what it includes. */
+/**
+ * The only file of this room that touches the disk: reads the configuration and what it includes.
+ */
 import { closeSync, fstatSync, globSync, openSync, readSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { dirname, isAbsolute, join, resolve } from 'node:path';
@@ -47,12 +49,15 @@ export function defaultConfigId(): string {
   return hostname().split('.', 1)[0] ?? '';
 }
 
-/** Reads and validates `path` with its includes. Never throws for what the disk or the file says. */
+/**
+ * Reads and validates `path` with its includes. Never throws for what the disk or the file says.
+ */
 export function loadConfig(path: string, options: LoadOptions): LoadResult {
   const outcome = readText(path);
   if (!outcome.ok) {
     const { code, reason } = outcome;
-    const message = `Cannot read the configuration '${path}': ${reason}`;
+    const where = isAbsolute(path) ? '' : ` (${resolve(path)})`;
+    const message = `Cannot read the configuration '${path}'${where}: ${reason}`;
     return { diagnostics: [], sources: new Map(), unreadable: { code, file: path, message } };
   }
   return compileText(path, outcome.text, { configId: options.configId, include: diskIncludes });
@@ -90,7 +95,7 @@ function readText(file: string): TextOutcome {
     }
     return { ok: true, text: bytes.toString('utf8') };
   } catch (error) {
-    return explainFailure(file, error);
+    return explainFailure(error);
   }
 }
 
@@ -115,12 +120,12 @@ function readBounded(file: string): Buffer | undefined {
   }
 }
 
-function explainFailure(file: string, error: unknown): TextOutcome {
+function explainFailure(error: unknown): TextOutcome {
   const code = error instanceof Error && 'code' in error ? String(error.code) : 'unknown error';
   switch (code) {
     case 'ENOENT':
     case 'ENOTDIR':
-      return refuse('ABSENT', `there is no such file (looked at ${resolve(file)})`);
+      return refuse('ABSENT', 'there is no such file');
     case 'EISDIR':
       return refuse('IS_DIRECTORY', 'it is a directory, name a file in it');
     case 'EACCES':

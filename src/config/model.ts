@@ -1,7 +1,7 @@
 /**
  * The configuration as the rest of lvsd sees it: readonly, defaults filled, times in milliseconds,
- * addresses parsed, every named thing with the span it was written at. Plain data: the supervisor hands
- * it to both children as one message.
+ * addresses parsed, every named thing with the span it was written at. Plain data: the supervisor
+ * hands it to both children as one message.
  */
 import type { IpAddress } from '../base/address.ts';
 
@@ -72,7 +72,9 @@ export interface VirtualAddressConfig {
   readonly scope: number;
 }
 
-/** When and how often a new master announces its addresses (keepalived's `vrrp_garp_*`, `garp_*`). */
+/**
+ * When and how often a new master announces its addresses (keepalived's `vrrp_garp_*`, `garp_*`).
+ */
 export interface GarpConfig {
   /** Second burst this long after the first; 5000. 0: no second burst. */
   readonly masterDelayMs: number;
@@ -112,7 +114,10 @@ export interface RealServerConfig {
   readonly checkers: readonly CheckerConfig[];
 }
 
-/** What every checker has; keepalived's inheritance (virtual server, real server, checker) is resolved. */
+/**
+ * What every checker has; keepalived's inheritance (virtual server, real server, checker) is
+ * resolved.
+ */
 export interface CheckerBase {
   readonly span: SourceSpan;
   /** Where the probe connects: `connect_ip`, `connect_port`, or the real server's own. */

@@ -1,7 +1,8 @@
 /**
- * Lines of tokens to a tree of statements. Braces are counted first; only when they do not balance is the
- * tree built again with a nose for the slip (keywords in the wrong place, indentation), so that one missing
- * brace is one diagnostic, at the block that lacks it, and the rest of the file is still understood.
+ * Lines of tokens to a tree of statements. Braces are counted first; only when they do not balance
+ * is the tree built again with a nose for the slip (keywords in the wrong place, indentation), so
+ * that one missing brace is one diagnostic, at the block that lacks it, and the rest of the file is
+ * still understood.
  */
 import type { Report } from './diagnostics.ts';
 import { type Line, type Place, placeOf, type Token } from './source.ts';
@@ -21,8 +22,12 @@ export interface Block {
 
 /** What the parser needs to know of the language to find a missing brace. */
 export interface BlockGrammar {
-  /** Context that `keyword` opens in `context`; undefined when it takes no block there or is unknown. */
+  /**
+   * Context that `keyword` opens in `context`; undefined when it takes no block there or is
+   * unknown.
+   */
   contextOpenedBy(keyword: string, context: string): string | undefined;
+  isKnown(keyword: string, context: string): boolean;
 }
 
 export const ROOT_CONTEXT = 'root';
@@ -38,16 +43,17 @@ export function parseConfig(
   grammar: BlockGrammar,
   report: Report,
 ): ParsedConfig {
-  const strict = new TreeBuilder(grammar, 'strict');
+  const strict = new TreeBuilder(grammar);
   strict.addLines(lines);
   const builder =
-    strict.strayCloses === 0 && strict.unclosed === 0
-      ? strict
-      : new TreeBuilder(grammar, strict.strayCloses > 0 ? 'missingOpen' : 'missingClose');
+    strict.strayCloses === 0 && strict.unclosed === 0 ? strict : new TreeBuilder(grammar, strict);
   if (builder !== strict) builder.addLines(lines);
   builder.finish();
   for (const problem of builder.problems) problem(report);
-  return { statements: builder.root, isReliable: builder.strayCloses === 0 };
+  const isAtHome = ({ words: [first] }: Statement): boolean =>
+    first?.kind === 'opaque' || grammar.isKnown(first?.text ?? '', ROOT_CONTEXT);
+  const isReliable = builder.strayCloses === 0 || builder.root.every(isAtHome);
+  return { statements: builder.root, isReliable };
 }
 
 interface OpenBlock {
@@ -62,24 +68,29 @@ interface MutableStatement {
   block?: Block;
 }
 
-/** strict: braces as written. The others look for the slip they are named after (missingOpen: for both). */
-type Mode = 'strict' | 'missingClose' | 'missingOpen';
+/** What the braces as written came to: how many slips of each kind there are to look for. */
+interface Slips {
+  readonly unclosed: number;
+  readonly strayCloses: number;
+}
 
 class TreeBuilder {
   readonly root: MutableStatement[] = [];
   readonly problems: ((report: Report) => void)[] = [];
   strayCloses = 0;
   readonly #grammar: BlockGrammar;
-  readonly #mode: Mode;
+  /** Absent when braces are to be taken as written. */
+  readonly #slips: Slips | undefined;
   readonly #stack: OpenBlock[];
   /** The last statement while a `{` may still follow it. */
   #pending: MutableStatement | undefined;
   /** Braces open below MAX_NESTING: counted, not built. */
   #tooDeep = 0;
+  #missingCloses = 0;
 
-  constructor(grammar: BlockGrammar, mode: Mode) {
+  constructor(grammar: BlockGrammar, slips?: Slips) {
     this.#grammar = grammar;
-    this.#mode = mode;
+    this.#slips = slips;
     this.#stack = [{ context: ROOT_CONTEXT, statements: this.root }];
   }
 
@@ -119,10 +130,8 @@ class TreeBuilder {
   #addStatement(words: readonly Token[], line: Line): void {
     const first = words[0];
     if (first === undefined) return;
-    if (this.#mode !== 'strict' && this.#tooDeep === 0) {
-      this.#openImplicitly();
-      if (first === line[0]) this.#closeUntilAllowed(first);
-    }
+    this.#openImplicitly();
+    if (first === line[0]) this.#closeUntilKnown(first);
     const statement: MutableStatement = { words };
     if (this.#tooDeep === 0) this.#innermost().statements.push(statement);
     this.#pending = statement;
@@ -161,8 +170,8 @@ class TreeBuilder {
       this.#tooDeep -= 1;
       return;
     }
-    if (token === line[0] && this.#mode !== 'strict') {
-      if (this.#mode === 'missingOpen' && this.#isIndentedDeeper(token)) {
+    if (token === line[0]) {
+      if (this.#hasStrays && this.#isIndentedDeeper(token)) {
         this.problems.push((report) => report('strayClose', token, {}));
         return;
       }
@@ -179,7 +188,7 @@ class TreeBuilder {
   /** Recovery: the last statement needs a block and got none. */
   #openImplicitly(): void {
     const owner = this.#pending;
-    if (this.#mode !== 'missingOpen' || owner === undefined || this.#tooDeep > 0) return;
+    if (!this.#hasStrays || owner === undefined || this.#tooDeep > 0) return;
     this.#pending = undefined;
     if (this.#contextOf(owner) === undefined) return;
     const block = firstText(owner);
@@ -187,25 +196,39 @@ class TreeBuilder {
     this.#push(owner);
   }
 
-  /** Recovery: a block keyword that only an outer block knows means that the inner ones were not closed. */
-  #closeUntilAllowed(first: Token): void {
-    const opensIn = (context: string | undefined): boolean =>
-      context !== undefined && this.#grammar.contextOpenedBy(first.text, context) !== undefined;
-    const here = this.#innermost().context;
-    if (first.kind !== 'word' || here === undefined || opensIn(here)) return;
-    const index = this.#stack.findLastIndex((block) => opensIn(block.context));
+  /**
+   * Recovery: a keyword that only an outer block knows means that the inner ones were not closed.
+   */
+  #closeUntilKnown(first: Token): void {
+    if (!this.#mayLackClose || first.kind !== 'word') return;
+    const isKnownIn = ({ context }: OpenBlock): boolean =>
+      context !== undefined && this.#grammar.isKnown(first.text, context);
+    const innermost = this.#innermost();
+    if (innermost.context === undefined || isKnownIn(innermost)) return;
+    const index = this.#stack.findLastIndex(isKnownIn);
     if (index < 0) return;
-    this.#blameMissingClose(this.#innermost());
+    this.#blameMissingClose(innermost);
     this.#stack.length = index + 1;
   }
 
-  /** Recovery: a `}` exactly below an outer block's first word closes that one; the inner was not closed. */
+  /**
+   * Recovery: a `}` exactly below an outer block's first word closes that one; the inner was not
+   * closed.
+   */
   #closeDeeperIndented(token: Token): void {
     if (!this.#stack.some((block) => isAbove(block.owner, token))) return;
-    while (this.#isIndentedLess(token)) {
+    while (this.#mayLackClose && this.#isIndentedLess(token)) {
       this.#blameMissingClose(this.#innermost());
       this.#stack.pop();
     }
+  }
+
+  get #hasStrays(): boolean {
+    return this.#slips !== undefined && this.#slips.strayCloses > 0;
+  }
+
+  get #mayLackClose(): boolean {
+    return this.#tooDeep === 0 && this.#missingCloses < (this.#slips?.unclosed ?? 0);
   }
 
   #isIndentedLess(token: Token): boolean {
@@ -221,6 +244,7 @@ class TreeBuilder {
   #blameMissingClose(open: OpenBlock): void {
     const { owner } = open;
     if (owner === undefined) return;
+    this.#missingCloses += 1;
     const place: Place = placeOf(owner.words);
     const block = owner.words.map((word) => word.text).join(' ');
     this.problems.push((report) => report('missingClose', place, { block }));

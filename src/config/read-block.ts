@@ -1,6 +1,6 @@
 /**
- * The statements of one block against the keyword table: what is unknown, misplaced, planned, doubled or
- * missing is said here, once for all blocks; what is left are values by keyword.
+ * The statements of one block against the keyword table: what is unknown, misplaced, planned,
+ * doubled or missing is said here, once for all blocks; what is left are values by keyword.
  */
 import type { IpAddress } from '../base/address.ts';
 import type { Report } from './diagnostics.ts';

@@ -38,8 +38,8 @@ export function maxWords(type: ValueType): number {
 }
 
 /**
- * The value of `row`, whose keyword is `keyword` and whose words after it are `words`. Undefined when there
- * is none: then it is reported, or stands on something that was.
+ * The value of `row`, whose keyword is `keyword` and whose words after it are `words`. Undefined
+ * when there is none: then it is reported, or stands on something that was.
  */
 export function readValue(
   row: KeywordRow,

@@ -1,7 +1,8 @@
 /**
- * Text to lines of tokens, by keepalived's rules: `#` and `!` start a comment anywhere outside quotes
- * (`\#` and `\!` do not), `"` groups words, braces stand alone wherever they are written, a line end ends
- * a statement. Quotes and comments end with their line, so every line can be scanned by itself.
+ * Text to lines of tokens, by keepalived's rules: `#` and `!` start a comment anywhere outside
+ * quotes (`\#` and `\!` do not), `"` groups words, braces stand alone wherever they are written, a
+ * line end ends a statement. Quotes and comments end with their line, so every line can be scanned
+ * by itself.
  */
 import type { Report } from './diagnostics.ts';
 import type { Line, SourceFile, Token, TokenKind } from './source.ts';
@@ -75,7 +76,9 @@ function isBlank(char: string | undefined): boolean {
   return char === ' ' || char === '\t' || char === '\r' || char === '\v' || char === '\f';
 }
 
-/** Where the word that begins at `start` ends. `${NAME}` is part of a word, other braces are not. */
+/**
+ * Where the word that begins at `start` ends. `${NAME}` is part of a word, other braces are not.
+ */
 function wordEnd(text: string, start: number): number {
   let index = start;
   while (index < text.length) {

@@ -80,7 +80,10 @@ export function works(context: string, rows: readonly WorkingRow[]): readonly Ke
   return rows.map((row) => ({ ...row, context, support: { level: 'works' } }));
 }
 
-/** [name or names, syntax, default or '', doc]. `{}` as the end of the syntax: the keyword has a block. */
+/**
+ * [name or names, syntax, default or '', doc]. `{}` as the end of the syntax: the keyword has a
+ * block.
+ */
 export type ShortRow = readonly [
   names: string | readonly string[],
   syntax: string,

@@ -1,7 +1,8 @@
 /**
- * THE keyword table: what may stand where, with which values, what it means when absent, and how far lvsd
- * goes with it. The rows live by subject in schema-*.ts; here are their types and how they are looked up.
- * A keyword that needs something new is a new row, and for `works` a line in compile-*.ts.
+ * THE keyword table: what may stand where, with which values, what it means when absent, and how
+ * far lvsd goes with it. The rows live by subject in schema-*.ts; here are their types and how they
+ * are looked up. A keyword that needs something new is a new row, and for `works` a line in
+ * compile-*.ts.
  */
 import { ROOT_CONTEXT } from './parser.ts';
 import { checkerRows } from './schema-checkers.ts';
@@ -48,6 +49,11 @@ export function contextsOf(keyword: string): readonly string[] {
 /** The parser's view: which keywords open blocks. */
 export function contextOpenedBy(keyword: string, context: string): string | undefined {
   return findKeyword(keyword, context)?.opens;
+}
+
+/** Also part of the parser's view. */
+export function isKnown(keyword: string, context: string): boolean {
+  return findKeyword(keyword, context) !== undefined;
 }
 
 /** How a context is called in a message. */

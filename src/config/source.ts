@@ -10,8 +10,8 @@ export interface SourceFile {
 }
 
 /**
- * `opaque` stands for something that was reported already and whose meaning is not known: nothing more is
- * said about it.
+ * `opaque` stands for something that was reported already and whose meaning is not known: nothing
+ * more is said about it.
  */
 export type TokenKind = 'word' | 'string' | 'open' | 'close' | 'opaque';
 
