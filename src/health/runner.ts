@@ -1,0 +1,133 @@
+/**
+ * Runs one probe under one deadline, and is the only place that knows which checker is which probe. A new
+ * checker is a file with its probe and a row below.
+ */
+import type { Clock } from '../base/clock.ts';
+import type { CheckerConfig } from '../config/model.ts';
+import { probeHttp } from './http.ts';
+import type { Probe, ProbeResult } from './probe.ts';
+import type { SelfDelay } from './self-delay.ts';
+import { errorMessage } from './socket-error.ts';
+import { probeTcp } from './tcp.ts';
+import type { Timer, Timers } from './timers.ts';
+
+type Kind = CheckerConfig['kind'];
+type CheckerOf<K extends Kind> = { [P in K]: Extract<CheckerConfig, { kind: P }> }[K];
+
+export type Probes = { readonly [K in Kind]: Probe<CheckerOf<K>> };
+
+export const probes: Probes = {
+  TCP_CHECK: probeTcp,
+  HTTP_GET: probeHttp,
+};
+
+/** How long an aborted probe may take to settle, ms; then its deadline is its result. */
+export const SETTLE_GRACE_MS = 5;
+
+export interface RunPorts {
+  readonly probes: Probes;
+  readonly clock: Clock;
+  readonly timers: Timers;
+  readonly selfDelay: SelfDelay;
+}
+
+export interface Run {
+  /**
+   * The result; never rejects. At the latest a few ms after the deadline or the withdrawal, also when the
+   * probe itself does not settle. Meaningless after a withdrawal.
+   */
+  readonly result: Promise<ProbeResult>;
+  /** The check is not wanted any more: aborts the probe, which closes its socket. */
+  withdraw(): void;
+}
+
+/** Aborts carry a reason made once: the default one costs a stack trace each. */
+const DEADLINE = 'deadline';
+const WITHDRAWN = 'withdrawn';
+
+/** Starts the probe of `checker`; its deadline is `connectTimeoutMs` from now. */
+export function startRun(checker: CheckerConfig, ports: RunPorts): Run {
+  const run = new ProbeRun(checker, ports);
+  return { result: run.result, withdraw: () => run.abort(WITHDRAWN) };
+}
+
+class ProbeRun {
+  readonly result: Promise<ProbeResult>;
+  readonly #checker: CheckerConfig;
+  readonly #ports: RunPorts;
+  readonly #startedMs: number;
+  readonly #abort = new AbortController();
+  #resolve: ((result: ProbeResult) => void) | undefined;
+  #timer: Timer;
+
+  constructor(checker: CheckerConfig, ports: RunPorts) {
+    this.#checker = checker;
+    this.#ports = ports;
+    this.#startedMs = ports.clock.monotonicMs();
+    this.result = new Promise((resolve) => {
+      this.#resolve = resolve;
+    });
+    this.#timer = ports.timers.start(checker.connectTimeoutMs, () => this.#onDeadline());
+    const io = { signal: this.#abort.signal, clock: ports.clock };
+    startProbe(ports.probes, checker.kind, checker, io).then(
+      (result) => this.#settle(result),
+      (error: unknown) => this.#settle(this.#crash(error)),
+    );
+  }
+
+  abort(reason: string): void {
+    if (this.#resolve === undefined || this.#abort.signal.aborted) return;
+    this.#timer.cancel();
+    this.#timer = this.#ports.timers.start(SETTLE_GRACE_MS, () => this.#settle(this.#timeout()));
+    this.#abort.abort(reason);
+  }
+
+  #onDeadline(): void {
+    const { clock, timers, selfDelay } = this.#ports;
+    selfDelay.timerFired(this.#startedMs + this.#checker.connectTimeoutMs, clock.monotonicMs());
+    // Expired timers run before sockets are read, so the reply may be here already: look first.
+    timers.afterPoll(() => this.abort(DEADLINE));
+  }
+
+  #settle(result: ProbeResult): void {
+    const resolve = this.#resolve;
+    if (resolve === undefined) return;
+    this.#resolve = undefined;
+    this.#timer.cancel();
+    resolve(this.#believe(result));
+  }
+
+  /** A deadline that our own lag let expire is nobody's failure. */
+  #believe(result: ProbeResult): ProbeResult {
+    if (result.kind !== 'fail' || this.#abort.signal.reason !== DEADLINE) return result;
+    if (!this.#ports.selfDelay.coversTimeoutAt(this.#ports.clock.monotonicMs())) return result;
+    const { durationMs } = result;
+    const detail = `this process did not run for a while: ${result.detail}`;
+    return { kind: 'inconclusive', durationMs, reason: 'SELF_DELAY', detail };
+  }
+
+  #timeout(): ProbeResult {
+    const detail = `no result within ${this.#checker.connectTimeoutMs} ms`;
+    return { kind: 'fail', durationMs: this.#durationMs(), reason: 'TIMEOUT', detail };
+  }
+
+  /** Probes never reject; one that does is a fault of ours, and a check that cannot run has failed. */
+  #crash(error: unknown): ProbeResult {
+    const detail = `the check itself broke: ${errorMessage(error)}`;
+    return { kind: 'fail', durationMs: this.#durationMs(), reason: 'PROBE_BROKEN', detail };
+  }
+
+  #durationMs(): number {
+    return this.#ports.clock.monotonicMs() - this.#startedMs;
+  }
+}
+
+/** Async, so that even a probe that throws outright becomes a result. */
+async function startProbe<K extends Kind>(
+  map: Probes,
+  kind: K,
+  checker: CheckerOf<K>,
+  io: Parameters<Probe<CheckerOf<K>>>[1],
+): Promise<ProbeResult> {
+  return map[kind](checker, io);
+}

@@ -1,0 +1,86 @@
+import { afterEach, describe, expect, it } from 'vitest';
+import type { Probe, ProbeResult } from '../../src/health/probe.ts';
+import { type Probes, startRun } from '../../src/health/runner.ts';
+import { SelfDelay, STALL_BOUND_MS } from '../../src/health/self-delay.ts';
+import { pass } from '../fake/probes.ts';
+import { FakeTime } from '../fake/time.ts';
+import { httpGet, tcpCheck } from './configs.ts';
+import { check, SHORT_MS } from './probing.ts';
+import { type FaultyServer, listen, replyWith } from './servers.ts';
+
+const servers: FaultyServer[] = [];
+
+afterEach(async () => {
+  for (const server of servers.splice(0)) await server.close();
+});
+
+function runOf(probe: Probe<unknown>, time: FakeTime) {
+  const probes: Probes = { TCP_CHECK: probe, HTTP_GET: probe };
+  const ports = { probes, clock: time, timers: time, selfDelay: new SelfDelay() };
+  return startRun(tcpCheck({ connectTimeoutMs: 1000 }), ports);
+}
+
+describe('a run', () => {
+  it('believes a reply that was there when its deadline came', async () => {
+    const time = new FakeTime();
+    const answer: { give?: (result: ProbeResult) => void } = {};
+    const run = runOf(
+      () =>
+        new Promise((resolve) => {
+          answer.give = resolve;
+        }),
+      time,
+    );
+    // Armed after the deadline's own timer, so it runs between that and the end of the poll phase.
+    time.start(1000, () => answer.give?.(pass));
+    await time.advance(1000);
+    expect(await run.result).toEqual(pass);
+    expect(time.armedTimers).toBe(0);
+  });
+
+  it('fails when the probe itself breaks', async () => {
+    const broken: Probe<unknown>[] = [
+      () => Promise.reject(new Error('boom')),
+      () => {
+        throw new Error('boom');
+      },
+    ];
+    for (const probe of broken) {
+      const detail = 'the check itself broke: boom';
+      expect(await runOf(probe, new FakeTime()).result).toMatchObject({
+        kind: 'fail',
+        reason: 'PROBE_BROKEN',
+        detail,
+      });
+    }
+  });
+
+  it('aborts its probe once, at the deadline or the withdrawal', async () => {
+    const time = new FakeTime();
+    let aborts = 0;
+    const probe: Probe<unknown> = (_target, { signal }) =>
+      new Promise(() => signal.addEventListener('abort', () => (aborts += 1)));
+    const run = runOf(probe, time);
+    run.withdraw();
+    run.withdraw();
+    await time.advance(5000);
+    expect(aborts).toBe(1);
+    await run.result;
+  });
+});
+
+describe('when this process stands still past a deadline', () => {
+  it('a healthy server is never failed', async () => {
+    const server = await listen(replyWith('HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n'));
+    servers.push(server);
+    for (const config of [
+      tcpCheck({ connectPort: server.port, connectTimeoutMs: SHORT_MS }),
+      httpGet({ connectPort: server.port, connectTimeoutMs: SHORT_MS }),
+    ]) {
+      const result = check(config);
+      const cell = new Int32Array(new SharedArrayBuffer(4));
+      Atomics.wait(cell, 0, 0, SHORT_MS + 3 * STALL_BOUND_MS);
+      expect((await result).kind).not.toBe('fail');
+    }
+  });
+});

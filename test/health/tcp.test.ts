@@ -1,0 +1,143 @@
+import { afterEach, describe, expect, it } from 'vitest';
+import { systemClock } from '../../src/base/clock.ts';
+import { socketVerdict } from '../../src/health/socket-error.ts';
+import { probeTcp } from '../../src/health/tcp.ts';
+import { ip, tcpCheck } from './configs.ts';
+import { check, LATE_MS, openDescriptors, outcome, outcomes, SHORT_MS } from './probing.ts';
+import { closeAtOnce, closedPort, listen, reset, silent, stoppedListener } from './servers.ts';
+
+const closers: (() => Promise<void>)[] = [];
+
+afterEach(async () => {
+  for (const close of closers.splice(0)) await close();
+});
+
+async function portOf(serve: Parameters<typeof listen>[0], host?: string): Promise<number> {
+  const server = await listen(serve, host);
+  closers.push(() => server.close());
+  return server.port;
+}
+
+/** A port whose backlog is full: further handshakes are not completed. */
+async function fullPort(): Promise<number> {
+  const listener = await stoppedListener();
+  closers.push(() => listener.close());
+  const config = tcpCheck({ connectPort: listener.port, connectTimeoutMs: SHORT_MS });
+  // Closed connections stay in the backlog until somebody accepts them.
+  while ((await outcome(config)) === 'pass');
+  return listener.port;
+}
+
+describe('TCP_CHECK', () => {
+  it('passes when the handshake completes, whatever the server does then', async () => {
+    for (const serve of [silent, closeAtOnce]) {
+      expect(await outcome(tcpCheck({ connectPort: await portOf(serve) }))).toBe('pass');
+    }
+  });
+
+  it('passes over IPv6', async () => {
+    const connectPort = await portOf(silent, '::1');
+    const result = await check(tcpCheck({ connectAddress: ip('::1'), connectPort }));
+    expect(result).toMatchObject({ kind: 'pass', detail: `connected to [::1]:${connectPort}` });
+  });
+
+  it('sends nothing', async () => {
+    const server = await listen(silent);
+    closers.push(() => server.close());
+    await outcomes(tcpCheck({ connectPort: server.port }), 20);
+    expect(server.received.join('')).toBe('');
+  });
+
+  it('fails with CONNECT_REFUSED where nobody listens', async () => {
+    const connectPort = await closedPort();
+    expect(await check(tcpCheck({ connectPort }))).toMatchObject({
+      kind: 'fail',
+      reason: 'CONNECT_REFUSED',
+      detail: `127.0.0.1:${connectPort}: connection refused`,
+    });
+  });
+
+  it('fails with CONNECT_TIMEOUT at its deadline when the backlog is full', async () => {
+    const connectPort = await fullPort();
+    const result = await check(tcpCheck({ connectPort, connectTimeoutMs: SHORT_MS }));
+    expect(result).toMatchObject({ kind: 'fail', reason: 'CONNECT_TIMEOUT' });
+    expect(result.durationMs).toBeGreaterThan(SHORT_MS - 5);
+    expect(result.durationMs).toBeLessThan(SHORT_MS + LATE_MS);
+  });
+
+  it('leaves no descriptor behind, whatever happens', async () => {
+    const stuck = await fullPort();
+    const ports = {
+      pass: await portOf(silent),
+      CONNECT_REFUSED: await closedPort(),
+      CONNECT_TIMEOUT: stuck,
+    };
+    const before = openDescriptors();
+    for (const [reason, connectPort] of Object.entries(ports)) {
+      const config = tcpCheck({ connectPort, connectTimeoutMs: SHORT_MS });
+      expect(await outcomes(config, 300)).toEqual([reason]);
+    }
+    for (const close of closers.splice(0)) await close();
+    // The listener's own descriptors were among those counted before.
+    expect(openDescriptors()).toBeLessThan(before);
+  });
+
+  it('passes or is reset when the server resets at once, and leaves nothing', async () => {
+    const server = await listen(reset);
+    const before = openDescriptors();
+    const seen = await outcomes(tcpCheck({ connectPort: server.port }), 300);
+    for (const reason of seen) expect(['pass', 'CONNECTION_RESET']).toContain(reason);
+    await server.close();
+    expect(openDescriptors()).toBeLessThan(before);
+  });
+
+  it('settles at once when it is aborted, also before it began', async () => {
+    const connectPort = await fullPort();
+    const before = openDescriptors();
+    const abort = new AbortController();
+    const running = probeTcp(tcpCheck({ connectPort }), {
+      signal: abort.signal,
+      clock: systemClock,
+    });
+    abort.abort('withdrawn');
+    expect(await running).toMatchObject({ kind: 'fail', reason: 'CONNECT_TIMEOUT' });
+    const late = probeTcp(tcpCheck({ connectPort }), { signal: abort.signal, clock: systemClock });
+    expect(await late).toMatchObject({ kind: 'fail', reason: 'CONNECT_TIMEOUT' });
+    expect(openDescriptors()).toBe(before);
+  });
+
+  it('reports a port that cannot be, instead of rejecting', async () => {
+    expect(await outcome(tcpCheck({ connectPort: 70_000 }))).toBe('CONNECT_FAILED');
+  });
+});
+
+describe('system errors', () => {
+  it.each(['EMFILE', 'ENFILE', 'ENOBUFS', 'ENOMEM', 'EADDRNOTAVAIL'])(
+    '%s is our trouble, never a failure of the server',
+    (code) => {
+      for (const phase of ['connecting', 'connected'] as const) {
+        const verdict = socketVerdict(code, phase, '10.0.0.1:80');
+        expect(verdict).toMatchObject({ kind: 'inconclusive', reason: code });
+      }
+    },
+  );
+
+  it.each([
+    ['ECONNREFUSED', 'connecting', 'CONNECT_REFUSED'],
+    ['ETIMEDOUT', 'connecting', 'CONNECT_TIMEOUT'],
+    ['ECONNRESET', 'connecting', 'CONNECTION_RESET'],
+    ['EHOSTUNREACH', 'connecting', 'HOST_UNREACHABLE'],
+    ['ENETUNREACH', 'connecting', 'NETWORK_UNREACHABLE'],
+    ['EPERM', 'connecting', 'CONNECT_DENIED'],
+    ['ECONNRESET', 'connected', 'CONNECTION_RESET'],
+    ['EPIPE', 'connected', 'CLOSED_EARLY'],
+    ['ETIMEDOUT', 'connected', 'TIMEOUT'],
+  ] as const)('%s while %s is a failure: %s', (code, phase, reason) => {
+    expect(socketVerdict(code, phase, '10.0.0.1:80')).toMatchObject({ kind: 'fail', reason });
+  });
+
+  it('that are not known are left to the checker', () => {
+    expect(socketVerdict('EXOTIC', 'connecting', '10.0.0.1:80')).toBeUndefined();
+    expect(socketVerdict(undefined, 'connected', '10.0.0.1:80')).toBeUndefined();
+  });
+});
