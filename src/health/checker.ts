@@ -1,0 +1,82 @@
+/** One checker of one server while it is watched: its configuration, its verdict and its evidence. */
+import { formatEndpoint } from '../base/address.ts';
+import type { CheckerConfig } from '../config/model.ts';
+import type { ProbeResult } from './probe.ts';
+import type { Run } from './runner.ts';
+import type { CheckerState } from './verdict.ts';
+
+/** Results kept per checker: enough to see a pattern, little enough for 37,000 servers. */
+export const HISTORY_LENGTH = 8;
+
+/** One finished check, as shown to people. */
+export interface CheckRecord {
+  readonly kind: ProbeResult['kind'];
+  /** Wall clock at the end of the check, ms since 1970. */
+  readonly atMs: number;
+  readonly durationMs: number;
+  /** Absent for a pass. */
+  readonly reason?: string;
+  readonly detail: string;
+}
+
+export interface CheckerHealth {
+  readonly kind: CheckerConfig['kind'];
+  /** `10.0.0.1:80`: where it connects. */
+  readonly target: string;
+  readonly isUp: boolean;
+  readonly lastResult?: CheckRecord;
+  /** The last results, oldest first, `lastResult` included. */
+  readonly history: readonly CheckRecord[];
+  readonly consecutiveFailures: number;
+  /** Checks since the checker started that said something, and how many of these failed. */
+  readonly checks: number;
+  readonly failures: number;
+  /** Checks that our own trouble spoiled. */
+  readonly inconclusive: number;
+  /** Until the next check; 0 while one is under way or due. */
+  readonly nextCheckInMs: number;
+}
+
+export class Checker {
+  config: CheckerConfig;
+  state: CheckerState;
+  /** The check under way. A result of any other run is stale and dropped. */
+  run: Run | undefined;
+  readonly serverName: string;
+  #history: CheckRecord[] = [];
+  #checks = 0;
+  #failures = 0;
+  #inconclusive = 0;
+
+  constructor(serverName: string, config: CheckerConfig, state: CheckerState) {
+    this.serverName = serverName;
+    this.config = config;
+    this.state = state;
+  }
+
+  /** Keeps the evidence of a finished check. */
+  record(result: ProbeResult, atMs: number): void {
+    this.#history.push({ ...result, atMs });
+    if (this.#history.length > HISTORY_LENGTH) this.#history.shift();
+    if (result.kind === 'inconclusive') this.#inconclusive += 1;
+    else this.#checks += 1;
+    if (result.kind === 'fail') this.#failures += 1;
+  }
+
+  snapshot(nowMs: number): CheckerHealth {
+    const { config, state } = this;
+    const lastResult = this.#history.at(-1);
+    return {
+      kind: config.kind,
+      target: formatEndpoint(config.connectAddress, config.connectPort),
+      isUp: state.isUp,
+      ...(lastResult === undefined ? {} : { lastResult }),
+      history: [...this.#history],
+      consecutiveFailures: state.consecutiveFailures,
+      checks: this.#checks,
+      failures: this.#failures,
+      inconclusive: this.#inconclusive,
+      nextCheckInMs: this.run === undefined ? Math.max(0, state.dueMs - nowMs) : 0,
+    };
+  }
+}

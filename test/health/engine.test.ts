@@ -1,0 +1,432 @@
+import { describe, expect, it } from 'vitest';
+import { type LogFields, logTo } from '../../src/base/log.ts';
+import type { VirtualServerConfig } from '../../src/config/model.ts';
+import { HISTORY_LENGTH } from '../../src/health/checker.ts';
+import {
+  HealthEngine,
+  PROBES_MAX,
+  type ServerChange,
+  STARTS_PER_TURN,
+} from '../../src/health/engine.ts';
+import { type Behaviour, FakeProbes, fail, inconclusive, pass } from '../fake/probes.ts';
+import { FakeTime } from '../fake/time.ts';
+import { checkedServers, httpGet, ip, nameOf, realServer, service, tcpCheck } from './configs.ts';
+
+/** An engine in fake time, with what it said written down. */
+class Stage {
+  readonly time = new FakeTime();
+  readonly servers = new FakeProbes();
+  readonly changes: ServerChange[] = [];
+  readonly lines: { level: string; fields: LogFields; message: string }[] = [];
+  readonly engine: HealthEngine;
+
+  constructor(random: () => number = () => 0) {
+    this.engine = new HealthEngine({
+      clock: this.time,
+      timers: this.time,
+      probes: this.servers.probes,
+      random,
+      log: logTo((level, fields, message) => this.lines.push({ level, fields, message })),
+      onChange: (change) => {
+        expect(this.engine.isUp(change.serverName)).toBe(change.isUp);
+        this.changes.push(change);
+      },
+    });
+  }
+
+  /** Tells the server at `address`:80 how to behave from now on. */
+  tell(address: string, behaviour: Behaviour): void {
+    this.servers.set(`${address}:80`, behaviour);
+  }
+
+  isUp(address: string): boolean {
+    return this.engine.isUp(nameOf(address));
+  }
+
+  async start(config: readonly VirtualServerConfig[]): Promise<void> {
+    this.engine.start(config);
+    await this.time.settle();
+  }
+
+  async reload(config: readonly VirtualServerConfig[]): Promise<void> {
+    this.engine.reload(config);
+    await this.time.settle();
+  }
+}
+
+const A = '10.0.0.1';
+const B = '10.0.0.2';
+
+describe('at the start', () => {
+  it('a server is up before any check, and an alpha one down', async () => {
+    const stage = new Stage();
+    stage.engine.start([
+      ...checkedServers([A], { warmupMs: 5000 }),
+      service([realServer(B, [tcpCheck({ connectAddress: ip(B), alpha: true })])]),
+    ]);
+    expect(stage.isUp(A)).toBe(true);
+    expect(stage.isUp(B)).toBe(false);
+    expect(stage.changes).toEqual([]);
+    await stage.engine.close();
+  });
+
+  it('a server without checkers is up for good and never asked', async () => {
+    const stage = new Stage();
+    await stage.start([service([realServer(A, [])])]);
+    await stage.time.advance(100_000);
+    expect(stage.isUp(A)).toBe(true);
+    expect(stage.servers.started).toEqual([]);
+    expect(stage.time.armedTimers).toBe(0);
+  });
+
+  it('the first failure takes a server out at once', async () => {
+    const stage = new Stage();
+    stage.tell(A, fail('CONNECT_REFUSED'));
+    await stage.start(checkedServers([A], { retry: 3 }));
+    expect(stage.changes).toEqual([
+      {
+        serverName: nameOf(A),
+        isUp: false,
+        reason: 'CONNECT_REFUSED',
+        detail: 'it was CONNECT_REFUSED',
+      },
+    ]);
+  });
+
+  it('an alpha server comes in with its first success', async () => {
+    const stage = new Stage();
+    stage.tell(A, fail());
+    await stage.start(checkedServers([A], { alpha: true }));
+    expect(stage.changes).toEqual([]);
+    stage.tell(A, pass);
+    await stage.time.advance(10_000);
+    expect(stage.changes).toMatchObject([{ isUp: true, reason: 'CHECK_PASSED' }]);
+  });
+
+  it('first checks lie within the warm-up, where chance puts them', async () => {
+    const draws = [0.1, 0.9];
+    const stage = new Stage(() => draws.shift() ?? 0);
+    await stage.start(checkedServers([A, B], { warmupMs: 10_000 }));
+    await stage.time.advance(30_000);
+    expect(stage.servers.timesOf(`${A}:80`)).toEqual([1000, 11_000, 21_000]);
+    expect(stage.servers.timesOf(`${B}:80`)).toEqual([9000, 19_000, 29_000]);
+  });
+
+  it('a name that is not watched is a broken promise', () => {
+    expect(() => new Stage().isUp(A)).toThrow('Not a watched server');
+  });
+});
+
+describe('while watching', () => {
+  it('a failing server is retried, taken out, and brought back by one success', async () => {
+    const stage = new Stage();
+    await stage.start(checkedServers([A], { retry: 2 }));
+    stage.tell(A, fail('BAD_STATUS'));
+    await stage.time.advance(11_000);
+    expect(stage.changes).toEqual([]);
+    await stage.time.advance(1000);
+    expect(stage.changes).toMatchObject([{ isUp: false, reason: 'BAD_STATUS' }]);
+    stage.tell(A, pass);
+    await stage.time.advance(20_000);
+    expect(stage.changes.map((change) => change.isUp)).toEqual([false, true]);
+    expect(stage.servers.timesOf(`${A}:80`)).toEqual([0, 10_000, 11_000, 12_000, 22_000, 32_000]);
+  });
+
+  it('each transition is one log line with both states, reason and detail', async () => {
+    const stage = new Stage();
+    stage.tell(A, fail());
+    await stage.start(checkedServers([A]));
+    await stage.time.advance(60_000);
+    expect(stage.lines).toEqual([
+      {
+        level: 'info',
+        message: 'server state change',
+        fields: {
+          server: nameOf(A),
+          from: 'UP',
+          to: 'DOWN',
+          reason: 'CONNECT_REFUSED',
+          detail: 'it was CONNECT_REFUSED',
+        },
+      },
+    ]);
+  });
+
+  it('a server is up only while all its checkers are', async () => {
+    const stage = new Stage();
+    const checkers = [1, 2].map((port) => tcpCheck({ connectAddress: ip(A), connectPort: port }));
+    await stage.start([service([realServer(A, checkers)])]);
+    stage.servers.set(`${A}:1`, fail('FIRST'));
+    stage.servers.set(`${A}:2`, fail('SECOND'));
+    await stage.time.advance(30_000);
+    stage.servers.set(`${A}:1`, pass);
+    await stage.time.advance(30_000);
+    expect(stage.isUp(A)).toBe(false);
+    stage.servers.set(`${A}:2`, pass);
+    await stage.time.advance(30_000);
+    expect(stage.changes.map(({ isUp, reason }) => ({ isUp, reason }))).toEqual([
+      { isUp: false, reason: 'FIRST' },
+      { isUp: true, reason: 'CHECK_PASSED' },
+    ]);
+  });
+
+  it('inconclusive checks move nothing, come soon, and are warned of when they go on', async () => {
+    const stage = new Stage();
+    await stage.start(checkedServers([A]));
+    stage.tell(A, inconclusive);
+    await stage.time.advance(120_000);
+    expect(stage.changes).toEqual([]);
+    expect(stage.servers.timesOf(`${A}:80`).slice(1, 5)).toEqual([10_000, 10_500, 11_500, 13_500]);
+    expect(stage.lines).toMatchObject([
+      { level: 'warn', fields: { server: nameOf(A), reason: 'EMFILE', inARow: 5 } },
+    ]);
+  });
+
+  it('a silent server fails at its deadline', async () => {
+    const stage = new Stage();
+    stage.tell(A, 'hang');
+    await stage.start(checkedServers([A], { connectTimeoutMs: 3000 }));
+    await stage.time.advance(2999);
+    expect(stage.changes).toEqual([]);
+    await stage.time.advance(1);
+    expect(stage.changes).toMatchObject([{ isUp: false, reason: 'CONNECT_TIMEOUT' }]);
+  });
+
+  it('a probe that ignores its deadline is a timeout all the same', async () => {
+    const stage = new Stage();
+    stage.tell(A, 'deaf');
+    await stage.start(checkedServers([A], { connectTimeoutMs: 3000 }));
+    await stage.time.advance(3100);
+    expect(stage.changes).toMatchObject([
+      { reason: 'TIMEOUT', detail: 'no result within 3000 ms' },
+    ]);
+  });
+
+  it('the last results are kept with wall time, reason and detail', async () => {
+    const stage = new Stage();
+    await stage.start(
+      checkedServers([A], { delayLoopMs: 1000, delayBeforeRetryMs: 1000, retry: 9 }),
+    );
+    await stage.time.advance(20_000);
+    stage.tell(A, fail('BAD_STATUS'));
+    await stage.time.advance(2000);
+    const [server] = stage.engine.snapshot();
+    const [checker] = server?.checkers ?? [];
+    expect(server).toMatchObject({ name: nameOf(A), isUp: true, sinceMs: 1_700_000_000_000 });
+    expect(checker).toMatchObject({
+      kind: 'TCP_CHECK',
+      target: `${A}:80`,
+      isUp: true,
+      consecutiveFailures: 2,
+      checks: 23,
+      failures: 2,
+      inconclusive: 0,
+      nextCheckInMs: 1000,
+      lastResult: {
+        kind: 'fail',
+        reason: 'BAD_STATUS',
+        detail: 'it was BAD_STATUS',
+        atMs: 1_700_000_022_000,
+      },
+    });
+    expect(checker?.history).toHaveLength(HISTORY_LENGTH);
+  });
+});
+
+describe('our own lag', () => {
+  it('makes a deadline that passed meanwhile inconclusive, and the server stays', async () => {
+    const stage = new Stage();
+    stage.tell(A, 'hang');
+    await stage.start(checkedServers([A], { connectTimeoutMs: 3000 }));
+    stage.time.stall(8000);
+    await stage.time.advance(0);
+    expect(stage.changes).toEqual([]);
+    const [checker] = stage.engine.snapshot()[0]?.checkers ?? [];
+    expect(checker?.lastResult).toMatchObject({ kind: 'inconclusive', reason: 'SELF_DELAY' });
+    // The repetition is on time, and tells.
+    await stage.time.advance(3600);
+    expect(stage.changes).toMatchObject([{ isUp: false, reason: 'CONNECT_TIMEOUT' }]);
+  });
+
+  it('covers a deadline right behind the stall, and none that had its time', async () => {
+    const stage = new Stage();
+    stage.tell(A, 'hang');
+    stage.tell(B, 'hang');
+    await stage.start([
+      service([
+        realServer(A, [tcpCheck({ connectAddress: ip(A), connectTimeoutMs: 8050 })]),
+        realServer(B, [tcpCheck({ connectAddress: ip(B), connectTimeoutMs: 9000 })]),
+        realServer('10.0.0.3', [tcpCheck({ connectAddress: ip('10.0.0.3'), delayLoopMs: 1000 })]),
+      ]),
+    ]);
+    stage.time.stall(8000);
+    await stage.time.advance(100);
+    expect(stage.isUp(A)).toBe(true);
+    await stage.time.advance(900);
+    expect(stage.isUp(B)).toBe(false);
+  });
+
+  it('is no excuse for a refused connection', async () => {
+    const stage = new Stage();
+    stage.tell(A, fail('CONNECT_REFUSED'));
+    await stage.start(checkedServers([B]));
+    stage.time.stall(60_000);
+    await stage.reload(checkedServers([A, B]));
+    expect(stage.changes).toMatchObject([{ serverName: nameOf(A), reason: 'CONNECT_REFUSED' }]);
+  });
+});
+
+describe('many checks', () => {
+  const addresses = Array.from(
+    { length: PROBES_MAX + 1000 },
+    (_, index) => `10.1.${index >> 8}.${index & 255}`,
+  );
+
+  it('run at most PROBES_MAX at once, in the order they came due, and all get their turn', async () => {
+    const stage = new Stage();
+    for (const address of addresses) stage.tell(address, 'hang');
+    await stage.start(checkedServers(addresses, { connectTimeoutMs: 3000 }));
+    expect(stage.servers.runningMax).toBe(PROBES_MAX);
+    await stage.time.advance(3000);
+    expect(stage.servers.runningMax).toBe(PROBES_MAX);
+    expect(stage.servers.started.map((entry) => entry.target)).toEqual(
+      addresses.map((address) => `${address}:80`),
+    );
+    await stage.engine.close();
+  });
+
+  it('leave the event loop its turn', () => {
+    const stage = new Stage();
+    stage.engine.start(checkedServers(addresses));
+    expect(stage.servers.started).toHaveLength(STARTS_PER_TURN);
+  });
+
+  it('need one timer', async () => {
+    const stage = new Stage(Math.random);
+    await stage.start(checkedServers(addresses, { warmupMs: 10_000 }));
+    expect(stage.time.armedTimers).toBe(1);
+  });
+});
+
+describe('a reload', () => {
+  it('keeps the state, schedule and running probe of what is the same', async () => {
+    const stage = new Stage();
+    await stage.start(checkedServers([A]));
+    stage.tell(A, fail());
+    await stage.time.advance(11_000);
+    expect(stage.isUp(A)).toBe(false);
+    stage.tell(A, 'hang');
+    await stage.time.advance(10_000);
+    await stage.reload(checkedServers([B, A]));
+    expect(stage.isUp(A)).toBe(false);
+    await stage.time.advance(60_000);
+    expect(stage.servers.timesOf(`${A}:80`).slice(0, 5)).toEqual([
+      0, 10_000, 11_000, 21_000, 31_000,
+    ]);
+    expect(stage.changes).toHaveLength(1);
+  });
+
+  it('drops what is gone, and its probe at once', async () => {
+    const stage = new Stage();
+    stage.tell(A, 'hang');
+    await stage.start(checkedServers([A, B]));
+    expect(stage.servers.running).toBe(1);
+    await stage.reload(checkedServers([B]));
+    expect(stage.servers.running).toBe(0);
+    expect(() => stage.isUp(A)).toThrow();
+    await stage.time.advance(30_000);
+    expect(stage.servers.timesOf(`${A}:80`)).toEqual([0]);
+    expect(stage.changes).toEqual([]);
+  });
+
+  it('starts a new alpha server down and a new other one up', async () => {
+    const stage = new Stage();
+    await stage.start([]);
+    stage.engine.reload([
+      ...checkedServers([A], { alpha: true }),
+      service([realServer(B, [tcpCheck({ connectAddress: ip(B) })])]),
+    ]);
+    expect([stage.isUp(A), stage.isUp(B)]).toEqual([false, true]);
+    await stage.time.settle();
+    expect([stage.isUp(A), stage.isUp(B)]).toEqual([true, true]);
+  });
+
+  it('with other timing keeps the verdict and takes the shorter interval from now', async () => {
+    const stage = new Stage();
+    await stage.start(checkedServers([A], { delayLoopMs: 60_000 }));
+    await stage.time.advance(5000);
+    await stage.reload(checkedServers([A], { delayLoopMs: 2000 }));
+    await stage.time.advance(5000);
+    expect(stage.servers.timesOf(`${A}:80`)).toEqual([0, 7000, 9000]);
+    expect(stage.engine.snapshot()[0]?.checkers[0]?.checks).toBe(3);
+  });
+
+  it('that changes a check gives a dead server no traffic until the new check passes', async () => {
+    const stage = new Stage();
+    stage.tell(A, fail());
+    await stage.start(checkedServers([A]));
+    expect(stage.isUp(A)).toBe(false);
+    const moved = tcpCheck({ connectAddress: ip(A), connectPort: 81, warmupMs: 0 });
+    stage.engine.reload([service([realServer(A, [moved])])]);
+    expect(stage.isUp(A)).toBe(false);
+    await stage.time.settle();
+    expect(stage.isUp(A)).toBe(true);
+    expect(stage.engine.snapshot()[0]?.checkers[0]).toMatchObject({ checks: 1, failures: 0 });
+  });
+
+  it('that changes a check drops the answer of the old one', async () => {
+    const stage = new Stage();
+    stage.tell(A, 'hang');
+    await stage.start(checkedServers([A], { connectTimeoutMs: 3000 }));
+    const moved = tcpCheck({ connectAddress: ip(A), connectPort: 81 });
+    await stage.reload([service([realServer(A, [moved])])]);
+    await stage.time.advance(5000);
+    expect(stage.changes).toEqual([]);
+  });
+
+  it('that adds a check to a server that is up does not take it out', async () => {
+    const stage = new Stage();
+    const first = tcpCheck({ connectAddress: ip(A) });
+    await stage.start([service([realServer(A, [first])])]);
+    const second = httpGet({ connectAddress: ip(A), connectPort: 81, alpha: true, warmupMs: 9 });
+    stage.engine.reload([service([realServer(A, [first, second])])]);
+    expect(stage.isUp(A)).toBe(true);
+    await stage.time.settle();
+    expect(stage.changes).toEqual([]);
+  });
+
+  it('that removes the failing check brings the server back', async () => {
+    const stage = new Stage();
+    stage.tell(A, fail());
+    await stage.start(checkedServers([A]));
+    await stage.reload([service([realServer(A, [])])]);
+    expect(stage.changes.at(-1)).toMatchObject({ isUp: true, reason: 'CHECKS_CHANGED' });
+  });
+});
+
+describe('close', () => {
+  it('aborts every probe, stops every timer, and says nothing more', async () => {
+    const stage = new Stage();
+    stage.tell(A, 'hang');
+    await stage.start(checkedServers([A, B]));
+    await stage.engine.close();
+    expect(stage.servers.running).toBe(0);
+    expect(stage.time.armedTimers).toBe(0);
+    expect(stage.changes).toEqual([]);
+  });
+
+  it('does not wait for a probe that never settles', async () => {
+    const stage = new Stage();
+    stage.tell(A, 'deaf');
+    await stage.start(checkedServers([A]));
+    const closed = stage.engine.close();
+    await stage.time.advance(10);
+    await closed;
+  });
+
+  it('is final', async () => {
+    const stage = new Stage();
+    await stage.engine.close();
+    expect(() => stage.engine.start([])).toThrow('closed');
+  });
+});
