@@ -30,6 +30,9 @@ export const CHECKS_CHANGED = 'CHECKS_CHANGED';
 /** Inconclusive checks of one checker in a row after which a warning is logged. */
 const INCONCLUSIVE_WARN = 5;
 
+/** At most one such warning within this, ms: our trouble usually meets all checkers at once. */
+const INCONCLUSIVE_WARN_EVERY_MS = 60_000;
+
 export interface ServerChange {
   readonly serverName: string;
   readonly isUp: boolean;
@@ -78,6 +81,7 @@ export class HealthEngine {
   /** The one timer of the queue, and what it waits for. */
   #timer: { readonly handle: Timer; readonly dueMs: number } | undefined;
   #isYielding = false;
+  #warnedMs = Number.NEGATIVE_INFINITY;
   #state: 'new' | 'watching' | 'closed' = 'new';
 
   constructor(options: HealthEngineOptions) {
@@ -303,7 +307,9 @@ export class HealthEngine {
   }
 
   #warnInconclusive(checker: Checker, result: ProbeResult): void {
-    if (result.kind === 'pass') return;
+    const nowMs = this.#clock.monotonicMs();
+    if (result.kind === 'pass' || nowMs - this.#warnedMs < INCONCLUSIVE_WARN_EVERY_MS) return;
+    this.#warnedMs = nowMs;
     const { reason, detail } = result;
     const { consecutiveInconclusive: inARow } = checker.state;
     const fields = { server: checker.serverName, checker: checker.config.kind, inARow };

@@ -45,24 +45,24 @@ export function matchCheckers<Previous extends { readonly config: CheckerConfig 
   wanted: readonly CheckerConfig[],
 ): readonly CheckerFate<Previous>[] {
   const free = new Set(previous);
-  const fates = new Map<CheckerConfig, CheckerFate<Previous>>();
+  const fates = wanted.map((): CheckerFate<Previous> => ({ kind: 'add' }));
   const kinships = [
     { kind: 'keep', isKin: isSameConfig },
     { kind: 'retime', isKin: isSameQuestion },
     { kind: 'restart', isKin: isSameKind },
   ] as const;
   for (const { kind, isKin } of kinships) {
-    for (const config of wanted) {
-      if (fates.has(config)) continue;
+    for (const [index, config] of wanted.entries()) {
+      if (fates[index]?.kind !== 'add') continue;
       for (const candidate of free) {
         if (!isKin(candidate.config, config)) continue;
         free.delete(candidate);
-        fates.set(config, { kind, previous: candidate });
+        fates[index] = { kind, previous: candidate };
         break;
       }
     }
   }
-  return wanted.map((config) => fates.get(config) ?? { kind: 'add' });
+  return fates;
 }
 
 function isSameConfig(a: CheckerConfig, b: CheckerConfig): boolean {

@@ -13,6 +13,7 @@ interface Pending {
 export class FakeTime implements Clock, Timers {
   #nowMs = 0;
   #pending: Pending[] = [];
+  #arrivals: { readonly atMs: number; readonly onRead: () => void }[] = [];
   #afterPoll: (() => void)[] = [];
 
   monotonicMs(): number {
@@ -35,6 +36,11 @@ export class FakeTime implements Clock, Timers {
 
   afterPoll(onDone: () => void): void {
     this.#afterPoll.push(onDone);
+  }
+
+  /** Something reaches a socket at `atMs`; it is read after the timers of that moment, as in libuv. */
+  arriveAt(atMs: number, onRead: () => void): void {
+    this.#arrivals.push({ atMs, onRead });
   }
 
   get armedTimers(): number {
@@ -65,11 +71,18 @@ export class FakeTime implements Clock, Timers {
   /** Lets everything that needs no time happen. */
   async settle(): Promise<void> {
     do {
-      await new Promise<void>((resolve) => setImmediate(resolve));
+      await this.#poll();
       const due = this.#afterPoll;
       this.#afterPoll = [];
       for (const onDone of due) onDone();
     } while (this.#afterPoll.length > 0);
+    await new Promise<void>((resolve) => setImmediate(resolve));
+  }
+
+  async #poll(): Promise<void> {
+    const due = this.#arrivals.filter((arrival) => arrival.atMs <= this.#nowMs);
+    this.#arrivals = this.#arrivals.filter((arrival) => arrival.atMs > this.#nowMs);
+    for (const arrival of due) arrival.onRead();
     await new Promise<void>((resolve) => setImmediate(resolve));
   }
 

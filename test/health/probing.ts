@@ -6,18 +6,27 @@ import type { ProbeResult } from '../../src/health/probe.ts';
 import { probes, startRun } from '../../src/health/runner.ts';
 import { SelfDelay } from '../../src/health/self-delay.ts';
 import { eventLoopTimers } from '../../src/health/timers.ts';
+import { tcpCheck } from './configs.ts';
 
 /** Deadline of checks that are meant to run into it, ms. */
-export const SHORT_MS = 150;
+export const SHORT_MS = 300;
 
 /** Generous: a probe that outlives its deadline by this much is broken, however loaded the machine. */
 export const LATE_MS = 2000;
 
 const ports = { probes, clock: systemClock, timers: eventLoopTimers };
 
-/** One check from start to result. */
-export function check(config: CheckerConfig): Promise<ProbeResult> {
+/** One check from start to result, whatever that says. */
+export function checkOnce(config: CheckerConfig): Promise<ProbeResult> {
   return startRun(config, { ...ports, selfDelay: new SelfDelay() }).result;
+}
+
+/** One check whose result is about the server: what a loaded machine spoiled is asked again. */
+export async function check(config: CheckerConfig): Promise<ProbeResult> {
+  for (;;) {
+    const result = await checkOnce(config);
+    if (result.kind !== 'inconclusive' || result.reason !== 'SELF_DELAY') return result;
+  }
 }
 
 /** `pass`, or the reason: what a table of behaviours compares. */
@@ -26,7 +35,7 @@ export async function outcome(config: CheckerConfig): Promise<string> {
   return result.kind === 'pass' ? 'pass' : result.reason;
 }
 
-/** Runs `count` checks, 50 side by side, and returns their distinct outcomes. */
+/** Runs `count` checks, 100 side by side, and returns their distinct outcomes. */
 export async function outcomes(config: CheckerConfig, count: number): Promise<string[]> {
   const seen = new Set<string>();
   let started = 0;
@@ -36,8 +45,13 @@ export async function outcomes(config: CheckerConfig, count: number): Promise<st
       seen.add(await outcome(config));
     }
   };
-  await Promise.all(Array.from({ length: 50 }, lane));
+  await Promise.all(Array.from({ length: 100 }, lane));
   return [...seen];
+}
+
+/** Connects until the backlog is full: closed connections stay in it until somebody accepts them. */
+export async function fillBacklog(connectPort: number): Promise<void> {
+  while ((await outcome(tcpCheck({ connectPort, connectTimeoutMs: SHORT_MS }))) === 'pass');
 }
 
 export function openDescriptors(): number {

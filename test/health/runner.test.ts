@@ -2,10 +2,10 @@ import { afterEach, describe, expect, it } from 'vitest';
 import type { Probe, ProbeResult } from '../../src/health/probe.ts';
 import { type Probes, startRun } from '../../src/health/runner.ts';
 import { SelfDelay, STALL_BOUND_MS } from '../../src/health/self-delay.ts';
-import { pass } from '../fake/probes.ts';
+import { fail, pass } from '../fake/probes.ts';
 import { FakeTime } from '../fake/time.ts';
 import { httpGet, tcpCheck } from './configs.ts';
-import { check, SHORT_MS } from './probing.ts';
+import { checkOnce, SHORT_MS } from './probing.ts';
 import { type FaultyServer, listen, replyWith } from './servers.ts';
 
 const servers: FaultyServer[] = [];
@@ -25,14 +25,14 @@ describe('a run', () => {
     const time = new FakeTime();
     const answer: { give?: (result: ProbeResult) => void } = {};
     const run = runOf(
-      () =>
+      (_target, { signal }) =>
         new Promise((resolve) => {
           answer.give = resolve;
+          signal.addEventListener('abort', () => resolve(fail('TIMEOUT')));
         }),
       time,
     );
-    // Armed after the deadline's own timer, so it runs between that and the end of the poll phase.
-    time.start(1000, () => answer.give?.(pass));
+    time.arriveAt(1000, () => answer.give?.(pass));
     await time.advance(1000);
     expect(await run.result).toEqual(pass);
     expect(time.armedTimers).toBe(0);
@@ -77,7 +77,7 @@ describe('when this process stands still past a deadline', () => {
       tcpCheck({ connectPort: server.port, connectTimeoutMs: SHORT_MS }),
       httpGet({ connectPort: server.port, connectTimeoutMs: SHORT_MS }),
     ]) {
-      const result = check(config);
+      const result = checkOnce(config);
       const cell = new Int32Array(new SharedArrayBuffer(4));
       Atomics.wait(cell, 0, 0, SHORT_MS + 3 * STALL_BOUND_MS);
       expect((await result).kind).not.toBe('fail');

@@ -9,6 +9,8 @@ export interface FaultyServer {
   readonly received: readonly string[];
   /** Connections accepted so far. */
   readonly accepted: () => number;
+  /** Connections that still hold a descriptor of this process, on the server's side. */
+  readonly open: () => number;
   /** Closes the listener and every connection; resolves when all their descriptors are gone. */
   close(): Promise<void>;
 }
@@ -40,6 +42,7 @@ export async function listen(
     port: portOf(server),
     received,
     accepted: () => accepted,
+    open: () => sockets.size,
     async close() {
       const closed = once(server, 'close');
       server.close();
