@@ -92,11 +92,12 @@ function parseIpv4(text: string): Uint8Array | undefined {
 function parseIpv6(text: string): Uint8Array | undefined {
   const halves = text.split('::');
   if (halves.length > 2) return undefined;
-  const head = parseGroups(halves[0] ?? '');
-  const tail = halves.length === 2 ? parseGroups(halves[1] ?? '') : [];
+  const isWhole = halves.length === 1;
+  const head = parseGroups(halves[0] ?? '', isWhole);
+  const tail = isWhole ? [] : parseGroups(halves[1] ?? '', true);
   if (head === undefined || tail === undefined) return undefined;
   const missing = IPV6_GROUPS - head.length - tail.length;
-  if (halves.length === 1 ? missing !== 0 : missing < 1) return undefined;
+  if (isWhole ? missing !== 0 : missing < 1) return undefined;
   const groups = [...head, ...new Array<number>(missing).fill(0), ...tail];
   const bytes = new Uint8Array(IPV6_LENGTH);
   for (const [index, group] of groups.entries()) {
@@ -106,13 +107,13 @@ function parseIpv6(text: string): Uint8Array | undefined {
   return bytes;
 }
 
-/** The 16-bit groups of one side of `::`; a dotted quad counts as the last two. */
-function parseGroups(text: string): number[] | undefined {
+/** The 16-bit groups of one side of `::`; at the address's end a dotted quad counts as the last two. */
+function parseGroups(text: string, isEnd: boolean): number[] | undefined {
   if (text === '') return [];
   const groups: number[] = [];
   const parts = text.split(':');
   for (const [index, part] of parts.entries()) {
-    if (part.includes('.') && index === parts.length - 1) {
+    if (isEnd && part.includes('.') && index === parts.length - 1) {
       const quad = parseIpv4(part);
       if (quad === undefined) return undefined;
       const [a = 0, b = 0, c = 0, d = 0] = quad;
