@@ -131,6 +131,10 @@ export class LinkTable {
     return this.#links.get(index);
   }
 
+  links(): readonly Link[] {
+    return [...this.#links.values()];
+  }
+
   /** Of one interface, or of all. */
   addresses(ifindex?: number): readonly InterfaceAddress[] {
     const all = [...this.#addresses.values()];
@@ -348,6 +352,9 @@ function isSameLink(a: Link | undefined, b: Link | undefined): boolean {
 }
 
 /** Same address with the same key: nothing that matters about it changed. */
+/** An address becomes usable, or turns out not to be, when duplicate address detection ends. */
+const UNUSABLE = IFA_F_TENTATIVE | IFA_F_DADFAILED;
+
 function isSameAssignment(
   a: InterfaceAddress | undefined,
   b: InterfaceAddress | undefined,
@@ -357,7 +364,7 @@ function isSameAssignment(
     a.label === b.label &&
     a.scope === b.scope &&
     a.protocol === b.protocol &&
-    (a.flags & IFA_F_DADFAILED) === (b.flags & IFA_F_DADFAILED)
+    (a.flags & UNUSABLE) === (b.flags & UNUSABLE)
   );
 }
 
