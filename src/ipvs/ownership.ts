@@ -52,13 +52,17 @@ export function loadOwnership(path: string): LoadedOwnership {
 }
 
 /**
- * Replaces the file in one step: a reader, or a crash, sees the old names or the new ones. Never
- * throws.
+ * Replaces the file in one step: a reader, or a crash, sees the old names or the new ones. With no
+ * names there is no file. Never throws.
  */
 export function saveOwnership(path: string, names: Iterable<ServiceName>): SavedOwnership {
   const content = { version: OWNERSHIP_VERSION, services: [...names].sort() };
   const temporary = `${path}.new`;
   try {
+    if (content.services.length === 0) {
+      rmSync(path, { force: true });
+      return { ok: true };
+    }
     mkdirSync(dirname(path), { recursive: true, mode: DIRECTORY_MODE });
     const file = openSync(temporary, 'w', FILE_MODE);
     try {

@@ -1,4 +1,4 @@
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
@@ -67,6 +67,7 @@ function advance(): void {
 }
 
 function ownedOnDisk(): string[] {
+  if (!existsSync(ownershipPath)) return [];
   return JSON.parse(readFileSync(ownershipPath, 'utf8')).services;
 }
 
