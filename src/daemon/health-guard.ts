@@ -1,0 +1,154 @@
+/**
+ * Keeps the health process running. While it is away the kernel goes on with the table as it is; the
+ * replacement adopts it, so nothing is cut.
+ */
+import type { Clock } from '../base/clock.ts';
+import type { Log } from '../base/log.ts';
+import type { Config } from '../config/model.ts';
+import type { HealthSnapshot } from '../observe/status.ts';
+import { afterDeath, type BackOff, noBackOff } from './back-off.ts';
+import {
+  type ChildDeath,
+  type ChildHandle,
+  describeDeath,
+  type SpawnChild,
+} from './child-handle.ts';
+import type { FromHealth, ToHealth } from './messages.ts';
+import { Snapshots } from './snapshots.ts';
+import type { CancelTimer, SetTimer } from './timers.ts';
+
+/** Withdrawing tens of thousands of servers takes seconds; a child that needs longer is stuck. */
+const STOP_TIMEOUT_MS = 10_000;
+
+export interface HealthGuardPorts {
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly spawn: SpawnChild<ToHealth, FromHealth>;
+  readonly setTimer: SetTimer;
+  readonly onFatal: (code: string, message: string) => void;
+}
+
+export class HealthGuard {
+  readonly #ports: HealthGuardPorts;
+  readonly #snapshots: Snapshots<HealthSnapshot>;
+  readonly #ownershipFile: string;
+  #config: Config;
+  #adopt: boolean;
+  #child: ChildHandle<ToHealth> | undefined;
+  #bornMs = 0;
+  #backOff: BackOff = noBackOff;
+  #restarts = 0;
+  #cancelRestart: CancelTimer = () => {};
+  #ready: (() => void) | undefined;
+  #stopped: (() => void) | undefined;
+
+  constructor(
+    config: Config,
+    options: { readonly ownershipFile: string; readonly adopt: boolean },
+    ports: HealthGuardPorts,
+  ) {
+    this.#config = config;
+    this.#ownershipFile = options.ownershipFile;
+    this.#adopt = options.adopt;
+    this.#ports = ports;
+    this.#snapshots = new Snapshots(ports.setTimer);
+  }
+
+  get pid(): number | undefined {
+    return this.#child?.pid;
+  }
+
+  get restarts(): number {
+    return this.#restarts;
+  }
+
+  /** Resolves when the table is in the kernel for the first time. */
+  start(): Promise<void> {
+    return new Promise((resolve) => {
+      this.#ready = resolve;
+      this.#spawn();
+    });
+  }
+
+  reconfigure(config: Config): void {
+    this.#config = config;
+    this.#child?.send({ kind: 'reconfigure', config });
+  }
+
+  snapshot(): Promise<HealthSnapshot | undefined> {
+    return this.#snapshots.ask((id) => this.#child?.send({ kind: 'snapshot', id }));
+  }
+
+  /** The table is withdrawn and the process is gone when this resolves. */
+  stop(): Promise<void> {
+    this.#cancelRestart();
+    if (this.#child === undefined) return Promise.resolve();
+    return new Promise((resolve) => {
+      const cancel = this.#ports.setTimer(STOP_TIMEOUT_MS, () => {
+        this.#ports.log.error({}, 'health process does not stop, killing it');
+        this.#child?.kill();
+      });
+      this.#stopped = () => {
+        cancel();
+        resolve();
+      };
+      this.#child?.send({ kind: 'stop' });
+    });
+  }
+
+  #spawn(): void {
+    this.#bornMs = this.#ports.clock.monotonicMs();
+    const child = this.#ports.spawn({
+      onMessage: (message) => this.#receive(message),
+      onDeath: (death) => this.#died(death),
+    });
+    this.#child = child;
+    child.send({
+      kind: 'start',
+      config: this.#config,
+      ownershipFile: this.#ownershipFile,
+      adopt: this.#adopt,
+    });
+  }
+
+  #receive(message: FromHealth): void {
+    switch (message.kind) {
+      case 'ready':
+        // From here on what is in the ownership file is ours; a restart takes over nothing else.
+        this.#adopt = false;
+        this.#ready?.();
+        return;
+      case 'log':
+        this.#ports.log[message.level](message.fields, message.message);
+        return;
+      case 'snapshot':
+        this.#snapshots.answer(message.id, message.snapshot);
+        return;
+      case 'stopped':
+        return;
+      case 'fatal':
+        this.#ports.onFatal(message.code, message.message);
+        return;
+      default:
+        message satisfies never;
+    }
+  }
+
+  #died(death: ChildDeath): void {
+    this.#child = undefined;
+    this.#snapshots.abandon();
+    if (this.#stopped !== undefined) {
+      this.#stopped();
+      return;
+    }
+    const livedMs = this.#ports.clock.monotonicMs() - this.#bornMs;
+    const { delayMs, backOff } = afterDeath(this.#backOff, livedMs);
+    this.#backOff = backOff;
+    this.#restarts += 1;
+    this.#ports.log.error(
+      { death: describeDeath(death), restartInMs: delayMs },
+      'health process died, the kernel keeps the table as it is',
+    );
+    this.#cancelRestart = this.#ports.setTimer(delayMs, () => this.#spawn());
+  }
+}

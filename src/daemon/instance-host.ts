@@ -1,0 +1,280 @@
+/**
+ * One VRRP instance and what it stands on: its interface, its source address, its sockets. An instance
+ * whose interface or source address is not there (yet) waits in FAULT and starts when it comes.
+ *
+ *   LinkTable ──▶ InstanceHost ──▶ VrrpInstance (state machine)
+ *                     │  ▲ adverts        │ add, remove, announce
+ *                     ▼  │                ▼
+ *                 VRRP endpoint      LinkTable, FrameSender per device
+ */
+import { addressBytes, addressFromBytes, type IpAddress } from '../base/address.ts';
+import type { Clock } from '../base/clock.ts';
+import type { Log } from '../base/log.ts';
+import type { VirtualAddressConfig, VrrpInstanceConfig } from '../config/model.ts';
+import {
+  type Endpoint,
+  type FrameSender,
+  openFrameSender,
+  openVrrpEndpoint,
+  type SendOutcome,
+} from '../kernel/datagram.ts';
+import { SysError } from '../kernel/libc.ts';
+import type {
+  AddressOutcome,
+  AddressSpec,
+  InterfaceAddress,
+  Link,
+  LinkTable,
+} from '../kernel/links.ts';
+import { DeadlineTimer } from '../kernel/timer.ts';
+import { encodeAnnouncement } from '../vrrp/announce.ts';
+import { type InstanceSnapshot, type Transition, VrrpInstance } from '../vrrp/instance.ts';
+import { vrrpGroup } from '../vrrp/packet.ts';
+import { VIRTUAL_ADDRESS_PROTOCOL } from './leftovers.ts';
+import type { Mastership } from './messages.ts';
+import { sourceAddress } from './source-address.ts';
+
+export interface InstanceHostOptions {
+  readonly config: VrrpInstanceConfig;
+  readonly links: LinkTable;
+  readonly clock: Clock;
+  readonly log: Log;
+  /** Virtual addresses of every instance: none of them is a source address. */
+  readonly virtualAddresses: () => ReadonlySet<string>;
+  readonly onTransition: (transition: Transition) => void;
+}
+
+interface Standing {
+  readonly link: Link;
+  readonly source: IpAddress;
+  readonly endpoint: Endpoint;
+  readonly instance: VrrpInstance;
+}
+
+export class InstanceHost {
+  readonly #options: InstanceHostOptions;
+  #config: VrrpInstanceConfig;
+  #standing: Standing | undefined;
+  #waitingFor = '';
+  #waitingSinceMs = 0;
+  readonly #senders = new Map<number, FrameSender>();
+
+  constructor(options: InstanceHostOptions) {
+    this.#options = options;
+    this.#config = options.config;
+  }
+
+  /** Stands the instance up, or waits for what it lacks. */
+  start(resumeAsMaster: boolean): void {
+    const { links, log } = this.#options;
+    const link = links.byName(this.#config.interface);
+    if (link === undefined) {
+      this.#wait(`interface ${this.#config.interface} is not there`);
+      return;
+    }
+    const source = sourceAddress(
+      links.addresses(link.index),
+      this.#config.family,
+      this.#options.virtualAddresses(),
+    );
+    if (source === undefined) {
+      this.#wait(`${link.name} has no ${this.#config.family} address to send from`);
+      return;
+    }
+    try {
+      this.#standing = this.#stand(link, source);
+    } catch (error) {
+      if (!(error instanceof SysError)) throw error;
+      log.error({ instance: this.#config.name, code: error.code }, error.message);
+      this.#wait(`the kernel refuses the VRRP socket: ${error.code}`);
+      return;
+    }
+    this.#standing.instance.start({ linkUp: isUsable(link), resumeAsMaster });
+  }
+
+  /** Whether `next` is the same virtual router, so that its state can be kept. */
+  canBecome(next: VrrpInstanceConfig): boolean {
+    const now = this.#config;
+    return (
+      next.virtualRouterId === now.virtualRouterId &&
+      next.interface === now.interface &&
+      next.family === now.family &&
+      next.version === now.version
+    );
+  }
+
+  reconfigure(next: VrrpInstanceConfig): void {
+    this.#config = next;
+    if (this.#standing === undefined) this.start(false);
+    else this.#standing.instance.reconfigure(next);
+  }
+
+  linkChanged(link: Link | undefined, ifindex: number): void {
+    const standing = this.#standing;
+    if (standing === undefined) {
+      if (link?.name === this.#config.interface) this.start(false);
+    } else if (ifindex === standing.link.index) {
+      standing.instance.linkChanged(link !== undefined && isUsable(link));
+      if (link === undefined) {
+        this.#lieDown();
+        this.#wait(`interface ${this.#config.interface} is gone`);
+      }
+    }
+  }
+
+  addressChanged(address: InterfaceAddress, isPresent: boolean): void {
+    if (this.#standing === undefined) {
+      const link = this.#options.links.byIndex(address.ifindex);
+      if (isPresent && link?.name === this.#config.interface) this.start(false);
+      return;
+    }
+    const device = this.#options.links.byIndex(address.ifindex)?.name;
+    const isOurs = this.#config.virtualAddresses.some(
+      (virtual) => virtual.device === device && virtual.address.text === address.address.text,
+    );
+    if (isOurs && !isPresent) this.#standing.instance.addressRemoved(address.address);
+  }
+
+  /** What the supervisor must know to give this instance up; undefined unless it is master. */
+  mastership(): Mastership | undefined {
+    if (this.#standing === undefined) return undefined;
+    const { state, lastAdvertSentMs } = this.#standing.instance;
+    if (state !== 'MASTER' || lastAdvertSentMs === undefined) return undefined;
+    return { name: this.#config.name, source: this.#standing.source, lastAdvertSentMs };
+  }
+
+  snapshot(): InstanceSnapshot {
+    if (this.#standing !== undefined) return this.#standing.instance.snapshot();
+    const { name, virtualRouterId, version, priority, advertIntervalMs } = this.#config;
+    return {
+      name,
+      interface: this.#config.interface,
+      virtualRouterId,
+      version,
+      state: 'FAULT',
+      sinceMs: this.#waitingSinceMs,
+      reason: this.#waitingFor,
+      priority,
+      effectivePriority: priority,
+      advertIntervalMs,
+      masterDownIntervalMs: 0,
+      addresses: this.#config.virtualAddresses.map(({ address }) => address.text),
+      releasing: false,
+      counters: {},
+    };
+  }
+
+  /** Orderly release; `onReleased` is called once, when the addresses are off. */
+  stop(onReleased: () => void): void {
+    if (this.#standing === undefined) onReleased();
+    else this.#standing.instance.stop(onReleased);
+  }
+
+  close(): void {
+    this.#lieDown();
+  }
+
+  #wait(reason: string): void {
+    if (reason === this.#waitingFor) return;
+    this.#waitingFor = reason;
+    this.#waitingSinceMs = this.#options.clock.realtimeMs();
+    this.#options.log.warn({ instance: this.#config.name, reason }, 'instance waits');
+  }
+
+  #stand(link: Link, source: IpAddress): Standing {
+    const { clock, links, log, onTransition } = this.#options;
+    this.#waitingFor = '';
+    const { family } = this.#config;
+    const endpoint = openVrrpEndpoint({
+      ifindex: link.index,
+      ifname: link.name,
+      family,
+      group: vrrpGroup(family),
+      source,
+      onReceive: (datagram) => instance.receive(datagram),
+      onError: (error) =>
+        log.warn({ instance: this.#config.name, code: error.code }, error.message),
+    });
+    const instance = new VrrpInstance(this.#config, source, {
+      clock,
+      log,
+      transport: endpoint,
+      newTimer: (onExpire) => new DeadlineTimer(onExpire),
+      addresses: {
+        add: (address) => this.#apply(address, (spec) => links.addAddress(spec)),
+        remove: (address) => this.#apply(address, (spec) => links.removeAddress(spec)),
+      },
+      announce: (device, address) => this.#announce(device, address),
+      onTransition,
+    });
+    return { link, source, endpoint, instance };
+  }
+
+  #lieDown(): void {
+    this.#standing?.instance.close();
+    this.#standing?.endpoint.close();
+    this.#standing = undefined;
+    for (const sender of this.#senders.values()) sender.close();
+    this.#senders.clear();
+  }
+
+  #apply(
+    virtual: VirtualAddressConfig,
+    apply: (spec: AddressSpec) => AddressOutcome,
+  ): AddressOutcome {
+    const link = this.#options.links.byName(virtual.device);
+    if (link === undefined) {
+      return { ok: false, code: 'ENODEV', detail: `There is no interface ${virtual.device}` };
+    }
+    return apply(addressSpec(virtual, link.index));
+  }
+
+  #announce(device: string, address: IpAddress): SendOutcome {
+    const link = this.#options.links.byName(device);
+    if (link === undefined) {
+      return { ok: false, code: 'ENODEV', detail: `There is no interface ${device}` };
+    }
+    try {
+      let sender = this.#senders.get(link.index);
+      if (sender === undefined) {
+        sender = openFrameSender(link.index);
+        this.#senders.set(link.index, sender);
+      }
+      return sender.send(encodeAnnouncement(address, link.mac));
+    } catch (error) {
+      if (!(error instanceof SysError)) throw error;
+      return { ok: false, code: error.code, detail: error.message };
+    }
+  }
+}
+
+function isUsable(link: Link): boolean {
+  return link.isUp && link.hasCarrier;
+}
+
+/** How a virtual address goes onto its interface: marked as ours, and without IPv6's duplicate check. */
+export function addressSpec(virtual: VirtualAddressConfig, ifindex: number): AddressSpec {
+  const { address, prefixLength, scope, label } = virtual;
+  const broadcast =
+    virtual.broadcast === '+' ? subnetBroadcast(address, prefixLength) : virtual.broadcast;
+  return {
+    ifindex,
+    address,
+    prefixLength,
+    scope,
+    protocol: VIRTUAL_ADDRESS_PROTOCOL,
+    // The address was another router's a moment ago: its late answer must not stop us.
+    ...(address.family === 'inet6' ? { noDad: true } : {}),
+    ...(label === undefined ? {} : { label }),
+    ...(broadcast === undefined ? {} : { broadcast }),
+  };
+}
+
+/** `brd +`: the host bits all ones. */
+function subnetBroadcast(address: IpAddress, prefixLength: number): IpAddress {
+  const bytes = addressBytes(address).map((byte, index) => {
+    const networkBits = Math.min(8, Math.max(0, prefixLength - index * 8));
+    return byte | (0xff >> networkBits);
+  });
+  return addressFromBytes(bytes);
+}

@@ -1,0 +1,99 @@
+/**
+ * What the supervisor and its two children say to one another: JSON over the channel that fork() makes.
+ * Both children are handed the same Config, so they act on the same bytes of the same file.
+ *
+ *   supervisor ── start / reconfigure / snapshot / stop ──▶ child
+ *   supervisor ◀── ready / log / heartbeat / snapshot / stopped / fatal ── child
+ *
+ * The channel is also the dead-man's switch of the other direction: when it closes, the supervisor is
+ * gone and a child lets go of what it holds.
+ */
+import type { IpAddress } from '../base/address.ts';
+import type { LogFields, LogLevel } from '../base/log.ts';
+import type { Config } from '../config/model.ts';
+import type { HealthSnapshot } from '../observe/status.ts';
+import type { InstanceSnapshot } from '../vrrp/snapshot.ts';
+
+/** What the supervisor must know to give an instance up when its process cannot. */
+export interface Mastership {
+  readonly name: string;
+  /** Source address of our adverts. */
+  readonly source: IpAddress;
+  /** When the last advert left, CLOCK_MONOTONIC ms: comparable across processes of one machine. */
+  readonly lastAdvertSentMs: number;
+}
+
+export type ToVrrp =
+  | {
+      readonly kind: 'start';
+      readonly config: Config;
+      /** Instances that were MASTER a moment ago, in a process that died: they go on as MASTER. */
+      readonly resumeAsMaster: readonly string[];
+    }
+  | { readonly kind: 'reconfigure'; readonly config: Config }
+  | { readonly kind: 'snapshot'; readonly id: number }
+  | { readonly kind: 'stop' };
+
+export type ToHealth =
+  | {
+      readonly kind: 'start';
+      readonly config: Config;
+      readonly ownershipFile: string;
+      readonly adopt: boolean;
+    }
+  | { readonly kind: 'reconfigure'; readonly config: Config }
+  | { readonly kind: 'snapshot'; readonly id: number }
+  | { readonly kind: 'stop' };
+
+interface FromAnyChild {
+  readonly ready: { readonly kind: 'ready' };
+  readonly log: {
+    readonly kind: 'log';
+    readonly level: LogLevel;
+    readonly fields: LogFields;
+    readonly message: string;
+  };
+  readonly stopped: { readonly kind: 'stopped' };
+  /** The child cannot do its work and a restart would not help: the daemon stops with this sentence. */
+  readonly fatal: { readonly kind: 'fatal'; readonly code: string; readonly message: string };
+}
+
+export type FromVrrp =
+  | FromAnyChild[keyof FromAnyChild]
+  | { readonly kind: 'heartbeat'; readonly masterships: readonly Mastership[] }
+  | {
+      readonly kind: 'snapshot';
+      readonly id: number;
+      readonly instances: readonly InstanceSnapshot[];
+    };
+
+export type FromHealth =
+  | FromAnyChild[keyof FromAnyChild]
+  | { readonly kind: 'snapshot'; readonly id: number; readonly snapshot: HealthSnapshot };
+
+/** How often the vrrp process speaks up, and the silence after which it is believed to be stuck. */
+export interface HeartbeatTiming {
+  readonly periodMs: number;
+  readonly timeoutMs: number;
+}
+
+const HEARTBEAT_PERIOD_MAX_MS = 125;
+const HEARTBEAT_PERIOD_MIN_MS = 10;
+const HEARTBEATS_PER_INTERVAL = 8;
+const HEARTBEAT_TIMEOUT_MIN_MS = 200;
+const HEARTBEAT_TIMEOUTS_PER_INTERVAL = 2;
+
+/**
+ * Eight times in the shortest advert interval, within bounds; silence of half an interval (and never less
+ * than 200 ms: an unlucky scheduler is not a hung process) means that the process is stuck. At worst its
+ * last advert left one interval before its last heartbeat, so half an interval of the two remains in
+ * which a replacement may resume as master.
+ */
+export function heartbeatTiming(config: Config): HeartbeatTiming {
+  const intervals = config.vrrpInstances.map((instance) => instance.advertIntervalMs);
+  const shortestMs = Math.min(...intervals, HEARTBEAT_PERIOD_MAX_MS * HEARTBEATS_PER_INTERVAL);
+  return {
+    periodMs: Math.max(HEARTBEAT_PERIOD_MIN_MS, shortestMs / HEARTBEATS_PER_INTERVAL),
+    timeoutMs: Math.max(HEARTBEAT_TIMEOUT_MIN_MS, shortestMs / HEARTBEAT_TIMEOUTS_PER_INTERVAL),
+  };
+}

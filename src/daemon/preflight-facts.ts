@@ -1,0 +1,46 @@
+/** Looks at the machine for preflight.ts; changes nothing. */
+import type { Config } from '../config/model.ts';
+import { IpvsClient } from '../ipvs/client.ts';
+import { desiredTable } from '../ipvs/desired.ts';
+import { loadOwnership } from '../ipvs/ownership.ts';
+import { foreignServices } from '../ipvs/plan.ts';
+import { hasCapability } from '../kernel/capabilities.ts';
+import { LinkTable } from '../kernel/links.ts';
+import type { Facts, IpvsFact } from './preflight.ts';
+
+const NEEDED_CAPABILITIES = ['CAP_NET_ADMIN', 'CAP_NET_RAW'] as const;
+
+export function gatherFacts(config: Config, ownershipFile: string): Facts {
+  return {
+    missingCapabilities: NEEDED_CAPABILITIES.filter((capability) => !hasCapability(capability)),
+    interfaces: observeInterfaces(),
+    ipvs: observeIpvs(config, ownershipFile),
+  };
+}
+
+function observeInterfaces(): Facts['interfaces'] {
+  const links = LinkTable.open({});
+  try {
+    return new Set(links.links().map(({ name }) => name));
+  } finally {
+    links.close();
+  }
+}
+
+function observeIpvs(config: Config, ownershipFile: string): IpvsFact {
+  if (config.virtualServers.length === 0) return { kind: 'not-needed' };
+  const ownership = loadOwnership(ownershipFile);
+  if (!ownership.ok) {
+    return { kind: 'ownership-unreadable', path: ownershipFile, detail: ownership.detail };
+  }
+  const opened = IpvsClient.open();
+  if (!opened.ok) return { kind: 'unavailable', code: opened.code, detail: opened.detail };
+  try {
+    const read = opened.client.dump();
+    if (!read.ok) return { kind: 'unavailable', code: read.code, detail: read.detail };
+    const desired = desiredTable(config.virtualServers, () => true);
+    return { kind: 'available', foreign: foreignServices(desired, read.table, ownership.names) };
+  } finally {
+    opened.client.close();
+  }
+}

@@ -1,0 +1,109 @@
+/**
+ * What must be true of the machine before the daemon touches it: judged whole, so that every problem is
+ * told at once, each in one sentence with its fix. Pure: the facts are gathered by preflight-facts.ts.
+ */
+import type { Config } from '../config/model.ts';
+import type { ServiceName } from '../ipvs/types.ts';
+
+export interface Facts {
+  /** CAP_NET_ADMIN and CAP_NET_RAW of this process. */
+  readonly missingCapabilities: readonly string[];
+  /** Names of the interfaces that there are. */
+  readonly interfaces: ReadonlySet<string>;
+  readonly ipvs: IpvsFact;
+}
+
+export type IpvsFact =
+  | { readonly kind: 'not-needed' }
+  | { readonly kind: 'unavailable'; readonly code: string; readonly detail: string }
+  | {
+      readonly kind: 'available';
+      /** Services of the configuration that are in the kernel and that lvsd did not put there. */
+      readonly foreign: readonly ServiceName[];
+    }
+  | { readonly kind: 'ownership-unreadable'; readonly path: string; readonly detail: string };
+
+export interface Problem {
+  readonly code: string;
+  /** One sentence: what is wrong and what to do about it. */
+  readonly message: string;
+}
+
+/** All that stands in the way of running `config` on this machine; empty when nothing does. */
+export function judgePreflight(config: Config, facts: Facts, adopt: boolean): readonly Problem[] {
+  return [
+    ...judgePrivileges(facts),
+    ...judgeInterfaces(config, facts),
+    ...judgeIpvs(facts.ipvs, adopt),
+  ];
+}
+
+function judgePrivileges(facts: Facts): readonly Problem[] {
+  if (facts.missingCapabilities.length === 0) return [];
+  return [
+    {
+      code: 'NO_PRIVILEGE',
+      message: `This process lacks ${facts.missingCapabilities.join(' and ')}: run lvsd as root, or give it these capabilities (systemd: AmbientCapabilities=CAP_NET_ADMIN CAP_NET_RAW)`,
+    },
+  ];
+}
+
+/**
+ * An interface without an address is no problem here: at boot it may get one in a moment. The instance
+ * waits for it in FAULT and says so.
+ */
+function judgeInterfaces(config: Config, facts: Facts): readonly Problem[] {
+  const present = [...facts.interfaces].join(', ');
+  const problems: Problem[] = [];
+  const unknown = (name: string, owner: string, where: string): void => {
+    problems.push({
+      code: 'UNKNOWN_INTERFACE',
+      message: `${where}: ${owner} names interface ${name}, which this machine does not have (it has ${present}): correct the name, or create the interface first`,
+    });
+  };
+  for (const instance of config.vrrpInstances) {
+    const where = `${instance.span.file}:${instance.span.line}`;
+    const owner = `vrrp_instance ${instance.name}`;
+    if (!facts.interfaces.has(instance.interface)) unknown(instance.interface, owner, where);
+    for (const address of instance.virtualAddresses) {
+      if (address.device === instance.interface || facts.interfaces.has(address.device)) continue;
+      unknown(
+        address.device,
+        `virtual address ${address.address.text}`,
+        `${address.span.file}:${address.span.line}`,
+      );
+    }
+  }
+  return problems;
+}
+
+function judgeIpvs(ipvs: IpvsFact, adopt: boolean): readonly Problem[] {
+  switch (ipvs.kind) {
+    case 'not-needed':
+      return [];
+    case 'unavailable':
+      return ipvs.code === 'NO_PRIVILEGE' ? [] : [{ code: ipvs.code, message: ipvs.detail }];
+    case 'ownership-unreadable':
+      return [
+        {
+          code: 'OWNERSHIP_UNREADABLE',
+          message: `${ipvs.path}, which records the IPVS services that lvsd created, cannot be read (${ipvs.detail}): repair or remove it`,
+        },
+      ];
+    case 'available':
+      if (adopt) return [];
+      return ipvs.foreign.map((name) => ({
+        code: 'FOREIGN_SERVICE',
+        message: `${name} is already an IPVS service that lvsd did not create: remove it with \`ipvsadm -D ${ipvsadmService(name)}\`, or take it over with \`lvsd run --adopt\``,
+      }));
+    default:
+      return ipvs satisfies never;
+  }
+}
+
+/** `-t 10.0.0.1:80`: how ipvsadm is told which service is meant. */
+function ipvsadmService(name: ServiceName): string {
+  const [protocol = '', endpoint = ''] = name.split(' ');
+  const flags: Record<string, string> = { tcp: '-t', udp: '-u', sctp: '--sctp-service' };
+  return `${flags[protocol] ?? '-t'} ${endpoint}`;
+}

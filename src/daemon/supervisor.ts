@@ -1,0 +1,248 @@
+/**
+ * The supervisor: reads the configuration once, starts the two processes, restarts them, hands on
+ * reloads, answers the control socket, and ends everything in order.
+ *
+ *                       ┌──────────── supervisor ────────────┐
+ *     SIGHUP, SIGTERM ─▶│ load · preflight · control · guards │◀─ control socket (lvsd status)
+ *                       └───┬────────────────────────────┬────┘
+ *               fork, JSON  │                            │  fork, JSON
+ *                     ┌─────▼─────┐               ┌──────▼──────┐
+ *                     │   vrrp    │               │   health    │
+ *                     │ adverts,  │               │ checks,     │
+ *                     │ VIP, GARP │               │ IPVS        │
+ *                     └───────────┘               └─────────────┘
+ *
+ * Start: table first, then VRRP, so that a director never holds a VIP whose table is empty. Stop: VRRP
+ * first, while the table goes on serving, then the table.
+ */
+import { dirname, join } from 'node:path';
+import type { Clock } from '../base/clock.ts';
+import type { Log } from '../base/log.ts';
+import type { Diagnostic } from '../config/diagnostics.ts';
+import { diffConfig } from '../config/diff.ts';
+import { type LoadResult, loadConfig } from '../config/load.ts';
+import type { Config } from '../config/model.ts';
+import type { DaemonStatus } from '../observe/status.ts';
+import { spawnBeside } from './child-handle.ts';
+import {
+  CONTROL_PROTOCOL_VERSION,
+  type ControlRequest,
+  type ControlResponse,
+} from './control-protocol.ts';
+import { type ControlServer, openControlServer } from './control-server.ts';
+import { giveUp } from './give-up.ts';
+import { HealthGuard } from './health-guard.ts';
+import type { FromHealth, FromVrrp, ToHealth, ToVrrp } from './messages.ts';
+import { judgePreflight, type Problem } from './preflight.ts';
+import { gatherFacts } from './preflight-facts.ts';
+import { nodeTimers } from './timers.ts';
+import { VrrpGuard } from './vrrp-guard.ts';
+
+const OWNERSHIP_FILE = 'ipvs-owned.json';
+
+export interface SupervisorOptions {
+  readonly configFile: string;
+  readonly configId: string;
+  /** Overrides the configuration's control_socket path. */
+  readonly socketPath?: string;
+  /** Take over IPVS services that are already there and are in the configuration. */
+  readonly adopt: boolean;
+  readonly version: string;
+  readonly clock: Clock;
+  readonly log: Log;
+}
+
+/** Why the daemon did not start; nothing of it is left behind. */
+export interface Refusal {
+  readonly problems: readonly Problem[];
+}
+
+export class Supervisor {
+  readonly #options: SupervisorOptions;
+  readonly #log: Log;
+  readonly #startedAt: string;
+  #config: Config;
+  #loadedAt: string;
+  #control: ControlServer | undefined;
+  #vrrp: VrrpGuard | undefined;
+  #health: HealthGuard | undefined;
+  #ending: Promise<void> | undefined;
+  #isReloading = false;
+  readonly #onEnded: (exitStatus: number) => void;
+
+  /** `config` is the configuration of `options.configFile` as loaded; `onEnded` gets the exit status. */
+  constructor(config: Config, options: SupervisorOptions, onEnded: (exitStatus: number) => void) {
+    this.#config = config;
+    this.#options = options;
+    this.#log = options.log;
+    this.#onEnded = onEnded;
+    this.#startedAt = this.#now();
+    this.#loadedAt = this.#startedAt;
+  }
+
+  /** Starts everything; a refusal means that nothing was touched. */
+  async start(): Promise<Refusal | undefined> {
+    const problems = this.#preflight(this.#config, this.#options.adopt);
+    if (problems.length > 0) return { problems };
+    const socket = { ...this.#config.globalDefs.controlSocket, path: this.#socketPath() };
+    const control = await openControlServer({
+      socket,
+      log: this.#log,
+      answer: (request) => this.#answer(request),
+    });
+    if (!control.ok) return { problems: [control] };
+    this.#control = control.server;
+    this.#log.info(
+      {
+        version: this.#options.version,
+        file: this.#options.configFile,
+        id: this.#options.configId,
+        socket: socket.path,
+      },
+      'starting',
+    );
+    await this.#startProcesses();
+    return undefined;
+  }
+
+  /** Validates everything first; on any error the running configuration stays. */
+  reload(): void {
+    if (this.#ending !== undefined || this.#isReloading) return;
+    const { configFile: file, configId } = this.#options;
+    const loaded = loadConfig(file, { configId });
+    const config = this.#acceptReload(loaded, file);
+    if (config === undefined) return;
+    const changes = diffConfig(this.#config, config);
+    this.#config = config;
+    this.#loadedAt = this.#now();
+    for (const change of changes) this.#log.info({ change }, 'reload');
+    this.#log.info({ file, changes: changes.length }, 'reloaded');
+    this.#isReloading = true;
+    this.#health?.reconfigure(config);
+    this.#vrrp?.reconfigure(config);
+    void this.#startProcesses().then(() => {
+      this.#isReloading = false;
+    });
+  }
+
+  /** Orderly stop: hand the virtual IPs over, then withdraw the table, then end with `exitStatus`. */
+  stop(reason: string, exitStatus: number): void {
+    if (this.#ending !== undefined) return;
+    this.#log.info({ reason }, 'stopping');
+    this.#ending = this.#end().then(() => {
+      this.#log.info({ exitStatus }, 'stopped');
+      this.#onEnded(exitStatus);
+    });
+  }
+
+  async #end(): Promise<void> {
+    await this.#vrrp?.stop();
+    await this.#health?.stop();
+    this.#control?.close();
+  }
+
+  /** Starts what the configuration needs and is not there yet: the table first, then VRRP. */
+  async #startProcesses(): Promise<void> {
+    const { clock } = this.#options;
+    const onFatal = (code: string, message: string): void => {
+      this.#log.error({ code }, message);
+      this.stop(code, 1);
+    };
+    const common = { clock, log: this.#log, setTimer: nodeTimers, onFatal };
+    const isNewVrrp = this.#vrrp === undefined && this.#config.vrrpInstances.length > 0;
+    if (isNewVrrp) {
+      this.#vrrp = new VrrpGuard(this.#config, {
+        ...common,
+        spawn: spawnBeside<ToVrrp, FromVrrp>('vrrp-process'),
+        afterPending: setImmediate,
+        giveUp: (config, masterships) => giveUp(config, masterships, this.#log),
+      });
+      this.#vrrp.prepare();
+    }
+    if (this.#health === undefined && this.#config.virtualServers.length > 0) {
+      this.#health = new HealthGuard(
+        this.#config,
+        { ownershipFile: this.#ownershipFile(), adopt: this.#options.adopt },
+        { ...common, spawn: spawnBeside<ToHealth, FromHealth>('health-process') },
+      );
+      await this.#health.start();
+    }
+    if (isNewVrrp && this.#ending === undefined) this.#vrrp?.start();
+  }
+
+  #acceptReload(loaded: LoadResult, file: string): Config | undefined {
+    for (const diagnostic of loaded.diagnostics) this.#logDiagnostic(diagnostic);
+    const { config } = loaded;
+    if (config === undefined) {
+      const problem = loaded.unreadable?.message;
+      this.#log.error({ file, problem }, 'reload refused, the running configuration stays');
+      return undefined;
+    }
+    const problems = this.#preflight(config, false);
+    for (const problem of problems) this.#log.error({ code: problem.code }, problem.message);
+    if (problems.length > 0) {
+      this.#log.error({ file }, 'reload refused, the running configuration stays');
+      return undefined;
+    }
+    const before = this.#config.globalDefs.controlSocket;
+    const after = config.globalDefs.controlSocket;
+    if (JSON.stringify(before) !== JSON.stringify(after)) {
+      this.#log.warn({ path: before.path }, 'control_socket changes only when lvsd is restarted');
+    }
+    return config;
+  }
+
+  #preflight(config: Config, adopt: boolean): readonly Problem[] {
+    return judgePreflight(config, gatherFacts(config, this.#ownershipFile()), adopt);
+  }
+
+  #logDiagnostic(diagnostic: Diagnostic): void {
+    const { code, message, help, span } = diagnostic;
+    const fields = { code, at: `${span.file}:${span.line}:${span.column}`, help };
+    if (diagnostic.severity === 'error') this.#log.error(fields, message);
+    else this.#log.warn(fields, message);
+  }
+
+  async #answer(request: ControlRequest): Promise<ControlResponse> {
+    return { id: request.id, ok: true, result: await this.#status() };
+  }
+
+  async #status(): Promise<DaemonStatus> {
+    const [vrrp, health] = await Promise.all([this.#vrrp?.snapshot(), this.#health?.snapshot()]);
+    return {
+      protocol: CONTROL_PROTOCOL_VERSION,
+      version: this.#options.version,
+      pid: process.pid,
+      configFile: this.#options.configFile,
+      configId: this.#options.configId,
+      startedAt: this.#startedAt,
+      loadedAt: this.#loadedAt,
+      processes: { vrrp: processStatus(this.#vrrp), health: processStatus(this.#health) },
+      vrrp: vrrp ?? [],
+      ...(health === undefined ? {} : { health }),
+    };
+  }
+
+  #socketPath(): string {
+    return this.#options.socketPath ?? this.#config.globalDefs.controlSocket.path;
+  }
+
+  /** Beside the control socket: /run is emptied at boot, as the kernel's table is. */
+  #ownershipFile(): string {
+    return join(dirname(this.#socketPath()), OWNERSHIP_FILE);
+  }
+
+  #now(): string {
+    return new Date(this.#options.clock.realtimeMs()).toISOString();
+  }
+}
+
+function processStatus(
+  guard: VrrpGuard | HealthGuard | undefined,
+): DaemonStatus['processes']['vrrp'] {
+  if (guard === undefined) return { state: 'not-needed', restarts: 0 };
+  const { pid, restarts } = guard;
+  return pid === undefined
+    ? { state: 'restarting', restarts }
+    : { state: 'running', pid, restarts };
+}

@@ -1,0 +1,235 @@
+/**
+ * Keeps a vrrp process running and is the dead-man's switch of what it holds: a process that dies or
+ * falls silent is replaced and resumes as master while the backups still wait; where that does not work
+ * out, the virtual IPs are given up for it. Decisions about time are in dead-mans-switch.ts.
+ */
+import type { Clock } from '../base/clock.ts';
+import type { Log } from '../base/log.ts';
+import type { Config } from '../config/model.ts';
+import type { InstanceSnapshot } from '../vrrp/snapshot.ts';
+import { afterDeath, type BackOff, noBackOff } from './back-off.ts';
+import {
+  type ChildDeath,
+  type ChildHandle,
+  describeDeath,
+  type SpawnChild,
+} from './child-handle.ts';
+import { inherit, notResumed } from './dead-mans-switch.ts';
+import { type FromVrrp, heartbeatTiming, type Mastership, type ToVrrp } from './messages.ts';
+import { Snapshots } from './snapshots.ts';
+import type { CancelTimer, SetTimer } from './timers.ts';
+
+/** A fresh process that is not ready by then is stuck. */
+const START_TIMEOUT_MS = 15_000;
+/** Beyond the protocol's own bound of an orderly release. */
+const STOP_SLACK_MS = 2_000;
+const RELEASE_INTERVALS = 2;
+
+export interface GuardPorts {
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly spawn: SpawnChild<ToVrrp, FromVrrp>;
+  readonly setTimer: SetTimer;
+  /** Runs `then` after everything that has already arrived was handled (setImmediate). */
+  readonly afterPending: (then: () => void) => void;
+  /** Priority 0 on the wire for these instances, and their addresses off. */
+  readonly giveUp: (config: Config, masterships: readonly Mastership[]) => void;
+  /** The child says that no restart would help. */
+  readonly onFatal: (code: string, message: string) => void;
+}
+
+export class VrrpGuard {
+  readonly #ports: GuardPorts;
+  readonly #snapshots: Snapshots<readonly InstanceSnapshot[]>;
+  #config: Config;
+  #child: ChildHandle<ToVrrp> | undefined;
+  #bornMs = 0;
+  #heardMs = 0;
+  #isReady = false;
+  #mayStart = false;
+  #masterships: readonly Mastership[] = [];
+  #backOff: BackOff = noBackOff;
+  #restarts = 0;
+  #cancelWatch: CancelTimer = () => {};
+  #cancelDeadline: CancelTimer = () => {};
+  #cancelRestart: CancelTimer = () => {};
+  #stopped: (() => void) | undefined;
+
+  constructor(config: Config, ports: GuardPorts) {
+    this.#config = config;
+    this.#ports = ports;
+    this.#snapshots = new Snapshots(ports.setTimer);
+  }
+
+  get pid(): number | undefined {
+    return this.#child?.pid;
+  }
+
+  get restarts(): number {
+    return this.#restarts;
+  }
+
+  /** Brings the process up without letting it begin: what it waits for comes up meanwhile. */
+  prepare(): void {
+    this.#spawn([]);
+  }
+
+  /** The instances begin. */
+  start(): void {
+    this.#mayStart = true;
+    if (this.#child === undefined) this.#spawn([]);
+    else this.#begin([]);
+  }
+
+  reconfigure(config: Config): void {
+    this.#config = config;
+    this.#child?.send({ kind: 'reconfigure', config });
+  }
+
+  /** What the process knows; undefined when it does not answer in time. */
+  snapshot(): Promise<readonly InstanceSnapshot[] | undefined> {
+    return this.#snapshots.ask((id) => this.#child?.send({ kind: 'snapshot', id }));
+  }
+
+  /** Orderly release; when the process cannot, the addresses are given up for it. Resolves when it is gone. */
+  stop(): Promise<void> {
+    this.#cancelRestart();
+    this.#cancelDeadline();
+    this.#cancelWatch();
+    if (this.#child === undefined) return Promise.resolve();
+    const intervals = this.#config.vrrpInstances.map((instance) => instance.advertIntervalMs);
+    const boundMs = RELEASE_INTERVALS * Math.max(0, ...intervals) + STOP_SLACK_MS;
+    return new Promise((resolve) => {
+      const cancel = this.#ports.setTimer(boundMs, () => {
+        this.#ports.log.error({ boundMs }, 'vrrp process does not stop, killing it');
+        this.#child?.kill();
+      });
+      this.#stopped = () => {
+        cancel();
+        resolve();
+      };
+      this.#child?.send({ kind: 'stop' });
+    });
+  }
+
+  #spawn(resumeAsMaster: readonly string[]): void {
+    this.#isReady = false;
+    this.#bornMs = this.#ports.clock.monotonicMs();
+    const child = this.#ports.spawn({
+      onMessage: (message) => this.#receive(message),
+      onDeath: (death) => this.#died(death),
+    });
+    this.#child = child;
+    if (this.#mayStart) this.#begin(resumeAsMaster);
+  }
+
+  #begin(resumeAsMaster: readonly string[]): void {
+    this.#child?.send({ kind: 'start', config: this.#config, resumeAsMaster });
+    this.#heardMs = this.#ports.clock.monotonicMs();
+    this.#watch(START_TIMEOUT_MS);
+  }
+
+  #receive(message: FromVrrp): void {
+    this.#heardMs = this.#ports.clock.monotonicMs();
+    switch (message.kind) {
+      case 'ready':
+        this.#isReady = true;
+        this.#watch(heartbeatTiming(this.#config).timeoutMs);
+        return;
+      case 'log':
+        this.#ports.log[message.level](message.fields, message.message);
+        return;
+      case 'heartbeat':
+        this.#masterships = message.masterships;
+        return;
+      case 'snapshot':
+        this.#snapshots.answer(message.id, message.instances);
+        return;
+      case 'stopped':
+        this.#masterships = [];
+        return;
+      case 'fatal':
+        this.#ports.onFatal(message.code, message.message);
+        return;
+      default:
+        message satisfies never;
+    }
+  }
+
+  /** Kills the process when nothing was heard for `timeoutMs`; looks again after what has arrived. */
+  #watch(timeoutMs: number): void {
+    this.#cancelWatch();
+    const check = (): void => {
+      const silentMs = this.#ports.clock.monotonicMs() - Math.max(this.#heardMs, this.#bornMs);
+      if (silentMs < timeoutMs) {
+        this.#cancelWatch = this.#ports.setTimer(timeoutMs - silentMs, expired);
+        return;
+      }
+      this.#ports.log.error({ silentMs: Math.round(silentMs) }, 'vrrp process hangs, replacing it');
+      this.#child?.kill();
+    };
+    const expired = (): void => this.#ports.afterPending(check);
+    this.#cancelWatch = this.#ports.setTimer(timeoutMs, expired);
+  }
+
+  #died(death: ChildDeath): void {
+    const { clock, log } = this.#ports;
+    this.#cancelWatch();
+    this.#cancelDeadline();
+    this.#snapshots.abandon();
+    this.#child = undefined;
+    const nowMs = clock.monotonicMs();
+    const held = this.#masterships;
+    this.#masterships = [];
+    if (this.#stopped !== undefined) {
+      this.#ports.giveUp(this.#config, held);
+      this.#stopped();
+      return;
+    }
+    const { delayMs, backOff } = afterDeath(this.#backOff, nowMs - this.#bornMs);
+    this.#backOff = backOff;
+    this.#restarts += 1;
+    const inheritance = inherit(held, (name) => this.#intervalMs(name), nowMs + delayMs);
+    const letGo = new Set(inheritance.letGo);
+    log.error(
+      {
+        death: describeDeath(death),
+        ready: this.#isReady,
+        restartInMs: delayMs,
+        resume: inheritance.resume.join(' '),
+        giveUp: inheritance.letGo.join(' '),
+      },
+      'vrrp process died',
+    );
+    this.#ports.giveUp(
+      this.#config,
+      held.filter((mastership) => letGo.has(mastership.name)),
+    );
+    this.#cancelRestart = this.#ports.setTimer(delayMs, () => this.#spawn(inheritance.resume));
+    if (inheritance.resume.length > 0) this.#armDeadline(held, inheritance, nowMs);
+  }
+
+  /** The replacement must have adverted by the deadline, or what it was to resume is given up. */
+  #armDeadline(
+    held: readonly Mastership[],
+    inheritance: ReturnType<typeof inherit>,
+    diedMs: number,
+  ): void {
+    this.#cancelDeadline = this.#ports.setTimer(inheritance.deadlineMs - diedMs, () =>
+      this.#ports.afterPending(() => {
+        const late = new Set(notResumed(inheritance.resume, this.#masterships, diedMs));
+        if (late.size === 0) return;
+        this.#ports.log.error({ instances: [...late].join(' ') }, 'too late to resume, giving up');
+        this.#child?.kill();
+        this.#ports.giveUp(
+          this.#config,
+          held.filter((mastership) => late.has(mastership.name)),
+        );
+      }),
+    );
+  }
+
+  #intervalMs(name: string): number | undefined {
+    return this.#config.vrrpInstances.find((instance) => instance.name === name)?.advertIntervalMs;
+  }
+}

@@ -1,0 +1,37 @@
+/** Everything the daemon shows of itself, as plain data: what `lvsd status --json` prints. */
+import type { ServerHealth } from '../health/engine.ts';
+import type { ReconcilerSnapshot } from '../ipvs/snapshot.ts';
+import type { InstanceSnapshot } from '../vrrp/snapshot.ts';
+
+/** What the health process knows: verdicts, and the table as the kernel last showed it. */
+export interface HealthSnapshot {
+  readonly servers: readonly ServerHealth[];
+  readonly ipvs: ReconcilerSnapshot;
+}
+
+export type ProcessState = 'running' | 'restarting' | 'not-needed';
+
+/** Times are ISO 8601; in snapshots, `…Ms` are milliseconds since 1970 unless said otherwise. */
+export interface DaemonStatus {
+  readonly protocol: number;
+  readonly version: string;
+  readonly pid: number;
+  readonly configFile: string;
+  readonly configId: string;
+  readonly startedAt: string;
+  readonly loadedAt: string;
+  readonly processes: {
+    readonly vrrp: {
+      readonly state: ProcessState;
+      readonly pid?: number;
+      readonly restarts: number;
+    };
+    readonly health: {
+      readonly state: ProcessState;
+      readonly pid?: number;
+      readonly restarts: number;
+    };
+  };
+  readonly vrrp: readonly InstanceSnapshot[];
+  readonly health?: HealthSnapshot;
+}

@@ -1,0 +1,116 @@
+import { describe, expect, it } from 'vitest';
+import type { Config } from '../../src/config/model.ts';
+import { type Facts, type IpvsFact, judgePreflight } from '../../src/daemon/preflight.ts';
+
+const span = { file: 'lvs.conf', line: 7, column: 1, endLine: 7, endColumn: 2 };
+
+const config: Config = {
+  globalDefs: { controlSocket: { path: '/run/lvsd/control.sock', mode: 0o660 } },
+  vrrpInstances: [
+    {
+      name: 'VI_1',
+      span,
+      virtualRouterId: 51,
+      interface: 'eth0',
+      initialState: 'BACKUP',
+      priority: 150,
+      advertIntervalMs: 1_000,
+      version: 3,
+      family: 'inet',
+      preempt: true,
+      preemptDelayMs: 0,
+      virtualAddresses: [
+        {
+          span,
+          address: { family: 'inet', text: '192.168.10.188' },
+          prefixLength: 32,
+          device: 'eth1',
+          scope: 0,
+        },
+      ],
+      garp: {
+        masterDelayMs: 5_000,
+        masterRepeat: 5,
+        masterRefreshMs: 0,
+        masterRefreshRepeat: 1,
+        lowerPrioDelayMs: 5_000,
+        lowerPrioRepeat: 5,
+      },
+    },
+  ],
+  virtualServers: [],
+};
+
+function facts(changes: Partial<Facts>): Facts {
+  return {
+    missingCapabilities: [],
+    interfaces: new Set(['lo', 'eth0', 'eth1']),
+    ipvs: { kind: 'available', foreign: [] },
+    ...changes,
+  };
+}
+
+const judge = (changes: Partial<Facts>, adopt = false) =>
+  judgePreflight(config, facts(changes), adopt).map(({ code, message }) => ({ code, message }));
+
+describe('judgePreflight', () => {
+  it('finds nothing wrong where nothing is wrong', () => {
+    expect(judge({})).toEqual([]);
+  });
+
+  it('names an unknown interface with the line and with those that there are', () => {
+    const [problem] = judge({ interfaces: new Set(['lo']) });
+    expect(problem?.code).toBe('UNKNOWN_INTERFACE');
+    expect(problem?.message).toMatch(/lvs\.conf:7.*VI_1.*eth0.*it has lo/);
+  });
+
+  it('names the device of a virtual address that is not there', () => {
+    expect(judge({ interfaces: new Set(['eth0']) })[0]?.message).toContain('eth1');
+  });
+
+  it('says which capability is missing', () => {
+    const [problem] = judge({ missingCapabilities: ['CAP_NET_RAW'] });
+    expect(problem).toMatchObject({ code: 'NO_PRIVILEGE' });
+    expect(problem?.message).toContain('CAP_NET_RAW');
+  });
+
+  it.each<[string, IpvsFact, string]>([
+    [
+      'no IPVS in the kernel',
+      { kind: 'unavailable', code: 'IPVS_ABSENT', detail: 'modprobe ip_vs' },
+      'IPVS_ABSENT',
+    ],
+    [
+      'an unreadable record',
+      { kind: 'ownership-unreadable', path: '/run/x', detail: 'bad' },
+      'OWNERSHIP_UNREADABLE',
+    ],
+    [
+      'a foreign service',
+      { kind: 'available', foreign: ['tcp 192.168.10.188:80'] },
+      'FOREIGN_SERVICE',
+    ],
+  ])('refuses with %s', (_what, ipvs, code) => {
+    expect(judge({ ipvs }).map((problem) => problem.code)).toEqual([code]);
+  });
+
+  it('gives the command that removes a foreign service, and lets --adopt take it over', () => {
+    const ipvs: IpvsFact = { kind: 'available', foreign: ['udp 192.168.10.188:53'] };
+    expect(judge({ ipvs })[0]?.message).toContain('ipvsadm -D -u 192.168.10.188:53');
+    expect(judge({ ipvs }, true)).toEqual([]);
+  });
+
+  it('tells every problem at once', () => {
+    const problems = judge({
+      missingCapabilities: ['CAP_NET_ADMIN'],
+      interfaces: new Set(),
+      ipvs: { kind: 'unavailable', code: 'IPVS_ABSENT', detail: 'modprobe ip_vs' },
+    });
+    expect(problems.map(({ code }) => code)).toEqual([
+      'NO_PRIVILEGE',
+      'UNKNOWN_INTERFACE',
+      'UNKNOWN_INTERFACE',
+      'IPVS_ABSENT',
+    ]);
+  });
+});

@@ -1,0 +1,208 @@
+import { describe, expect, it } from 'vitest';
+import { silentLog } from '../../src/base/log.ts';
+import type { Config, VrrpInstanceConfig } from '../../src/config/model.ts';
+import type { ChildDeath } from '../../src/daemon/child-handle.ts';
+import type { FromVrrp, Mastership, ToVrrp } from '../../src/daemon/messages.ts';
+import { VrrpGuard } from '../../src/daemon/vrrp-guard.ts';
+import { FakeTime } from '../fake/fake-time.ts';
+
+const span = { file: 'lvs.conf', line: 1, column: 1, endLine: 1, endColumn: 1 };
+
+const instance: VrrpInstanceConfig = {
+  name: 'VI_1',
+  span,
+  virtualRouterId: 51,
+  interface: 'eth0',
+  initialState: 'BACKUP',
+  priority: 150,
+  advertIntervalMs: 1_000,
+  version: 3,
+  family: 'inet',
+  preempt: true,
+  preemptDelayMs: 0,
+  virtualAddresses: [],
+  garp: {
+    masterDelayMs: 5_000,
+    masterRepeat: 5,
+    masterRefreshMs: 0,
+    masterRefreshRepeat: 1,
+    lowerPrioDelayMs: 5_000,
+    lowerPrioRepeat: 5,
+  },
+};
+
+const config: Config = {
+  globalDefs: { controlSocket: { path: '/run/lvsd/control.sock', mode: 0o660 } },
+  vrrpInstances: [instance],
+  virtualServers: [],
+};
+
+/** A child that does only what the test says; remembers what it was told. */
+class FakeChild {
+  readonly told: ToVrrp[] = [];
+  isKilled = false;
+  readonly say: (message: FromVrrp) => void;
+  readonly #onDeath: (death: ChildDeath) => void;
+
+  constructor(say: (message: FromVrrp) => void, onDeath: (death: ChildDeath) => void) {
+    this.say = say;
+    this.#onDeath = onDeath;
+  }
+
+  die(): void {
+    this.#onDeath({ code: null, signal: 'SIGKILL' });
+  }
+}
+
+function setUp() {
+  const time = new FakeTime();
+  const children: FakeChild[] = [];
+  const givenUp: string[] = [];
+  const guard = new VrrpGuard(config, {
+    clock: time.clock,
+    log: silentLog,
+    setTimer: time.setTimer,
+    afterPending: (then) => then(),
+    giveUp: (_config, masterships) => givenUp.push(...masterships.map(({ name }) => name)),
+    onFatal: () => {},
+    spawn: ({ onMessage, onDeath }) => {
+      const child = new FakeChild(onMessage, onDeath);
+      children.push(child);
+      return {
+        pid: children.length,
+        send: (message) => child.told.push(message),
+        kill: () => {
+          child.isKilled = true;
+          child.die();
+        },
+      };
+    },
+  });
+  guard.start();
+  const latest = (): FakeChild => {
+    const child = children.at(-1);
+    if (child === undefined) throw new Error('No child was started');
+    return child;
+  };
+  const heldNow = (): Mastership[] => [
+    { name: 'VI_1', source: { family: 'inet', text: '10.0.0.1' }, lastAdvertSentMs: time.nowMs },
+  ];
+  /** The latest child is up, holds VI_1 and has just adverted. */
+  const becomeMaster = (): void => {
+    latest().say({ kind: 'ready' });
+    latest().say({ kind: 'heartbeat', masterships: heldNow() });
+  };
+  return { time, children, givenUp, guard, latest, becomeMaster };
+}
+
+describe('VrrpGuard', () => {
+  it('starts the process with the configuration and nothing to resume', () => {
+    const { latest } = setUp();
+    expect(latest().told).toEqual([{ kind: 'start', config, resumeAsMaster: [] }]);
+  });
+
+  it('replaces a master that dies and lets the replacement resume', () => {
+    const { time, children, givenUp, latest, becomeMaster } = setUp();
+    becomeMaster();
+    time.advance(400);
+    latest().die();
+    time.advance(0);
+    expect(children).toHaveLength(2);
+    expect(latest().told[0]).toMatchObject({ kind: 'start', resumeAsMaster: ['VI_1'] });
+    time.advance(300);
+    becomeMaster();
+    time.advance(900);
+    expect(givenUp).toEqual([]);
+  });
+
+  it('gives the VIP up when the replacement has not adverted two intervals after the last advert', () => {
+    const { time, givenUp, children, latest, becomeMaster } = setUp();
+    becomeMaster();
+    time.advance(400);
+    latest().die();
+    time.advance(1_599);
+    expect(givenUp).toEqual([]);
+    time.advance(1);
+    expect(givenUp).toEqual(['VI_1']);
+    expect(children[1]?.isKilled).toBe(true);
+  });
+
+  it('gives the VIP up at once when the second death comes with a delay before the restart', () => {
+    const { time, givenUp, children, latest, becomeMaster } = setUp();
+    becomeMaster();
+    latest().die();
+    time.advance(0);
+    becomeMaster();
+    latest().die();
+    time.advance(0);
+    // Two deaths: the restart waits a second, still within the two intervals.
+    expect(givenUp).toEqual([]);
+    time.advance(1_000);
+    becomeMaster();
+    latest().die();
+    expect(givenUp).toEqual(['VI_1']);
+    time.advance(2_000);
+    expect(children).toHaveLength(4);
+    expect(latest().told[0]).toMatchObject({ resumeAsMaster: [] });
+  });
+
+  it('a backup that dies is replaced and nothing is given up', () => {
+    const { time, children, givenUp, latest } = setUp();
+    latest().say({ kind: 'ready' });
+    latest().say({ kind: 'heartbeat', masterships: [] });
+    latest().die();
+    time.advance(0);
+    expect(children).toHaveLength(2);
+    expect(givenUp).toEqual([]);
+  });
+
+  it('kills a process that says nothing for half an interval, and only then', () => {
+    const { time, latest, becomeMaster, children } = setUp();
+    becomeMaster();
+    time.advance(450);
+    becomeMaster();
+    time.advance(499);
+    expect(children).toHaveLength(1);
+    const silent = latest();
+    time.advance(1);
+    expect(silent.isKilled).toBe(true);
+    time.advance(0);
+    expect(latest().told[0]).toMatchObject({ resumeAsMaster: ['VI_1'] });
+  });
+
+  it('gives a process time to start before silence counts', () => {
+    const { time, children } = setUp();
+    time.advance(14_000);
+    expect(children).toHaveLength(1);
+    time.advance(2_000);
+    expect(children).toHaveLength(2);
+  });
+
+  it('stops in order and gives nothing up when the process has released everything', async () => {
+    const { givenUp, guard, latest, becomeMaster } = setUp();
+    becomeMaster();
+    const stopped = guard.stop();
+    expect(latest().told.at(-1)).toEqual({ kind: 'stop' });
+    latest().say({ kind: 'stopped' });
+    latest().die();
+    await stopped;
+    expect(givenUp).toEqual([]);
+  });
+
+  it('gives up for a process that dies or hangs while it should stop', async () => {
+    const { time, givenUp, guard, becomeMaster } = setUp();
+    becomeMaster();
+    const stopped = guard.stop();
+    time.advance(4_000);
+    await stopped;
+    expect(givenUp).toEqual(['VI_1']);
+  });
+
+  it('answers a snapshot with undefined when the process dies over it', async () => {
+    const { guard, latest, becomeMaster } = setUp();
+    becomeMaster();
+    const snapshot = guard.snapshot();
+    latest().die();
+    await expect(snapshot).resolves.toBeUndefined();
+  });
+});
