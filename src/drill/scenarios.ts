@@ -1,0 +1,19 @@
+/** Every scenario by name, in the order a drill without arguments runs them. */
+import { masterKill } from './master-kill.ts';
+import { masterTerm } from './master-term.ts';
+import { preempt } from './preempt.ts';
+import { serverFailure } from './server-failure.ts';
+import type { Scenario } from './steps.ts';
+
+const SCENARIOS: ReadonlyMap<string, Scenario> = new Map([
+  ['server-failure', serverFailure],
+  ['master-kill', masterKill],
+  ['preempt', preempt],
+  ['master-term', masterTerm],
+]);
+
+export const SCENARIO_NAMES: readonly string[] = [...SCENARIOS.keys()];
+
+export function scenarioByName(name: string): Scenario | undefined {
+  return SCENARIOS.get(name);
+}
