@@ -1,0 +1,34 @@
+/** `lvsd`: the map of commands. Each group is a file beside this one; none of them decides anything. */
+import { readFileSync } from 'node:fs';
+import { Command } from 'commander';
+import { addCheckCommand } from './check.ts';
+import { addDrillCommand } from './drill.ts';
+import { addRealserverCommand } from './realserver.ts';
+import { addRunCommand } from './run.ts';
+import { addStatusCommand } from './status.ts';
+
+/** Commander's own exit status for a wrong command line is 1; ours says that nothing was even tried. */
+const USAGE_EXIT_STATUS = 2;
+
+function readVersion(): string {
+  const text = readFileSync(new URL('../../package.json', import.meta.url), 'utf8');
+  const { version } = JSON.parse(text) as { version: string };
+  return version;
+}
+
+const program = new Command('lvsd')
+  .description(
+    'Keeps a virtual IP alive on a pair of Linux directors (VRRP), checks real servers, and keeps the\n' +
+      "kernel's IPVS table true. One file: lvs.conf, in keepalived's grammar.",
+  )
+  .version(readVersion(), '-v, --version')
+  .showHelpAfterError('(lvsd --help lists the commands)')
+  .exitOverride((error) => process.exit(error.exitCode === 0 ? 0 : USAGE_EXIT_STATUS));
+
+addRunCommand(program, readVersion());
+addCheckCommand(program);
+addStatusCommand(program);
+addRealserverCommand(program);
+addDrillCommand(program);
+
+await program.parseAsync();

@@ -1,0 +1,171 @@
+/** `lvsd status` as one screen: VIPs first, then services with their servers and the reason of each. */
+import type { ServerHealth } from '../health/engine.ts';
+import type { ReconcilerSnapshot } from '../ipvs/snapshot.ts';
+import type { InstanceSnapshot } from '../vrrp/snapshot.ts';
+import type { DaemonStatus } from './status.ts';
+
+export interface RenderOptions {
+  readonly color: boolean;
+  /** Wall clock, ms: ages are counted from it. */
+  readonly nowMs: number;
+}
+
+const GREEN = 32;
+const YELLOW = 33;
+const RED = 31;
+/** ipvsadm's words for the forwarding methods. */
+const FORWARD = {
+  masq: 'Masq',
+  tunnel: 'Tunnel',
+  droute: 'Route',
+  local: 'Local',
+  bypass: 'Bypass',
+} as const;
+
+export function renderStatus(status: DaemonStatus, options: RenderOptions): string {
+  const { version, pid, configFile, configId } = status;
+  const loadedAgo = age(Date.parse(status.loadedAt), options.nowMs);
+  const lines = [
+    `lvsd ${version}, pid ${pid}, ${configFile} as ${configId}, loaded ${loadedAgo} ago`,
+    ...renderProcesses(status),
+    '',
+    ...renderInstances(status.vrrp, options),
+  ];
+  if (status.health !== undefined) {
+    const { servers, ipvs } = status.health;
+    lines.push('', ...renderServices(servers, ipvs, options));
+  }
+  return lines.join('\n');
+}
+
+/** Only what is worth a line: a process that is away or that had to be started again. */
+function renderProcesses(status: DaemonStatus): readonly string[] {
+  return Object.entries(status.processes).flatMap(([name, { state, restarts }]) =>
+    state === 'restarting' || restarts > 0
+      ? [`${name} process: ${state}, restarted ${restarts} time${restarts === 1 ? '' : 's'}`]
+      : [],
+  );
+}
+
+function renderInstances(
+  instances: readonly InstanceSnapshot[],
+  options: RenderOptions,
+): readonly string[] {
+  if (instances.length === 0) return ['No VRRP instance'];
+  const rows = instances.map((instance) => [
+    instance.name,
+    instance.releasing ? 'RELEASING' : instance.state,
+    age(instance.sinceMs, options.nowMs),
+    String(instance.effectivePriority),
+    describeMaster(instance),
+    `${instance.interface}/${instance.virtualRouterId}`,
+    instance.addresses.join(' '),
+    instance.reason,
+  ]);
+  const header = ['INSTANCE', 'STATE', 'FOR', 'PRIO', 'MASTER', 'IF/VRID', 'ADDRESSES', 'BECAUSE'];
+  return table([header, ...rows]).map((line, index) => {
+    const state = instances[index - 1]?.state;
+    if (state === undefined) return line;
+    return paint(line, state === 'MASTER' ? GREEN : state === 'BACKUP' ? 0 : RED, options);
+  });
+}
+
+function describeMaster({ state, masterAddress, masterPriority }: InstanceSnapshot): string {
+  if (state === 'MASTER') return 'this director';
+  return masterAddress === undefined ? 'none heard' : `${masterAddress} (${masterPriority ?? '?'})`;
+}
+
+function renderServices(
+  servers: readonly ServerHealth[],
+  ipvs: ReconcilerSnapshot,
+  options: RenderOptions,
+): readonly string[] {
+  const kernel = new Map(
+    ipvs.services.flatMap((service) => service.servers.map((server) => [server.name, server])),
+  );
+  const byService = new Map<string, ServerHealth[]>();
+  for (const server of servers) {
+    const service = server.name.slice(0, server.name.indexOf('/'));
+    byService.set(service, [...(byService.get(service) ?? []), server]);
+  }
+  const schedulers = new Map(ipvs.services.map(({ name, scheduler }) => [name, scheduler]));
+  const lines: string[] = [];
+  const header = ['', 'SERVER', 'STATE', 'FOR', 'FORWARD', 'WEIGHT', 'ACTIVE', 'INACT', 'BECAUSE'];
+  for (const [service, members] of byService) {
+    const up = members.filter(({ isUp }) => isUp).length;
+    const scheduler = schedulers.get(service);
+    const state = scheduler === undefined ? 'not in the kernel' : scheduler;
+    const title = `${service}  ${state}  ${up} of ${members.length} up`;
+    lines.push(paint(title, up === 0 ? RED : up < members.length ? YELLOW : GREEN, options));
+    const rows = members.map((server) => {
+      const entry = kernel.get(server.name);
+      return [
+        '',
+        server.name.slice(service.length + 1),
+        server.isUp ? 'up' : 'DOWN',
+        age(server.sinceMs, options.nowMs),
+        entry === undefined ? '-' : FORWARD[entry.forwardingMethod],
+        entry === undefined ? '-' : String(entry.weight),
+        entry === undefined ? '-' : String(entry.activeConnections),
+        entry === undefined ? '-' : String(entry.inactiveConnections),
+        because(server),
+      ];
+    });
+    lines.push(...table([header, ...rows]));
+  }
+  return [...lines, ...renderTrouble(ipvs)];
+}
+
+/** The last word of every checker: why the server is up or down. */
+function because(server: ServerHealth): string {
+  if (server.checkers.length === 0) return 'no checker, always up';
+  return server.checkers
+    .map(({ kind, lastResult }) => {
+      if (lastResult === undefined) return `${kind} has not run yet`;
+      const reason = lastResult.kind === 'pass' ? 'passed' : lastResult.reason;
+      return `${kind} ${reason}: ${lastResult.detail}`;
+    })
+    .join('; ');
+}
+
+function renderTrouble(ipvs: ReconcilerSnapshot): readonly string[] {
+  const lines: string[] = [];
+  if (ipvs.driftRepairs > 0) {
+    lines.push(`IPVS entries put back after somebody else changed them: ${ipvs.driftRepairs}`);
+  }
+  if (ipvs.foreignServices.length > 0) {
+    lines.push(`Left alone, created by somebody else: ${ipvs.foreignServices.join(', ')}`);
+  }
+  if (ipvs.consecutiveErrors > 0 && ipvs.lastError !== undefined) {
+    lines.push(`IPVS is not as wanted: ${ipvs.lastError.detail} (${ipvs.lastError.code})`);
+  }
+  return lines;
+}
+
+/** `12 s`, `5 min`, `3 h`, `2 d`: one unit is enough to know whether it matters. */
+export function age(sinceMs: number, nowMs: number): string {
+  const seconds = Math.max(0, Math.floor((nowMs - sinceMs) / 1_000));
+  if (seconds < 120) return `${seconds} s`;
+  if (seconds < 7_200) return `${Math.floor(seconds / 60)} min`;
+  if (seconds < 172_800) return `${Math.floor(seconds / 3_600)} h`;
+  return `${Math.floor(seconds / 86_400)} d`;
+}
+
+/** Columns two spaces apart, each as wide as its widest cell; the last one as long as it is. */
+function table(rows: readonly (readonly string[])[]): readonly string[] {
+  const widths: number[] = [];
+  for (const row of rows) {
+    for (const [index, cell] of row.entries()) {
+      widths[index] = Math.max(widths[index] ?? 0, cell.length);
+    }
+  }
+  return rows.map((row) =>
+    row
+      .map((cell, index) => (index === row.length - 1 ? cell : cell.padEnd(widths[index] ?? 0)))
+      .join('  '),
+  );
+}
+
+function paint(text: string, code: number, { color }: RenderOptions): string {
+  return color && code > 0 ? `\u001b[${code}m${text}\u001b[0m` : text;
+}
