@@ -13,13 +13,6 @@ import { DeadlineTimer } from '../kernel/timer.ts';
 import { type ChildChannel, openChildChannel, sendLast } from './child-channel.ts';
 import type { FromHealth, ToHealth } from './messages.ts';
 
-/**
- * How long an orphan leaves the table alone while the vrrp process, an orphan too, hands its addresses
- * over: two advert intervals (its own bound) and a little.
- */
-const ORPHAN_INTERVALS = 2;
-const ORPHAN_SLACK_MS = 1_000;
-
 class HealthProcess {
   readonly #channel: ChildChannel<FromHealth>;
   #config: Config | undefined;
@@ -32,11 +25,9 @@ class HealthProcess {
   constructor() {
     this.#channel = openChildChannel<ToHealth, FromHealth>({
       onMessage: (message) => this.#receive(message),
-      onOrphaned: () => {
-        const intervals = this.#config?.vrrpInstances.map((one) => one.advertIntervalMs) ?? [];
-        const lingerMs = ORPHAN_INTERVALS * Math.max(0, ...intervals) + ORPHAN_SLACK_MS;
-        setTimeout(() => void this.#stop(), lingerMs);
-      },
+      // The table stays: the vrrp process, an orphan too, goes on serving until its successor is heard,
+      // and a daemon that is started again adopts it. Without the VIP nothing reaches it.
+      onOrphaned: () => process.exit(0),
     });
   }
 
