@@ -1,8 +1,10 @@
 /** `lvsd`: the map of commands. Each group is a file beside this one; none of them decides anything. */
 import { readFileSync } from 'node:fs';
 import { Command } from 'commander';
+import { LibcUnavailableError } from '../kernel/libc.ts';
 import { addCheckCommand } from './check.ts';
 import { addDrillCommand } from './drill.ts';
+import { printError } from './output.ts';
 import { addRealserverCommand } from './realserver.ts';
 import { addRunCommand } from './run.ts';
 import { addStatusCommand } from './status.ts';
@@ -31,4 +33,13 @@ addStatusCommand(program);
 addRealserverCommand(program);
 addDrillCommand(program);
 
-await program.parseAsync();
+// `lvsd status | head -1`: the reader has what it wanted.
+process.stdout.on('error', () => process.exit(0));
+
+try {
+  await program.parseAsync();
+} catch (error) {
+  if (!(error instanceof LibcUnavailableError)) throw error;
+  printError(error.message);
+  process.exit(1);
+}
