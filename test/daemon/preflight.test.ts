@@ -1,45 +1,20 @@
 import { describe, expect, it } from 'vitest';
-import type { Config } from '../../src/config/model.ts';
 import { type Facts, type IpvsFact, judgePreflight } from '../../src/daemon/preflight.ts';
+import { configWith, span, vrrpInstance } from '../fake/configs.ts';
 
-const span = { file: 'lvs.conf', line: 7, column: 1, endLine: 7, endColumn: 2 };
-
-const config: Config = {
-  globalDefs: { controlSocket: { path: '/run/lvsd/control.sock', mode: 0o660 } },
-  vrrpInstances: [
-    {
-      name: 'VI_1',
-      span,
-      virtualRouterId: 51,
-      interface: 'eth0',
-      initialState: 'BACKUP',
-      priority: 150,
-      advertIntervalMs: 1_000,
-      version: 3,
-      family: 'inet',
-      preempt: true,
-      preemptDelayMs: 0,
-      virtualAddresses: [
-        {
-          span,
-          address: { family: 'inet', text: '192.168.10.188' },
-          prefixLength: 32,
-          device: 'eth1',
-          scope: 0,
-        },
-      ],
-      garp: {
-        masterDelayMs: 5_000,
-        masterRepeat: 5,
-        masterRefreshMs: 0,
-        masterRefreshRepeat: 1,
-        lowerPrioDelayMs: 5_000,
-        lowerPrioRepeat: 5,
+const config = configWith(
+  vrrpInstance({
+    virtualAddresses: [
+      {
+        span,
+        address: { family: 'inet', text: '192.168.10.188' },
+        prefixLength: 32,
+        device: 'eth1',
+        scope: 0,
       },
-    },
-  ],
-  virtualServers: [],
-};
+    ],
+  }),
+);
 
 function facts(changes: Partial<Facts>): Facts {
   return {

@@ -1,41 +1,12 @@
 import { describe, expect, it } from 'vitest';
 import { silentLog } from '../../src/base/log.ts';
-import type { Config, VrrpInstanceConfig } from '../../src/config/model.ts';
 import type { ChildDeath } from '../../src/daemon/child-handle.ts';
 import type { FromVrrp, Mastership, ToVrrp } from '../../src/daemon/messages.ts';
 import { VrrpGuard } from '../../src/daemon/vrrp-guard.ts';
+import { configWith, vrrpInstance } from '../fake/configs.ts';
 import { FakeTime } from '../fake/fake-time.ts';
 
-const span = { file: 'lvs.conf', line: 1, column: 1, endLine: 1, endColumn: 1 };
-
-const instance: VrrpInstanceConfig = {
-  name: 'VI_1',
-  span,
-  virtualRouterId: 51,
-  interface: 'eth0',
-  initialState: 'BACKUP',
-  priority: 150,
-  advertIntervalMs: 1_000,
-  version: 3,
-  family: 'inet',
-  preempt: true,
-  preemptDelayMs: 0,
-  virtualAddresses: [],
-  garp: {
-    masterDelayMs: 5_000,
-    masterRepeat: 5,
-    masterRefreshMs: 0,
-    masterRefreshRepeat: 1,
-    lowerPrioDelayMs: 5_000,
-    lowerPrioRepeat: 5,
-  },
-};
-
-const config: Config = {
-  globalDefs: { controlSocket: { path: '/run/lvsd/control.sock', mode: 0o660 } },
-  vrrpInstances: [instance],
-  virtualServers: [],
-};
+const config = configWith(vrrpInstance());
 
 /** A child that does only what the test says; remembers what it was told. */
 class FakeChild {

@@ -1,0 +1,93 @@
+import { describe, expect, it } from 'vitest';
+import type { DaemonStatus } from '../../src/observe/status.ts';
+import { age, renderStatus } from '../../src/observe/status-text.ts';
+
+const NOW = Date.parse('2026-01-01T00:10:00.000Z');
+
+const status: DaemonStatus = {
+  protocol: 1,
+  version: '0.1.0',
+  pid: 42,
+  configFile: '/etc/lvsd/lvs.conf',
+  configId: 'director1',
+  startedAt: '2026-01-01T00:00:00.000Z',
+  loadedAt: '2026-01-01T00:09:00.000Z',
+  processes: {
+    vrrp: { state: 'running', pid: 43, restarts: 1 },
+    health: { state: 'running', pid: 44, restarts: 0 },
+  },
+  vrrp: [
+    {
+      name: 'VI_1',
+      interface: 'eth0',
+      virtualRouterId: 51,
+      version: 3,
+      state: 'BACKUP',
+      sinceMs: NOW - 5_000,
+      reason: 'HIGHER_PRIORITY_ADVERT',
+      priority: 100,
+      effectivePriority: 100,
+      masterAddress: '192.168.10.100',
+      masterPriority: 150,
+      advertIntervalMs: 1_000,
+      masterDownIntervalMs: 3_609.375,
+      addresses: ['192.168.10.188/32'],
+      releasing: false,
+      counters: {},
+    },
+  ],
+  health: {
+    servers: [
+      {
+        name: 'tcp 192.168.10.188:80/192.168.10.101:80',
+        isUp: false,
+        sinceMs: NOW - 61_000,
+        checkers: [],
+      },
+    ],
+    ipvs: {
+      services: [{ name: 'tcp 192.168.10.188:80', scheduler: 'rr', servers: [] }],
+      foreignServices: ['tcp 192.168.10.9:80'],
+      lastReadAtMs: NOW,
+      driftRepairs: 2,
+      errors: 0,
+      consecutiveErrors: 0,
+    },
+  },
+};
+
+describe('renderStatus', () => {
+  it('says on one screen who has the VIP, which servers are out, and what is odd', () => {
+    expect(renderStatus(status, { color: false, nowMs: NOW }).split('\n')).toEqual([
+      'lvsd 0.1.0, pid 42, /etc/lvsd/lvs.conf as director1, loaded 60 s ago',
+      'vrrp process: running, restarted 1 time',
+      '',
+      'INSTANCE  STATE   FOR  PRIO  MASTER                IF/VRID  ADDRESSES          BECAUSE',
+      'VI_1      BACKUP  5 s  100   192.168.10.100 (150)  eth0/51  192.168.10.188/32  HIGHER_PRIORITY_ADVERT',
+      '',
+      'tcp 192.168.10.188:80  rr  0 of 1 up',
+      '  SERVER             STATE  FOR   FORWARD  WEIGHT  ACTIVE  INACT  BECAUSE',
+      '  192.168.10.101:80  DOWN   61 s  -        -       -       -      no checker, always up',
+      'IPVS entries put back after somebody else changed them: 2',
+      'Left alone, created by somebody else: tcp 192.168.10.9:80',
+    ]);
+  });
+
+  it('colours only when asked to', () => {
+    expect(renderStatus(status, { color: false, nowMs: NOW })).not.toContain('\u001b');
+    expect(renderStatus(status, { color: true, nowMs: NOW })).toContain('\u001b[31m');
+  });
+});
+
+describe('age', () => {
+  it.each([
+    [0, '0 s'],
+    [119_999, '119 s'],
+    [120_000, '2 min'],
+    [7_200_000, '2 h'],
+    [172_800_000, '2 d'],
+    [-5, '0 s'],
+  ])('of %d ms is %s', (ms, text) => {
+    expect(age(NOW - ms, NOW)).toBe(text);
+  });
+});
