@@ -119,7 +119,7 @@ until_true() {
   done
 }
 
-compose() { "$CACHE/docker-compose" -f "$root/docker-compose.yml" --progress quiet "$@"; }
+compose() { "$CACHE/docker-compose" -f "$root/docker-compose.yml" --progress quiet --ansi never "$@"; }
 on() { node=$1; shift; compose exec -T "$node" "$@"; }
 holds_vip() { on "$1" ip -4 -o address show | grep -q " $vip/"; }
 table_is_whole() { [ "$(on "$1" ipvsadm -Ln | grep -c Route)" -eq 2 ]; }
