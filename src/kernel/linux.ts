@@ -63,3 +63,5 @@ export const SCHED_RR = 2;
 export const SCHED_RESET_ON_FORK = 0x40000000;
 
 export const PR_SET_PDEATHSIG = 1;
+export const PR_CAPBSET_READ = 23;
+export const PR_CAPBSET_DROP = 24;

@@ -199,6 +199,16 @@ describe('the dead-man’s switch', () => {
   }, 60_000);
 });
 
+describe('privileges', () => {
+  it('the children of a root daemon have the three capabilities they need and no other', async () => {
+    const { master } = await startPair();
+    const text = readFileSync(`/proc/${vrrpPid(master)}/status`, 'utf8');
+    // linux/capability.h: CAP_NET_ADMIN 12, CAP_NET_RAW 13, CAP_SYS_NICE 23.
+    const mask = ((1 << 12) | (1 << 13) | (1 << 23)).toString(16).padStart(16, '0');
+    for (const set of ['CapPrm', 'CapEff', 'CapBnd']) expect(text).toContain(`${set}:\t${mask}\n`);
+  });
+});
+
 describe('SIGTERM', () => {
   it('hands the VIP over without a moment in which nobody has it', async () => {
     const { master, backup } = await startPair();
