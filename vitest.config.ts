@@ -1,11 +1,41 @@
 import { defineConfig } from 'vitest/config';
 
+/** Real kernels, real daemons, real peers: one file at a time, so that two cores are enough for each. */
+const SYSTEM_TESTS = [
+  'test/cli/**/*.test.ts',
+  'test/daemon/refusals.test.ts',
+  'test/daemon/run.test.ts',
+  'test/drill/**/*.test.ts',
+  'test/host/realserver.test.ts',
+  'test/interop/**/*.test.ts',
+  'test/ipvs/kernel.test.ts',
+  'test/kernel/**/*.test.ts',
+  'test/uml/**/*.test.ts',
+];
+
+const TIMEOUT_MS = 20_000;
+
 export default defineConfig({
   test: {
-    include: ['test/**/*.test.ts'],
-    // Kernel and interop tests make namespaces of their own, so files may run side by side; two
-    // cores bound how many.
-    pool: 'forks',
-    testTimeout: 20_000,
+    projects: [
+      {
+        test: {
+          name: 'unit',
+          include: ['test/**/*.test.ts'],
+          exclude: SYSTEM_TESTS,
+          testTimeout: TIMEOUT_MS,
+          sequence: { groupOrder: 0 },
+        },
+      },
+      {
+        test: {
+          name: 'system',
+          include: SYSTEM_TESTS,
+          testTimeout: TIMEOUT_MS,
+          fileParallelism: false,
+          sequence: { groupOrder: 1 },
+        },
+      },
+    ],
   },
 });
