@@ -123,6 +123,7 @@ const DRIVERS: readonly string[] = [
   'daemon/health-process.ts',
   'daemon/instance-host.ts',
   'daemon/preflight-facts.ts',
+  'daemon/rehearsal.ts',
   'daemon/snapshots.ts',
   'daemon/supervisor.ts',
   'daemon/timers.ts',

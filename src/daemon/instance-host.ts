@@ -7,7 +7,7 @@
  *                     ▼  │                ▼
  *                 VRRP endpoint      LinkTable, FrameSender per device
  */
-import { addressBytes, addressFromBytes, type IpAddress } from '../base/address.ts';
+import { addressBytes, addressFromBytes, type Family, type IpAddress } from '../base/address.ts';
 import type { Clock } from '../base/clock.ts';
 import type { Log } from '../base/log.ts';
 import type { VirtualAddressConfig, VrrpInstanceConfig } from '../config/model.ts';
@@ -32,6 +32,7 @@ import { type InstanceSnapshot, type Transition, VrrpInstance } from '../vrrp/in
 import { vrrpGroup } from '../vrrp/packet.ts';
 import { VIRTUAL_ADDRESS_PROTOCOL } from './leftovers.ts';
 import type { Mastership } from './messages.ts';
+import { rehearse } from './rehearsal.ts';
 import { sourceAddress } from './source-address.ts';
 
 export interface InstanceHostOptions {
@@ -43,6 +44,12 @@ export interface InstanceHostOptions {
   readonly virtualAddresses: () => ReadonlySet<string>;
   readonly onTransition: (transition: Transition) => void;
 }
+
+/** Documentation addresses (RFC 5737, RFC 4291 link-local): no packet of the rehearsal leaves. */
+const PEER_IN_REHEARSAL: Readonly<Record<Family, IpAddress>> = {
+  inet: { family: 'inet', text: '192.0.2.1' },
+  inet6: { family: 'inet6', text: 'fe80::1' },
+};
 
 interface Standing {
   readonly link: Link;
@@ -83,13 +90,24 @@ export class InstanceHost {
     }
     try {
       this.#standing = this.#stand(link, source);
+      if (!resumeAsMaster) this.#prepareTakeover(source);
     } catch (error) {
       if (!(error instanceof SysError)) throw error;
       log.error({ instance: this.#config.name, code: error.code }, error.message);
-      this.#wait(`the kernel refuses the VRRP socket: ${error.code}`);
+      this.#lieDown();
+      this.#wait(`the kernel refuses a socket: ${error.code}`);
       return;
     }
     this.#standing.instance.start({ linkUp: isUsable(link), resumeAsMaster });
+  }
+
+  /** What the first takeover would otherwise have to do: open packet sockets, compile its code. */
+  #prepareTakeover(source: IpAddress): void {
+    for (const { device } of this.#config.virtualAddresses) {
+      const link = this.#options.links.byName(device);
+      if (link !== undefined) this.#sender(link.index);
+    }
+    rehearse(this.#config, source, PEER_IN_REHEARSAL[this.#config.family]);
   }
 
   /** Whether `next` is the same virtual router, so that its state can be kept. */
@@ -229,18 +247,22 @@ export class InstanceHost {
     return apply(addressSpec(virtual, link.index));
   }
 
+  /** Throws SysError when the kernel refuses the socket. */
+  #sender(ifindex: number): FrameSender {
+    const open = this.#senders.get(ifindex);
+    if (open !== undefined) return open;
+    const sender = openFrameSender(ifindex);
+    this.#senders.set(ifindex, sender);
+    return sender;
+  }
+
   #announce(device: string, address: IpAddress): SendOutcome {
     const link = this.#options.links.byName(device);
     if (link === undefined) {
       return { ok: false, code: 'ENODEV', detail: `There is no interface ${device}` };
     }
     try {
-      let sender = this.#senders.get(link.index);
-      if (sender === undefined) {
-        sender = openFrameSender(link.index);
-        this.#senders.set(link.index, sender);
-      }
-      return sender.send(encodeAnnouncement(address, link.mac));
+      return this.#sender(link.index).send(encodeAnnouncement(address, link.mac));
     } catch (error) {
       if (!(error instanceof SysError)) throw error;
       return { ok: false, code: error.code, detail: error.message };
