@@ -24,6 +24,7 @@ const rowsByContext = indexByContext(keywordTable);
 const requiredByContext = indexByContext(
   keywordTable.filter((row) => row.requiredExample !== undefined),
 );
+const plannedContexts = indexPlannedContexts(keywordTable);
 const contextsByName = indexContexts(keywordTable);
 
 /** The row of `keyword` in `context`. */
@@ -44,6 +45,11 @@ export function requiredKeywordsOf(context: string): Iterable<KeywordRow> {
 /** Contexts in which `keyword` is known, in the order of the table. */
 export function contextsOf(keyword: string): readonly string[] {
   return contextsByName.get(keyword) ?? [];
+}
+
+/** True when every block that opens `context` is planned: what is in it is refused with it. */
+export function isPlannedContext(context: string): boolean {
+  return plannedContexts.has(context);
 }
 
 /** The parser's view: which keywords open blocks. */
@@ -72,6 +78,14 @@ function indexByContext(
     context.set(row.name, row);
   }
   return index;
+}
+
+function indexPlannedContexts(rows: readonly KeywordRow[]): ReadonlySet<string> {
+  const openers = rows.flatMap(({ opens, support }) =>
+    opens === undefined ? [] : [{ opens, isPlanned: support.level === 'planned' }],
+  );
+  const working = new Set(openers.flatMap(({ opens, isPlanned }) => (isPlanned ? [] : [opens])));
+  return new Set(openers.map(({ opens }) => opens).filter((opens) => !working.has(opens)));
 }
 
 function indexContexts(rows: readonly KeywordRow[]): ReadonlyMap<string, readonly string[]> {
