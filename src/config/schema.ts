@@ -7,14 +7,18 @@
 import { ROOT_CONTEXT } from './parser.ts';
 import { checkerRows } from './schema-checkers.ts';
 import { globalRows } from './schema-global.ts';
+import { plannedGlobalRows } from './schema-global-planned.ts';
 import { lvsRows } from './schema-lvs.ts';
 import { rootRows } from './schema-root.ts';
 import type { KeywordRow } from './schema-rows.ts';
+import { trackingRows } from './schema-tracking.ts';
 import { vrrpRows } from './schema-vrrp.ts';
 
 export const keywordTable: readonly KeywordRow[] = [
   ...rootRows,
   ...globalRows,
+  ...plannedGlobalRows,
+  ...trackingRows,
   ...vrrpRows,
   ...lvsRows,
   ...checkerRows,
