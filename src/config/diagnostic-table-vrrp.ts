@@ -289,8 +289,8 @@ export const vrrpDiagnostics = {
   fileMissing: {
     code: 'LVS1248',
     severity: 'warning',
-    message: "There is no file '{path}' yet; it counts as 0 until there is",
-    help: "add 'init_file 0', or correct the path",
+    message: "There is no file '{path}' yet",
+    help: 'correct the path, or see that it is there before lvsd starts',
   },
   trackedInterfaceMissing: {
     code: 'LVS1249',
