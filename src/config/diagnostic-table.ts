@@ -205,7 +205,7 @@ export const diagnosticTable = {
     code: 'LVS1042',
     severity: 'error',
     message: '{address} is {family}, the first address of this virtual_ipaddress is {firstFamily}',
-    help: 'one family per instance: put the others into a vrrp_instance of their own',
+    help: 'adverts name one family: put the others into virtual_ipaddress_excluded',
   },
   nopreemptWithMaster: {
     code: 'LVS1043',
