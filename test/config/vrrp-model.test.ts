@@ -40,7 +40,8 @@ test('a whole VRRP configuration reads into the model, and nothing in it is wron
   const json = `${JSON.stringify(config, kept, 2)}\n`;
   const file = join(GOLDEN, 'vrrp-whole.json');
   if (process.env.LVSD_UPDATE_GOLDEN === '1') writeFileSync(file, json);
-  expect(json).toBe(readFileSync(file, 'utf8'));
+  // The formatter may lay the file out in another way.
+  expect(JSON.parse(json)).toEqual(JSON.parse(readFileSync(file, 'utf8')));
   expect(new Set(codes)).toEqual(new Set(['LVS1022', 'LVS1023']));
 });
 
