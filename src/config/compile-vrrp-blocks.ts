@@ -17,7 +17,7 @@ import {
 } from './compile-tracking.ts';
 import { compileVirtualAddresses } from './compile-virtual-address.ts';
 import type { FileCheck } from './file-facts.ts';
-import type { Config, VirtualServerConfig } from './model.ts';
+import type { Config, GlobalDefs, VirtualServerConfig } from './model.ts';
 import type { VrrpBlocks } from './model-vrrp.ts';
 import type { Entry, ReadBlock } from './read-block.ts';
 
@@ -114,4 +114,17 @@ function checkSyncDaemon(entry: Entry | undefined, around: Surroundings): void {
   const word = entry?.words[1];
   if (word === undefined || SYNC_OPTIONS.has(word.text)) return;
   checkName('vrrp_instance', word, around);
+}
+
+/** `lvs_sync_daemon_interface` of an instance: keepalived's old way to say lvs_sync_daemon. */
+export function compileOldSyncDaemon(root: ReadBlock): Pick<GlobalDefs, 'syncDaemon'> {
+  for (const { statement, value } of root.all('vrrp_instance')) {
+    const words = statement.block?.statements
+      .map((inner) => inner.words)
+      .find(([first]) => first?.text === 'lvs_sync_daemon_interface');
+    const device = words?.[1];
+    if (device === undefined || typeof value !== 'string') continue;
+    return { syncDaemon: { interface: device.text, instance: value } };
+  }
+  return {};
 }

@@ -5,7 +5,7 @@
 import { compileGlobalDefs } from './compile-global.ts';
 import { compileVirtualServers } from './compile-virtual-server.ts';
 import { compileInstances } from './compile-vrrp.ts';
-import { compileVrrpBlocks, knownNames } from './compile-vrrp-blocks.ts';
+import { compileOldSyncDaemon, compileVrrpBlocks, knownNames } from './compile-vrrp-blocks.ts';
 import { collectDiagnostics, type Diagnostic, type Report } from './diagnostics.ts';
 import { expandConfig, type IncludePort } from './expand.ts';
 import type { FileFacts } from './file-facts.ts';
@@ -63,7 +63,7 @@ export function compileStatements(
   const virtualServers = compileVirtualServers(root.all('virtual_server'), report);
   const around = { names: knownNames(root, virtualServers), files: globals.files };
   return {
-    globalDefs: globals.globalDefs,
+    globalDefs: { ...compileOldSyncDaemon(root), ...globals.globalDefs },
     vrrpInstances: compileInstances(root.all('vrrp_instance'), globals, around),
     virtualServers,
     ...compileVrrpBlocks(root, globals.block, around),

@@ -19,7 +19,8 @@ import {
 
 const NAME = text('a name');
 export const SCRIPT = words('"COMMAND [ARGUMENTS]" [USER [GROUP]]');
-const MAX_LINK_DELAY_MS = 255_000;
+/** Of `interface_up_down_delays`, whose block reader checks it. */
+export const MAX_INTERFACE_DELAY_MS = 255_000;
 const MAX_BFD_INTERVAL_MS = 10_000;
 const NO_MAIL = 'lvsd sends no mail; follow its log or `lvsd status`';
 const POLLED = 'changes of the carrier are read from netlink, nothing is polled';
@@ -285,5 +286,3 @@ export const trackingRows = [
     },
   ]),
 ];
-
-export const MAX_INTERFACE_DELAY_MS = MAX_LINK_DELAY_MS;

@@ -107,6 +107,14 @@ test('a service is tracked by its endpoint', () => {
   ]);
 });
 
+test('the old way to name the sync daemon means the new one, unless that is there', () => {
+  const text = instance('lvs_sync_daemon_interface eth1');
+  const syncDaemon = { interface: 'eth1', instance: 'A' };
+  expect(compileAnyway(text).config.globalDefs).toMatchObject({ syncDaemon });
+  const both = `global_defs {\nlvs_sync_daemon eth2\n}\n${text}`;
+  expect(compileAnyway(both).config.globalDefs.syncDaemon).toEqual({ interface: 'eth2' });
+});
+
 test('the defaults of global_defs reach every instance', () => {
   const text = 'global_defs {\nvrrp_strict\nvrrp_down_timer_adverts 5\nvrrp_min_garp\n}\n';
   const { config } = compileAnyway(text + instance('priority 5'));
