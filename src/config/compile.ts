@@ -5,8 +5,10 @@
 import { compileGlobalDefs } from './compile-global.ts';
 import { compileVirtualServers } from './compile-virtual-server.ts';
 import { compileInstances } from './compile-vrrp.ts';
+import { compileOldSyncDaemon, compileVrrpBlocks, knownNames } from './compile-vrrp-blocks.ts';
 import { collectDiagnostics, type Diagnostic, type Report } from './diagnostics.ts';
 import { expandConfig, type IncludePort } from './expand.ts';
+import type { FileFacts } from './file-facts.ts';
 import type { Config } from './model.ts';
 import { parseConfig, ROOT_CONTEXT, type Statement } from './parser.ts';
 import { readBlock } from './read-block.ts';
@@ -17,6 +19,8 @@ export interface CompileOptions {
   /** `-i`, or the host name up to its first dot. */
   readonly configId: string;
   readonly include: IncludePort;
+  /** Absent: what the configuration says of files is not compared with the disk. */
+  readonly files?: FileFacts;
 }
 
 export interface CompileResult {
@@ -34,7 +38,9 @@ export function compileText(file: string, text: string, options: CompileOptions)
   const { lines, sources } = expandConfig(file, text, { ...options, report });
   const { statements, isReliable } = parseConfig(lines, { contextOpenedBy, isKnown }, report);
   const place = { source: { file, text }, line: 1, column: 1, endColumn: 1 };
-  const config = isReliable ? compileStatements(statements, place, report) : undefined;
+  const config = isReliable
+    ? compileStatements(statements, place, { report, facts: options.files })
+    : undefined;
   if (config !== undefined && !collector.hasErrors() && isEmpty(config)) {
     report('nothingConfigured', place, {});
   }
@@ -46,13 +52,21 @@ export function compileText(file: string, text: string, options: CompileOptions)
   };
 }
 
-function compileStatements(statements: readonly Statement[], place: Place, report: Report): Config {
+/** What the statements mean, as far as they can be understood. */
+export function compileStatements(
+  statements: readonly Statement[],
+  place: Place,
+  { report, facts }: { readonly report: Report; readonly facts?: FileFacts | undefined },
+): Config {
   const root = readBlock({ context: ROOT_CONTEXT, place }, statements, report);
-  const globals = compileGlobalDefs(root.all('global_defs'), place, report);
+  const globals = compileGlobalDefs(root.all('global_defs'), place, { report, facts });
+  const virtualServers = compileVirtualServers(root.all('virtual_server'), report);
+  const around = { names: knownNames(root, virtualServers), files: globals.files };
   return {
-    globalDefs: globals.globalDefs,
-    vrrpInstances: compileInstances(root.all('vrrp_instance'), globals, report),
-    virtualServers: compileVirtualServers(root.all('virtual_server'), report),
+    globalDefs: { ...compileOldSyncDaemon(root), ...globals.globalDefs },
+    vrrpInstances: compileInstances(root.all('vrrp_instance'), globals, around),
+    virtualServers,
+    ...compileVrrpBlocks(root, globals.block, around),
   };
 }
 

@@ -2,8 +2,10 @@
  * THE table of what can be wrong with a configuration. A code never changes its meaning and is
  * never used again for another; `{name}` in a template is filled by the reporter, and the compiler
  * checks that it is. LVS1001.. reading, LVS1010.. shape, LVS1020.. keywords and values, LVS1040..
- * VRRP, LVS1060.. virtual servers, LVS1080.. defaults that a file should not lean on.
+ * VRRP, LVS1060.. virtual servers, LVS1080.. defaults that a file should not lean on, LVS1200.. more of VRRP.
  */
+import { vrrpDiagnostics } from './diagnostic-table-vrrp.ts';
+
 export type Severity = 'error' | 'warning';
 
 export interface DiagnosticRow {
@@ -203,7 +205,7 @@ export const diagnosticTable = {
     code: 'LVS1042',
     severity: 'error',
     message: '{address} is {family}, the first address of this virtual_ipaddress is {firstFamily}',
-    help: 'one family per instance: put the others into a vrrp_instance of their own',
+    help: 'adverts name one family: put the others into virtual_ipaddress_excluded',
   },
   nopreemptWithMaster: {
     code: 'LVS1043',
@@ -331,6 +333,7 @@ export const diagnosticTable = {
     message: 'No alpha: servers get clients before their first check has passed',
     help: "add 'alpha'",
   },
+  ...vrrpDiagnostics,
 } as const satisfies Readonly<Record<string, DiagnosticRow>>;
 
 export type DiagnosticName = keyof typeof diagnosticTable;
