@@ -11,9 +11,6 @@ const SAMPLES = '/usr/share/doc/keepalived/samples';
 const INTERFACES = ['eth0', 'eth1', 'eth2', 'eth3', 'eth0.1'];
 
 const TIMEOUT_MS = 60_000;
-/** 2.2.7 sometimes ends `-t` with SIGTERM to itself, upstream issue 2587. */
-const TERMINATED = 143;
-
 /** A namespace that ends with the shell, so nothing is left behind; `-r` does without root. */
 const UNSHARE = process.getuid?.() === 0 ? ['-n'] : ['-r', '-n'];
 
@@ -22,12 +19,8 @@ for name in ${INTERFACES.join(' ')}; do
   ip link add "$name" type veth peer name "p-$name" && ip link set "$name" up || exit 99
 done
 for file; do
-  tries=0 status=${TERMINATED}
-  while [ "$status" = ${TERMINATED} ] && [ "$tries" -lt 5 ]; do
-    keepalived -t -f "$file" >"$file.said" 2>&1
-    status=$? tries=$((tries + 1))
-  done
-  echo "$status"
+  keepalived -t -f "$file" >"$file.said" 2>&1
+  echo "$?"
 done
 `;
 
