@@ -38,7 +38,8 @@ export function compileInstances(
     const instance = compileInstance(entry, block, addresses, { globals, report });
     const isNew = checkUnique(instance, block, met, report);
     for (const address of addresses) checkAddress(address, met, report);
-    return isNew ? [instance] : [];
+    // An advert carries one address at least.
+    return isNew && addresses.length > 0 ? [instance] : [];
   });
 }
 

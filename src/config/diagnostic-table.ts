@@ -305,7 +305,7 @@ export const diagnosticTable = {
   noVirtualAddresses: {
     code: 'LVS1049',
     severity: 'error',
-    compat: 'keepalived runs the instance without an address',
+    compat: 'keepalived runs the instance without an address; lvsd leaves it out',
     message: 'This vrrp_instance has no virtual address',
     help: "add 'virtual_ipaddress { 192.168.10.188/32 }' with your address",
   },

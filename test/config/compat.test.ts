@@ -88,6 +88,10 @@ describe('the model under --compat is what keepalived makes of', () => {
     expect(only?.virtualAddresses.map(({ address }) => address.text)).toEqual(expected);
   });
 
+  test('an instance without an address: none, as an advert carries one at least', () => {
+    expect(read(instance('', 'www'), true).config?.vrrpInstances).toEqual([]);
+  });
+
   test('two instances of one name: the first', () => {
     const second = instance('virtual_router_id 6\npriority 9');
     expect(read(instance('') + second, true).config?.vrrpInstances).toMatchObject([
