@@ -160,20 +160,20 @@ export const diagnosticTable = {
   unknownKeyword: {
     code: 'LVS1020',
     severity: 'error',
-    compat: 'keepalived logs it and goes on; the lines of its block count in the block around',
+    compat: 'keepalived logs it and goes on, into its block if it has one',
     message: "Unknown keyword '{keyword}' in {context}",
   },
   misplacedKeyword: {
     code: 'LVS1021',
     severity: 'error',
-    compat: 'keepalived logs it and goes on; the lines of its block count in the block around',
+    compat: 'keepalived logs it and goes on, into its block if it has one',
     message: "'{keyword}' does not belong in {context}",
     help: 'it belongs in {places}',
   },
   notSupportedYet: {
     code: 'LVS1022',
     severity: 'error',
-    compat: 'keepalived does it; lvsd leaves it out',
+    compat: 'keepalived does it; with --compat lvsd starts without it',
     message: '{what} is not supported yet',
     help: 'remove it if you can do without: lvsd does not start when an effect would be missing',
   },
