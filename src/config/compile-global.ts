@@ -1,5 +1,9 @@
 /** global_defs to what holds for the whole daemon, and the defaults it gives to instances. */
+import { compileGlobalOptions } from './compile-global-options.ts';
+import { compileDefaults } from './compile-vrrp-options.ts';
 import type { Report } from './diagnostics.ts';
+import { FileCheck, type FileFacts } from './file-facts.ts';
+import type { InstanceDefaults } from './instance-context.ts';
 import type { ControlSocketConfig, GarpConfig, GlobalDefs, VrrpVersion } from './model.ts';
 import { type Entry, type ReadBlock, readBlock } from './read-block.ts';
 import { reportTrailing } from './read-value.ts';
@@ -22,38 +26,56 @@ export interface CompiledGlobals {
   /** For instances that do not say. */
   readonly vrrpVersion: VrrpVersion;
   readonly garp: GarpConfig;
+  readonly defaults: InstanceDefaults;
 }
 
 /** Several global_defs count as one. */
 export function compileGlobalDefs(
   entries: readonly Entry[],
   filePlace: Place,
-  report: Report,
-): CompiledGlobals {
+  { report, facts }: { readonly report: Report; readonly facts: FileFacts | undefined },
+): CompiledGlobals & { readonly files: FileCheck; readonly block: ReadBlock } {
   const statements = entries.flatMap(({ statement }) => statement.block?.statements ?? []);
   const first = entries[0];
   const place = first === undefined ? filePlace : placeOf(first.statement.words);
   const block = readBlock({ context: 'global_defs', place }, statements, report);
   const routerId = block.text('router_id');
+  const files = new FileCheck(report, facts, block.flag('enable_script_security'));
   return {
     globalDefs: {
       ...(routerId === undefined ? {} : { routerId }),
+      ...compileGlobalOptions(block, files),
       controlSocket: compileControlSocket(block.entry('control_socket'), report),
     },
     vrrpVersion: block.number('vrrp_version') === 3 ? 3 : 2,
-    garp: compileGarp(block),
+    garp: compileGarp(block, report),
+    defaults: compileDefaults(block, report),
+    files,
+    block,
   };
 }
 
 /** keepalived: what a lower priority triggers is, unless said, what a new master does. */
-function compileGarp(block: ReadBlock): GarpConfig {
-  const masterDelayMs = block.number('vrrp_garp_master_delay') ?? DEFAULT_GARP_DELAY_MS;
-  const masterRepeat = block.number('vrrp_garp_master_repeat') ?? DEFAULT_GARP_REPEAT;
+function compileGarp(block: ReadBlock, report: Report): GarpConfig {
+  // vrrp_min_garp changes the defaults only.
+  const isMinimal = block.flag('vrrp_min_garp');
+  const delay = isMinimal ? 0 : DEFAULT_GARP_DELAY_MS;
+  const masterDelayMs = block.number('vrrp_garp_master_delay') ?? delay;
+  const repeat = isMinimal ? 1 : DEFAULT_GARP_REPEAT;
+  const masterRepeat = block.number('vrrp_garp_master_repeat') ?? repeat;
+  const masterRefreshMs = block.number('vrrp_garp_master_refresh') ?? 0;
+  const refreshRepeat = block.number('vrrp_garp_master_refresh_repeat');
+  if (refreshRepeat !== undefined && masterRefreshMs === 0) {
+    report('refreshRepeatAlone', block.placeOf('vrrp_garp_master_refresh_repeat'), {
+      keyword: 'vrrp_garp_master_refresh_repeat',
+      other: 'vrrp_garp_master_refresh',
+    });
+  }
   return {
     masterDelayMs,
     masterRepeat,
-    masterRefreshMs: block.number('vrrp_garp_master_refresh') ?? 0,
-    masterRefreshRepeat: block.number('vrrp_garp_master_refresh_repeat') ?? DEFAULT_REFRESH_REPEAT,
+    masterRefreshMs,
+    masterRefreshRepeat: refreshRepeat ?? DEFAULT_REFRESH_REPEAT,
     lowerPrioDelayMs: block.number('vrrp_garp_lower_prio_delay') ?? masterDelayMs,
     lowerPrioRepeat: block.number('vrrp_garp_lower_prio_repeat') ?? masterRepeat,
   };

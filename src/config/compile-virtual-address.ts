@@ -2,16 +2,17 @@
  * Lines of virtual_ipaddress to the model: `IP[/mask] [dev IF] [label L] [brd IP|+|-] [scope S]`.
  */
 import { type Family, hostPrefixLength, type IpAddress, parseAddress } from '../base/address.ts';
+import { checkName, type Surroundings } from './compile-trackers.ts';
+import { byteLength, checkDeviceName, MAX_NAME_LENGTH } from './device-name.ts';
 import type { Report } from './diagnostics.ts';
 import { didYouMean } from './did-you-mean.ts';
 import type { VirtualAddressConfig } from './model.ts';
 import type { Statement } from './parser.ts';
 import type { Entry } from './read-block.ts';
+import { parsePrefix } from './read-prefix.ts';
 import { readAddress } from './read-value.ts';
 import { type Place, placeOf, spanOf, type Token } from './source.ts';
 
-/** IFNAMSIZ, and the length of IFA_LABEL, without the final NUL. */
-const MAX_NAME_LENGTH = 15;
 /** The subnet's broadcast address needs two host bits at least. */
 const MAX_BROADCAST_PREFIX = 30;
 
@@ -25,32 +26,25 @@ const SCOPES: ReadonlyMap<string, number> = new Map([
   ['nowhere', 255],
 ]);
 
-/** Options of keepalived that are read and refused, with the number of values each takes. */
-const PLANNED_OPTIONS: ReadonlyMap<string, number> = new Map([
-  ['peer', 1],
-  ['use_vmac', 0],
-  ['home', 0],
-  ['-nodad', 0],
-  ['mngtmpaddr', 0],
-  ['noprefixroute', 0],
-  ['autojoin', 0],
-  ['no_track', 0],
-  ['track_group', 1],
-  ['preferred_lft', 1],
+/** Options without a value; the daemon does none of them yet. */
+const FLAGS: ReadonlySet<string> = new Set([
+  'use_vmac',
+  'home',
+  '-nodad',
+  'mngtmpaddr',
+  'noprefixroute',
+  'autojoin',
+  'no_track',
 ]);
 
+/** Options with a value that the daemon does not do yet. */
+const PLANNED_VALUES: ReadonlySet<string> = new Set(['peer', 'preferred_lft', 'track_group']);
+
 const OPTIONS = ['dev', 'label', 'brd', 'broadcast', 'scope'] as const;
-const ALL_OPTIONS = [...OPTIONS, ...PLANNED_OPTIONS.keys()];
+const ALL_OPTIONS = [...OPTIONS, ...FLAGS, ...PLANNED_VALUES];
 
 export function describeFamily(family: Family): string {
   return family === 'inet' ? 'IPv4' : 'IPv6';
-}
-
-/** A name that the kernel has room for. */
-export function checkDeviceName(word: Token, report: Report): void {
-  const length = byteLength(word.text);
-  if (length <= MAX_NAME_LENGTH) return;
-  report('interfaceNameTooLong', word, { name: word.text, length, limit: MAX_NAME_LENGTH });
 }
 
 /** With where it stands, for what is said about it later. */
@@ -59,20 +53,29 @@ export interface PlacedAddress {
   readonly place: Place;
 }
 
-/** All lines of all `virtual_ipaddress` blocks of one instance. */
+export interface AddressList {
+  /** `virtual_ipaddress`, as a message calls it. */
+  readonly keyword: string;
+  readonly defaultDevice: string;
+  /** Lists that adverts name are of one family. */
+  readonly isOneFamily: boolean;
+  readonly around: Surroundings;
+}
+
+/** All lines of all blocks of one keyword of one instance. */
 export function compileVirtualAddresses(
   lists: readonly Entry[],
-  defaultDevice: string,
-  report: Report,
+  list: AddressList,
 ): readonly PlacedAddress[] {
   const addresses: PlacedAddress[] = [];
-  for (const statement of lists.flatMap((list) => list.statement.block?.statements ?? [])) {
-    const config = compileLine(statement, defaultDevice, report);
+  const { report } = list.around.files;
+  for (const statement of lists.flatMap((entry) => entry.statement.block?.statements ?? [])) {
+    const config = compileLine(statement, list);
     if (config === undefined) continue;
     const place = placeOf(statement.words);
     const { family, text } = config.address;
     const firstFamily = addresses[0]?.config.address.family ?? family;
-    if (family === firstFamily) addresses.push({ config, place });
+    if (family === firstFamily || !list.isOneFamily) addresses.push({ config, place });
     else {
       report('mixedAddressFamilies', place, {
         address: text,
@@ -84,11 +87,8 @@ export function compileVirtualAddresses(
   return addresses;
 }
 
-function compileLine(
-  statement: Statement,
-  defaultDevice: string,
-  report: Report,
-): VirtualAddressConfig | undefined {
+function compileLine(statement: Statement, list: AddressList): VirtualAddressConfig | undefined {
+  const { report } = list.around.files;
   const [first, ...options] = statement.words;
   if (first === undefined || first.kind === 'opaque') return undefined;
   if (first.text === 'fwmark') {
@@ -100,14 +100,14 @@ function compileLine(
     report('blockUnexpected', placeOf(statement.words), { keyword: first.text });
     return undefined;
   }
-  const prefix = readPrefix(first, report);
+  const prefix = readPrefix(first, list.keyword, report);
   if (prefix === undefined) return undefined;
-  const written = readOptions(options, prefix, report);
+  const written = readOptions(options, prefix, list);
   if (byteLength(written.label ?? '') > MAX_NAME_LENGTH) return undefined;
   return {
     span: spanOf(placeOf(statement.words)),
     ...prefix,
-    device: defaultDevice,
+    device: list.defaultDevice,
     scope: 0,
     ...written,
   };
@@ -115,10 +115,9 @@ function compileLine(
 
 type Prefix = Pick<VirtualAddressConfig, 'address' | 'prefixLength'>;
 
-function readPrefix(word: Token, report: Report): Prefix | undefined {
+function readPrefix(word: Token, keyword: string, report: Report): Prefix | undefined {
   const slash = word.text.indexOf('/');
   const text = slash < 0 ? word.text : word.text.slice(0, slash);
-  const keyword = 'virtual_ipaddress';
   const address = readAddress(`each line of ${keyword}`, { ...word, text }, report);
   if (address === undefined) return undefined;
   const longest = hostPrefixLength(address.family);
@@ -136,22 +135,24 @@ function readPrefix(word: Token, report: Report): Prefix | undefined {
   return { address, prefixLength: Number(mask) };
 }
 
-type Options = Partial<Pick<VirtualAddressConfig, 'device' | 'label' | 'broadcast' | 'scope'>>;
+type Options = Partial<Omit<VirtualAddressConfig, 'span' | 'address' | 'prefixLength'>>;
 
-function readOptions(words: readonly Token[], prefix: Prefix, report: Report): Options {
+function readOptions(words: readonly Token[], prefix: Prefix, list: AddressList): Options {
+  const { report } = list.around.files;
   let options: Options = {};
   let index = 0;
   while (index < words.length) {
     const word = words[index];
     if (word === undefined || word.kind === 'opaque') break;
-    const plannedValues = PLANNED_OPTIONS.get(word.text);
-    if (plannedValues !== undefined) {
-      report('notSupportedYet', word, { what: `'${word.text}' of an address` });
-      index += 1 + plannedValues;
+    if (FLAGS.has(word.text)) {
+      reportPlanned(word, list);
+      options = { ...options, flags: [...(options.flags ?? []), word.text] };
+      index += 1;
       continue;
     }
-    if (!OPTIONS.some((option) => option === word.text)) {
-      const values = { keyword: word.text, context: 'virtual_ipaddress' };
+    const isPlanned = PLANNED_VALUES.has(word.text);
+    if (!isPlanned && !OPTIONS.some((option) => option === word.text)) {
+      const values = { keyword: word.text, context: list.keyword };
       report('unknownKeyword', word, values, () => helpForWord(word.text));
       break;
     }
@@ -160,10 +161,44 @@ function readOptions(words: readonly Token[], prefix: Prefix, report: Report): O
       report('missingValue', word, { keyword: word.text, expected: 'a value' });
       break;
     }
-    options = { ...options, ...readOption(word, value, prefix, report) };
+    const read = isPlanned
+      ? readPlanned(word, value, list)
+      : readOption(word, value, prefix, report);
+    options = { ...options, ...read };
     index += 2;
   }
   return options;
+}
+
+/** The lists of a planned block are refused with it. */
+function reportPlanned(word: Token, list: AddressList): void {
+  if (list.keyword !== 'virtual_ipaddress') return;
+  list.around.files.report('notSupportedYet', word, { what: `'${word.text}' of an address` });
+}
+
+const MAX_LIFETIME = 2 ** 32 - 2;
+
+function readPlanned(word: Token, value: Token, list: AddressList): Options {
+  const { report } = list.around.files;
+  const keyword = word.text;
+  if (value.kind === 'opaque') return {};
+  if (keyword === 'preferred_lft' && value.text === 'forever') return {};
+  reportPlanned(word, list);
+  if (keyword === 'track_group') {
+    checkName('track_group', value, list.around);
+    return { trackGroup: value.text };
+  }
+  const values = { keyword, found: value.text };
+  if (keyword === 'peer') {
+    const peer = parsePrefix(value.text);
+    if (peer !== undefined) return { peer };
+    report('wrongType', value, { ...values, expected: 'ADDRESS[/LENGTH]' });
+    return {};
+  }
+  const seconds = /^\d{1,10}$/.test(value.text) ? Number(value.text) : Number.POSITIVE_INFINITY;
+  if (seconds <= MAX_LIFETIME) return { preferredLifetimeSeconds: seconds };
+  report('wrongType', value, { ...values, expected: "seconds or 'forever'" });
+  return {};
 }
 
 function helpForWord(text: string): string | undefined {
@@ -181,7 +216,7 @@ function readOption(word: Token, value: Token, prefix: Prefix, report: Report): 
       const length = byteLength(value.text);
       if (length > MAX_NAME_LENGTH) {
         report('labelTooLong', value, { label: value.text, length, limit: MAX_NAME_LENGTH });
-      }
+      } else if (prefix.address.family === 'inet6') report('labelOnIpv6', word, {});
       return { label: value.text };
     }
     case 'scope':
@@ -217,8 +252,4 @@ function readBroadcast(word: Token, value: Token, prefix: Prefix, report: Report
     found: value.text,
   });
   return {};
-}
-
-function byteLength(text: string): number {
-  return new TextEncoder().encode(text).length;
 }

@@ -1,12 +1,14 @@
 /** vrrp_instance blocks to the model, and what instances must not have in common. */
 import type { Family } from '../base/address.ts';
 import type { CompiledGlobals } from './compile-global.ts';
+import type { Surroundings } from './compile-trackers.ts';
 import {
-  checkDeviceName,
   compileVirtualAddresses,
   describeFamily,
   type PlacedAddress,
 } from './compile-virtual-address.ts';
+import { compileOptions } from './compile-vrrp-options.ts';
+import { checkDeviceName } from './device-name.ts';
 import type { Report } from './diagnostics.ts';
 import type { GarpConfig, VrrpInstanceConfig, VrrpVersion } from './model.ts';
 import { type Entry, type ReadBlock, readBlock } from './read-block.ts';
@@ -21,43 +23,62 @@ const DEFAULT_ADVERT_INTERVAL_MS = 1000;
 interface Met {
   readonly names: Map<string, number>;
   readonly groups: Map<string, { readonly name: string; readonly line: number }>;
-  readonly addresses: Map<string, number>;
+  readonly addresses: Map<string, MetAddress>;
+}
+
+interface MetAddress {
+  readonly line: number;
+  readonly instance: string;
+  readonly device: string;
+  readonly isExcluded: boolean;
 }
 
 export function compileInstances(
   entries: readonly Entry[],
   globals: CompiledGlobals,
-  report: Report,
+  around: Surroundings,
 ): readonly VrrpInstanceConfig[] {
+  const { report } = around.files;
   const met: Met = { names: new Map(), groups: new Map(), addresses: new Map() };
   return entries.flatMap((entry) => {
     const place = placeOf(entry.statement.words);
     const statements = entry.statement.block?.statements ?? [];
     const block = readBlock({ context: 'vrrp_instance', place }, statements, report);
-    const addresses = compileAddresses(block, report);
-    const instance = compileInstance(entry, block, addresses, { globals, report });
-    const isNew = checkUnique(instance, block, met, report);
-    for (const address of addresses) checkAddress(address, met, report);
+    const addresses = compileAddresses(block, around);
+    const excluded = compileExcluded(block, around);
+    const compiled = compileInstance(entry, block, addresses, { globals, report, around });
+    const isNew = checkUnique(compiled, block, met, report);
+    const { name: instance, version } = compiled;
+    for (const address of addresses) {
+      checkAddress(address, { instance, isExcluded: false }, met, report);
+    }
+    for (const address of excluded) {
+      checkAddress(address, { instance, isExcluded: true }, met, report);
+    }
+    checkCount(block, addresses.length, version, report);
     // An advert carries one address at least.
-    return isNew && addresses.length > 0 ? [instance] : [];
+    if (!isNew || addresses.length === 0) return [];
+    if (excluded.length === 0) return [compiled];
+    return [{ ...compiled, excludedAddresses: excluded.map(({ config }) => config) }];
   });
 }
 
 interface InstanceContext {
   readonly globals: CompiledGlobals;
   readonly report: Report;
+  readonly around: Surroundings;
 }
 
 function compileInstance(
   entry: Entry,
   block: ReadBlock,
   addresses: readonly PlacedAddress[],
-  { globals, report }: InstanceContext,
+  { globals, report, around }: InstanceContext,
 ): VrrpInstanceConfig {
   const name = typeof entry.value === 'string' ? entry.value : '';
   const virtualAddresses = addresses.map(({ config }) => config);
   const family = virtualAddresses[0]?.address.family ?? 'inet';
-  const version = compileVersion(block, family, { globals, report });
+  const version = compileVersion(block, family, { globals, report, around });
   const preempts = compilePreemption(block, report);
   return {
     name,
@@ -69,18 +90,52 @@ function compileInstance(
     version,
     family,
     virtualAddresses,
-    garp: compileGarp(block, globals.garp),
+    garp: compileGarp(block, globals.garp, report),
+    ...compileOptions(block, {
+      family,
+      version,
+      priority: preempts.priority,
+      defaults: globals.defaults,
+      around,
+    }),
   };
 }
 
-function compileAddresses(block: ReadBlock, report: Report): readonly PlacedAddress[] {
+function compileAddresses(block: ReadBlock, around: Surroundings): readonly PlacedAddress[] {
+  const { report } = around.files;
   const interfaceWord = block.entry('interface')?.words[0];
   if (interfaceWord !== undefined) checkDeviceName(interfaceWord, report);
   const lists = block.all('virtual_ipaddress');
-  if (lists.every(({ statement }) => statement.block?.statements.length === 0)) {
-    report('noVirtualAddresses', block.place, {});
+  const isEmpty = lists.every(({ statement }) => statement.block?.statements.length === 0);
+  if (isEmpty && !block.has('no_virtual_ipaddress')) report('noVirtualAddresses', block.place, {});
+  return compileVirtualAddresses(lists, {
+    keyword: 'virtual_ipaddress',
+    defaultDevice: block.text('interface') ?? '',
+    isOneFamily: true,
+    around,
+  });
+}
+
+function compileExcluded(block: ReadBlock, around: Surroundings): readonly PlacedAddress[] {
+  return compileVirtualAddresses(block.all('virtual_ipaddress_excluded'), {
+    keyword: 'virtual_ipaddress_excluded',
+    defaultDevice: block.text('interface') ?? '',
+    isOneFamily: false,
+    around,
+  });
+}
+
+/** The count is 8 bits wide; RFC 2338 5.3.5 routers expect no more than 20. */
+const MAX_ADDRESSES = 255;
+const MAX_CONVENTIONAL_ADDRESSES = 20;
+
+function checkCount(block: ReadBlock, count: number, version: VrrpVersion, report: Report): void {
+  const place = block.placeOf('virtual_ipaddress');
+  if (count > MAX_ADDRESSES) {
+    report('tooManyAddresses', place, { count, limit: MAX_ADDRESSES });
+  } else if (version === 2 && count > MAX_CONVENTIONAL_ADDRESSES) {
+    report('manyAddresses', place, { count, limit: MAX_CONVENTIONAL_ADDRESSES });
   }
-  return compileVirtualAddresses(lists, block.text('interface') ?? '', report);
 }
 
 /** IPv6 is always version 3, whatever the global default; a version written here must fit. */
@@ -174,11 +229,18 @@ function compileAdvertInterval(block: ReadBlock, version: VrrpVersion, report: R
   return Math.min(Math.max(Math.round(steps), 1), maxSteps) * stepMs;
 }
 
-function compileGarp(block: ReadBlock, globals: GarpConfig): GarpConfig {
+function compileGarp(block: ReadBlock, globals: GarpConfig, report: Report): GarpConfig {
+  const refreshMs = block.number('garp_master_refresh') ?? globals.masterRefreshMs;
+  if (block.has('garp_master_refresh_repeat') && refreshMs === 0) {
+    report('refreshRepeatAlone', block.placeOf('garp_master_refresh_repeat'), {
+      keyword: 'garp_master_refresh_repeat',
+      other: 'garp_master_refresh',
+    });
+  }
   return {
     masterDelayMs: block.number('garp_master_delay') ?? globals.masterDelayMs,
     masterRepeat: block.number('garp_master_repeat') ?? globals.masterRepeat,
-    masterRefreshMs: block.number('garp_master_refresh') ?? globals.masterRefreshMs,
+    masterRefreshMs: refreshMs,
     masterRefreshRepeat: block.number('garp_master_refresh_repeat') ?? globals.masterRefreshRepeat,
     lowerPrioDelayMs: block.number('garp_lower_prio_delay') ?? globals.lowerPrioDelayMs,
     lowerPrioRepeat: block.number('garp_lower_prio_repeat') ?? globals.lowerPrioRepeat,
@@ -226,10 +288,30 @@ function checkGroup(
   });
 }
 
-function checkAddress({ config, place }: PlacedAddress, met: Met, report: Report): void {
+function checkAddress(
+  { config, place }: PlacedAddress,
+  here: { readonly instance: string; readonly isExcluded: boolean },
+  met: Met,
+  report: Report,
+): void {
   const { address, device, span } = config;
-  const key = `${address.text} ${device}`;
-  const line = met.addresses.get(key);
-  if (line === undefined) met.addresses.set(key, span.line);
-  else report('duplicateVirtualAddress', place, { address: address.text, device, line });
+  const other = met.addresses.get(address.text);
+  if (other === undefined) {
+    met.addresses.set(address.text, { ...here, line: span.line, device });
+    return;
+  }
+  const { line } = other;
+  const isHere = other.instance === here.instance;
+  if (isHere && other.isExcluded !== here.isExcluded) {
+    report('addressAlsoExcluded', place, { address: address.text, line });
+  } else if (other.device === device) {
+    report('duplicateVirtualAddress', place, { address: address.text, device, line });
+  } else if (!isHere) {
+    report('addressInTwoInstances', place, {
+      address: address.text,
+      other: other.instance,
+      line,
+      device: other.device,
+    });
+  }
 }

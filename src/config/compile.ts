@@ -6,8 +6,10 @@ import { leaveOutIncomplete } from './compat-left-out.ts';
 import { compileGlobalDefs } from './compile-global.ts';
 import { compileVirtualServers } from './compile-virtual-server.ts';
 import { compileInstances } from './compile-vrrp.ts';
+import { compileVrrpBlocks, knownNames } from './compile-vrrp-blocks.ts';
 import { collectDiagnostics, type Diagnostic, type Report } from './diagnostics.ts';
 import { expandConfig, type IncludePort } from './expand.ts';
+import type { FileFacts } from './file-facts.ts';
 import type { Config } from './model.ts';
 import { parseConfig, ROOT_CONTEXT, type Statement } from './parser.ts';
 import { readBlock } from './read-block.ts';
@@ -20,6 +22,8 @@ export interface CompileOptions {
   readonly include: IncludePort;
   /** Errors on which keepalived would start are warnings, and the model is what is left then. */
   readonly compat?: boolean;
+  /** Absent: what the configuration says of files is not compared with the disk. */
+  readonly files?: FileFacts;
 }
 
 export interface CompileResult {
@@ -41,7 +45,9 @@ export function compileText(file: string, text: string, options: CompileOptions)
   const place = { source: { file, text }, line: 1, column: 1, endColumn: 1 };
   if (!isReliable) report('bracesUnclear', place, {});
   const counted = options.compat === true ? leaveOutIncomplete(statements, report) : statements;
-  const config = isReliable ? compileStatements(counted, place, report) : undefined;
+  const config = isReliable
+    ? compileStatements(counted, place, { report, facts: options.files })
+    : undefined;
   if (config !== undefined && !collector.hasErrors() && isEmpty(config)) {
     report('nothingConfigured', place, {});
   }
@@ -54,13 +60,21 @@ export function compileText(file: string, text: string, options: CompileOptions)
   };
 }
 
-function compileStatements(statements: readonly Statement[], place: Place, report: Report): Config {
+/** What the statements mean, as far as they can be understood. */
+export function compileStatements(
+  statements: readonly Statement[],
+  place: Place,
+  { report, facts }: { readonly report: Report; readonly facts?: FileFacts | undefined },
+): Config {
   const root = readBlock({ context: ROOT_CONTEXT, place }, statements, report);
-  const globals = compileGlobalDefs(root.all('global_defs'), place, report);
+  const globals = compileGlobalDefs(root.all('global_defs'), place, { report, facts });
+  const virtualServers = compileVirtualServers(root.all('virtual_server'), report);
+  const around = { names: knownNames(root, virtualServers), files: globals.files };
   return {
     globalDefs: globals.globalDefs,
-    vrrpInstances: compileInstances(root.all('vrrp_instance'), globals, report),
-    virtualServers: compileVirtualServers(root.all('virtual_server'), report),
+    vrrpInstances: compileInstances(root.all('vrrp_instance'), globals, around),
+    virtualServers,
+    ...compileVrrpBlocks(root, globals.block, around),
   };
 }
 

@@ -2,8 +2,10 @@
  * THE table of what can be wrong with a configuration. A code never changes its meaning and is
  * never used again for another; `{name}` in a template is filled by the reporter, and the compiler
  * checks that it is. LVS1001.. reading, LVS1010.. shape, LVS1020.. keywords and values, LVS1040..
- * VRRP, LVS1060.. virtual servers, LVS1080.. defaults that a file should not lean on.
+ * VRRP, LVS1060.. virtual servers, LVS1080.. defaults that a file should not lean on, LVS1200.. more of VRRP.
  */
+import { vrrpDiagnostics } from './diagnostic-table-vrrp.ts';
+
 export type Severity = 'error' | 'warning';
 
 export interface DiagnosticRow {
@@ -400,6 +402,7 @@ export const diagnosticTable = {
     message: 'No alpha: servers get clients before their first check has passed',
     help: "add 'alpha'",
   },
+  ...vrrpDiagnostics,
 } as const satisfies Readonly<Record<string, DiagnosticRow>>;
 
 export type DiagnosticName = keyof typeof diagnosticTable;

@@ -1,12 +1,22 @@
 /**
  * The only file of this room that touches the disk: reads the configuration and what it includes.
  */
-import { closeSync, fstatSync, globSync, openSync, readSync } from 'node:fs';
+import {
+  accessSync,
+  closeSync,
+  constants,
+  fstatSync,
+  globSync,
+  openSync,
+  readSync,
+  statSync,
+} from 'node:fs';
 import { hostname } from 'node:os';
 import { dirname, isAbsolute, join, resolve } from 'node:path';
 import { compileText } from './compile.ts';
 import type { Diagnostic } from './diagnostics.ts';
 import type { IncludePort } from './expand.ts';
+import type { FileFact, FileFacts } from './file-facts.ts';
 import type { Config } from './model.ts';
 
 /** Bytes of one file; 37,000 real servers take 11 MB. */
@@ -65,7 +75,67 @@ export function loadConfig(path: string, options: LoadOptions): LoadResult {
     const unreadable = { code, file: path, message };
     return { diagnostics: [], isLiftable: false, sources: new Map(), unreadable };
   }
-  return compileText(path, outcome.text, { ...options, include: diskIncludes });
+  const ports = { include: diskIncludes, files: diskFacts };
+  return compileText(path, outcome.text, { ...options, ...ports });
+}
+
+// Files that the configuration names.
+
+const ABSENT: FileFact = {
+  exists: false,
+  isReadable: false,
+  isExecutable: false,
+  isWritableByOthers: false,
+};
+
+const diskFacts: FileFacts = {
+  file(path) {
+    const found = path.includes('/') ? path : findInPath(path);
+    return found === undefined ? ABSENT : describeFile(found);
+  },
+  hasInterface: (name) => canAccess(join('/sys/class/net', name), constants.F_OK),
+};
+
+function findInPath(command: string): string | undefined {
+  const directories = (process.env.PATH ?? '').split(':').filter((each) => isAbsolute(each));
+  return directories
+    .map((directory) => join(directory, command))
+    .find((path) => canAccess(path, constants.X_OK));
+}
+
+function describeFile(path: string): FileFact {
+  if (!canAccess(path, constants.F_OK)) return ABSENT;
+  const stats = statSync(path);
+  return {
+    exists: true,
+    isReadable: canAccess(path, constants.R_OK),
+    isExecutable: stats.isFile() && canAccess(path, constants.X_OK),
+    isWritableByOthers: isChangeable(resolve(path)),
+  };
+}
+
+const GROUP_WRITES = 0o020;
+const OTHERS_WRITE = 0o002;
+const STICKY = 0o1000;
+
+/** Who can write a directory can exchange what is in it, unless it is sticky. */
+function isChangeable(path: string): boolean {
+  const { uid, gid, mode } = statSync(path);
+  const isProtected = (mode & STICKY) !== 0;
+  if (uid !== 0) return true;
+  if (!isProtected && (mode & OTHERS_WRITE) !== 0) return true;
+  if (!isProtected && gid !== 0 && (mode & GROUP_WRITES) !== 0) return true;
+  const parent = dirname(path);
+  return parent !== path && isChangeable(parent);
+}
+
+function canAccess(path: string, mode: number): boolean {
+  try {
+    accessSync(path, mode);
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 const GLOB_CHARACTERS = /[*?[\]{}]/;

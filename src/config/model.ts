@@ -3,24 +3,22 @@
  * addresses parsed, every named thing with the span it was written at. Plain data: the supervisor
  * hands it to both children as one message.
  */
-import type { IpAddress } from '../base/address.ts';
+import type { IpAddress, IpPrefix } from '../base/address.ts';
+import type { GlobalOptions } from './model-global.ts';
+import type { Span } from './model-span.ts';
+import type { VrrpBlocks, VrrpInstanceOptions } from './model-vrrp.ts';
 
-/** Where something stands in a file. Lines and columns count from 1; the end is exclusive. */
-export interface SourceSpan {
-  readonly file: string;
-  readonly line: number;
-  readonly column: number;
-  readonly endLine: number;
-  readonly endColumn: number;
-}
+/** Under the name that most of the code knows. */
+export type SourceSpan = Span;
 
-export interface Config {
+export interface Config extends VrrpBlocks {
   readonly globalDefs: GlobalDefs;
+  readonly staticAddresses?: readonly VirtualAddressConfig[];
   readonly vrrpInstances: readonly VrrpInstanceConfig[];
   readonly virtualServers: readonly VirtualServerConfig[];
 }
 
-export interface GlobalDefs {
+export interface GlobalDefs extends GlobalOptions {
   /** `router_id`; the host name when absent. */
   readonly routerId?: string;
   readonly controlSocket: ControlSocketConfig;
@@ -36,7 +34,7 @@ export interface ControlSocketConfig {
 
 export type VrrpVersion = 2 | 3;
 
-export interface VrrpInstanceConfig {
+export interface VrrpInstanceConfig extends VrrpInstanceOptions {
   readonly name: string;
   readonly span: SourceSpan;
   /** `virtual_router_id`, 1..255. */
@@ -54,6 +52,8 @@ export interface VrrpInstanceConfig {
   readonly preempt: boolean;
   readonly preemptDelayMs: number;
   readonly virtualAddresses: readonly VirtualAddressConfig[];
+  /** `virtual_ipaddress_excluded`: held like the others, not named in adverts. */
+  readonly excludedAddresses?: readonly VirtualAddressConfig[];
   readonly garp: GarpConfig;
 }
 
@@ -70,6 +70,12 @@ export interface VirtualAddressConfig {
   readonly broadcast?: IpAddress | '+';
   /** rtnetlink scope number: 0 global, 253 link, 254 host. */
   readonly scope: number;
+  readonly peer?: IpPrefix;
+  /** `preferred_lft`; absent: forever. */
+  readonly preferredLifetimeSeconds?: number;
+  readonly trackGroup?: string;
+  /** Options without a value: `home`, `-nodad`, `no_track`, … */
+  readonly flags?: readonly string[];
 }
 
 /**

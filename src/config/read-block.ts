@@ -6,11 +6,12 @@ import type { IpAddress } from '../base/address.ts';
 import type { Report } from './diagnostics.ts';
 import { didYouMean } from './did-you-mean.ts';
 import type { Statement } from './parser.ts';
-import { readValue, type Value } from './read-value.ts';
+import { isValue, readValue, type Value } from './read-value.ts';
 import {
   contextsOf,
   describeContext,
   findKeyword,
+  isPlannedContext,
   keywordsOf,
   requiredKeywordsOf,
 } from './schema.ts';
@@ -98,9 +99,7 @@ export function readBlock(
     if (keyword === undefined || keyword.kind === 'opaque') continue;
     const row = findKeyword(keyword.text, context);
     if (row === undefined) reportUnknown(keyword, context, report);
-    else if (isActedOn(row, statement, report)) {
-      addEntry(entries, { row, statement, keyword, context, report });
-    }
+    else addEntry(entries, { row, statement, keyword, context, report });
   }
   for (const { name, requiredExample: example } of requiredKeywordsOf(context)) {
     if (example === undefined || entries.has(name)) continue;
@@ -128,6 +127,7 @@ function addEntry(entries: Map<string, Entry[]>, candidate: Candidate): void {
   }
   const words = statement.words.slice(1);
   const entry = { statement, keyword, words, value: readValue(row, keyword, words, report) };
+  reportSupport(row, entry, report);
   const name = row.aliasOf ?? row.name;
   const earlier = entries.get(name);
   if (earlier === undefined) {
@@ -155,27 +155,26 @@ function hasRightShape(row: KeywordRow, statement: Statement, report: Report): b
   return true;
 }
 
-/** False for keywords that are read and go no further: reported here. */
-function isActedOn(row: KeywordRow, statement: Statement, report: Report): boolean {
+/** What stands in a file that lvsd does not act on, or not yet. */
+function reportSupport(row: KeywordRow, { statement, value }: Entry, report: Report): void {
   const { support } = row;
-  if (support.level === 'works') return true;
   const place = placeOf(statement.words);
   if (support.level === 'accepted') {
     report('noEffect', place, { keyword: row.name, reason: support.reason });
-  } else if (!changesNothing(row, statement)) {
+  } else if (support.level === 'planned' && !changesNothing(row, statement, value)) {
+    // A block that is refused is refused as a whole.
+    if (isPlannedContext(row.context)) return;
     report('notSupportedYet', place, { what: `'${row.name}'` });
   }
-  return false;
 }
 
-const OFF_WORDS = new Set(['off', 'no', 'false']);
-
 /** A planned keyword that is set to what holds without it. */
-function changesNothing(row: KeywordRow, statement: Statement): boolean {
-  const value = statement.words[1]?.text;
-  if (statement.words.length !== 2 || statement.block !== undefined) return false;
-  if (value === undefined || row.defaultText === undefined) return false;
-  return value === row.defaultText || (row.defaultText === 'off' && OFF_WORDS.has(value));
+function changesNothing(row: KeywordRow, statement: Statement, value: Value | undefined): boolean {
+  const neutral = row.neutralText ?? row.defaultText;
+  if (neutral === undefined || statement.block !== undefined) return false;
+  if (row.value.kind !== 'words') return isValue(row.value, value, neutral);
+  const [, ...words] = statement.words;
+  return words.length > 0 && words.map(({ text }) => text).join(' ') === neutral;
 }
 
 function reportUnknown(keyword: Token, context: string, report: Report): void {

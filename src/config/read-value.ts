@@ -15,7 +15,7 @@ export function describeType(type: ValueType): string {
     case 'boolean':
       return "'on' or 'off'";
     case 'integer':
-      return `a whole number from ${type.min} to ${type.max}`;
+      return `a whole number from ${type.min} to ${type.max}${type.unit === undefined ? '' : ` (${type.unit})`}`;
     case 'seconds':
       return `seconds from ${type.minMs / 1000} to ${type.maxMs / 1000}`;
     case 'choice':
@@ -62,6 +62,29 @@ export function readValue(
   }
   if (word.kind === 'opaque' || type.kind === 'words') return undefined;
   return readWord(type, keyword, word, report);
+}
+
+/** True when `value` is what `text`, a default as a file would have it, means for `type`. */
+export function isValue(type: ValueType, value: Value | undefined, text: string): boolean {
+  if (value === undefined) return false;
+  switch (type.kind) {
+    case 'boolean':
+      return BOOLEANS.get(text) === value;
+    case 'integer':
+      return /^-?\d+$/.test(text) && Number(text) === value;
+    case 'seconds':
+      return parseSeconds(text) === value;
+    case 'address':
+      return typeof value === 'object' && parseAddress(text)?.text === value.text;
+    case 'choice':
+    case 'text':
+      return value === text;
+    case 'flag':
+    case 'words':
+      return false;
+    default:
+      return type satisfies never;
+  }
 }
 
 /** Reports words that a complete statement does not take. */

@@ -1,5 +1,19 @@
-/** Keywords of global_defs. */
-import { accepted, integer, MAX_INT, planned, seconds, text, words, works } from './schema-rows.ts';
+/** Keywords of global_defs that the daemon does, and those that have no effect here. */
+import {
+  acceptedRows,
+  BOOLEAN,
+  choice,
+  each,
+  FLAG,
+  integer,
+  MAX_INT,
+  oldSpelling,
+  seconds,
+  text,
+  type WorkingRow,
+  words,
+  works,
+} from './schema-rows.ts';
 
 const NO_MAIL = 'lvsd sends no mail; follow its log or `lvsd status`';
 const NO_SNMP = 'lvsd has no SNMP agent';
@@ -8,8 +22,63 @@ const NO_SCRIPTS = 'lvsd runs no scripts yet; every keyword that would run one i
 const NO_FIREWALL =
   'lvsd makes no firewall rules; no_accept and use_vmac, which need them, are refused';
 const NO_DUMPS = 'lvsd answers on its control socket and writes no dump files';
+const NO_SWAP =
+  'V8 reserves more address space than mlockall can pin; give the host memory instead of swap';
 const OWN_SCHEDULING = 'lvsd chooses the scheduling of its processes itself';
 const OWN_BUFFERS = 'lvsd sizes its socket buffers itself';
+
+const NAME = text('a name');
+const PATH = text('a path');
+const NUMBER: Pick<WorkingRow, 'value'> = { value: integer(-(2 ** 31), MAX_INT) };
+const SWITCH: Pick<WorkingRow, 'value' | 'defaultText'> = { value: BOOLEAN, defaultText: 'off' };
+
+const PROCESSES = ['vrrp', 'checker', 'bfd'] as const;
+
+const SNMP: readonly WorkingRow[] = each(
+  [
+    'enable_snmp_vrrp',
+    'enable_snmp_checker',
+    'enable_snmp_rfc',
+    'enable_snmp_rfcv2',
+    'enable_snmp_rfcv3',
+    'enable_traps',
+  ],
+  { ...SWITCH, doc: 'Serves this MIB, or sends its traps' },
+);
+
+const PROCESS_NAMES: readonly WorkingRow[] = each(
+  ['process_name', ...PROCESSES.map((process) => `${process}_process_name`)],
+  { value: NAME, doc: 'Name of a process' },
+);
+
+function schedulingOf(process: (typeof PROCESSES)[number]): readonly WorkingRow[] {
+  const limit: WorkingRow = {
+    name: `${process}_rlimit_rttime`,
+    value: integer(1, MAX_INT, 'µs'),
+    defaultText: '10000',
+    doc: `Longest run of the ${process} process at real-time priority`,
+  };
+  return [
+    {
+      name: `${process}_priority`,
+      value: integer(-20, 19),
+      defaultText: '0',
+      doc: `Nice value of the ${process} process`,
+    },
+    {
+      name: `${process}_rt_priority`,
+      value: integer(1, 99),
+      doc: `Real-time priority of the ${process} process`,
+    },
+    limit,
+    oldSpelling(`${process}_rlimit_rtime`, limit.name, [limit]),
+    {
+      name: `${process}_cpu_affinity`,
+      value: words('CPU…'),
+      doc: `Where the ${process} process runs`,
+    },
+  ];
+}
 
 export const globalRows = [
   ...works('global_defs', [
@@ -67,192 +136,219 @@ export const globalRows = [
       defaultText: '/run/lvsd/control.sock mode 0660',
       doc: 'Where `lvsd status` and its like reach the daemon',
     },
+    {
+      name: 'vrrp_min_garp',
+      ...SWITCH,
+      doc: 'One announcement of one packet and no more, unless the others say otherwise',
+    },
   ]),
-  ...accepted('global_defs', NO_MAIL, [
-    ['notification_email', '{}', '', 'Who gets mail'],
-    ['notification_email_from', 'ADDRESS', '', 'Sender of mail'],
-    ['smtp_server', 'ADDRESS|NAME [PORT]', '', 'Where mail is given to'],
-    ['smtp_connect_timeout', 'SEC', '30', 'Patience with the mail server'],
-    ['smtp_helo_name', 'NAME', 'the host name', 'Name said to the mail server'],
+  ...acceptedRows('global_defs', NO_MAIL, [
+    {
+      name: 'notification_email',
+      opens: 'notification_email',
+      value: FLAG,
+      doc: 'Who gets mail, one a line',
+      isRepeatable: true,
+    },
+    { name: 'notification_email_from', value: NAME, doc: 'Sender of mail' },
+    { name: 'smtp_server', value: words('ADDRESS|NAME [PORT]'), doc: 'Where mail is given to' },
+    {
+      name: 'smtp_connect_timeout',
+      value: seconds(1000),
+      defaultText: '30',
+      doc: 'Patience with the mail server',
+    },
+    {
+      name: 'smtp_helo_name',
+      value: NAME,
+      defaultText: 'the host name',
+      doc: 'Name said to the mail server',
+    },
+    ...each(['smtp_alert', 'smtp_alert_vrrp', 'smtp_alert_checker'], {
+      ...SWITCH,
+      doc: 'What mail is sent for',
+    }),
+    ...each(['no_email_faults', 'no_checker_emails'], {
+      ...SWITCH,
+      doc: 'What no mail is sent for',
+    }),
+  ]),
+  ...acceptedRows('global_defs', NO_SNMP, [
+    ...SNMP,
+    oldSpelling('enable_snmp_keepalived', 'enable_snmp_vrrp', SNMP),
+    { name: 'snmp_socket', value: text('an address'), doc: 'Where the SNMP master agent is' },
+    ...each(['snmp_vs_stats_update_interval', 'snmp_rs_stats_update_interval'], {
+      value: seconds(1, 30_000),
+      defaultText: '5',
+      doc: 'Age of the numbers that SNMP shows',
+    }),
+  ]),
+  ...acceptedRows('global_defs', NO_DBUS, [
+    { name: 'enable_dbus', ...SWITCH, doc: 'D-Bus interface' },
+    { name: 'dbus_no_interface_name', value: NAME, doc: 'Path part without an interface' },
+    {
+      name: 'dbus_service_name',
+      value: NAME,
+      defaultText: 'org.keepalived.Vrrp1',
+      doc: 'Name on the bus',
+    },
+  ]),
+  ...acceptedRows('global_defs', NO_SCRIPTS, [
+    {
+      name: 'script_user',
+      value: words('USER [[:]GROUP]'),
+      defaultText: 'keepalived_script if there is one, else root',
+      doc: 'Who scripts run as',
+    },
+    {
+      name: 'enable_script_security',
+      ...SWITCH,
+      doc: 'Refuses scripts of root that others can write',
+    },
+    { name: 'use_symlink_paths', ...SWITCH, doc: 'Keeps symbolic links in script paths' },
+    { name: 'set_supplementary_groups', ...SWITCH, doc: 'Scripts keep their other groups' },
+    { name: 'rs_init_notifies', ...SWITCH, doc: 'Runs scripts of real servers at start' },
+    { name: 'vrrp_notify_priority_changes', ...SWITCH, doc: 'Tells changed priorities' },
+    {
+      name: 'fifo_write_vrrp_states_on_reload',
+      ...SWITCH,
+      doc: 'Tells all states again after a reload',
+    },
+    {
+      name: 'script_failure',
+      value: choice('fail', 'ignore'),
+      defaultText: 'fail',
+      doc: 'What a script that cannot be run means; keepalived ignores it',
+    },
+    ...each(['startup_script_timeout', 'shutdown_script_timeout'], {
+      value: seconds(1000, 1_000_000),
+      defaultText: '10',
+      doc: 'Time of the script',
+    }),
+  ]),
+  ...acceptedRows('global_defs', NO_FIREWALL, [
+    { name: 'nftables', value: words('[TABLE]', 0), doc: 'Table for the rules' },
+    { name: 'nftables_priority', ...NUMBER, defaultText: '-1', doc: 'Priority of the chains' },
+    ...each(['nftables_ifindex', 'nftables_counters'], { value: FLAG, doc: 'Form of the rules' }),
+    { name: 'vrrp_iptables', value: words('[IN [OUT]]', 0), doc: 'Chains for the rules' },
+    { name: 'vrrp_ipsets', value: words('[NAME…]', 0), doc: 'Sets for the rules' },
+    {
+      name: 'nftables_ipvs',
+      value: words('[TABLE]', 0),
+      doc: 'Collapses a virtual_server_group into one mark',
+    },
+    { name: 'nftables_ipvs_priority', ...NUMBER, defaultText: '-1', doc: 'Priority of the chains' },
+    {
+      name: 'nftables_ipvs_start_fwmark',
+      value: integer(1, 2 ** 32 - 1),
+      defaultText: '1000',
+      doc: 'First mark',
+    },
+    ...each(['vmac_prefix', 'vmac_addr_prefix'], {
+      value: NAME,
+      defaultText: 'vrrp',
+      doc: 'Names of macvlan interfaces',
+    }),
+  ]),
+  ...acceptedRows('global_defs', NO_DUMPS, [
+    ...each(['state_dump_file', 'stats_dump_file', 'json_dump_file'], {
+      value: PATH,
+      defaultText: '/tmp/keepalived.*',
+      doc: 'Where a dump is written',
+    }),
+    { name: 'data_use_instance', ...SWITCH, doc: 'Adds the instance to the names of dumps' },
+    {
+      name: 'json_version',
+      value: integer(1, 2),
+      defaultText: '1',
+      doc: 'Form of the JSON dump',
+    },
+    { name: 'umask', value: words('OCTAL | NAMES'), doc: 'Permissions of dumps' },
+    ...each(['config_save_dir', 'tmp_config_directory'], {
+      value: PATH,
+      doc: 'Copies of the configuration',
+    }),
+  ]),
+  ...acceptedRows('global_defs', OWN_SCHEDULING, [
+    ...PROCESSES.flatMap(schedulingOf),
+    {
+      name: 'max_auto_priority',
+      value: integer(-1, 99),
+      defaultText: '0',
+      doc: 'Highest priority that lateness leads to',
+    },
+    {
+      name: 'min_auto_priority_delay',
+      value: integer(0, 10_000_000, 'µs'),
+      defaultText: '1000000',
+      doc: 'Lateness that raises the priority',
+    },
+  ]),
+  ...acceptedRows(
+    'global_defs',
+    NO_SWAP,
+    PROCESSES.map((process) => ({
+      name: `${process}_no_swap`,
+      ...SWITCH,
+      doc: `Keeps the ${process} process in memory`,
+    })),
+  ),
+  ...acceptedRows('global_defs', OWN_BUFFERS, [
+    {
+      name: 'vrrp_rx_bufs_policy',
+      value: words('MTU | ADVERT | BYTES'),
+      doc: 'Buffers for adverts',
+    },
+    {
+      name: 'vrrp_rx_bufs_multiplier',
+      value: integer(1, MAX_INT),
+      defaultText: '3',
+      doc: 'Buffers for adverts, times this',
+    },
+    ...['vrrp_netlink_cmd', 'vrrp_netlink_monitor', 'lvs_netlink_cmd', 'lvs_netlink_monitor']
+      .concat('process_monitor')
+      .flatMap((socket): WorkingRow[] => [
+        { name: `${socket}_rcv_bufs`, value: integer(1, MAX_INT, 'bytes'), doc: 'Socket buffers' },
+        { name: `${socket}_rcv_bufs_force`, ...SWITCH, doc: 'Beyond what the system allows' },
+      ]),
+  ]),
+  ...acceptedRows('global_defs', 'the names of the processes are fixed', [
+    { name: 'process_names', ...SWITCH, doc: 'Names the processes' },
+    ...PROCESS_NAMES,
+    oldSpelling('lvs_process_name', 'checker_process_name', PROCESS_NAMES),
+  ]),
+  ...acceptedRows('global_defs', 'lvsd logs every change with its reason, and counts the rest', [
+    { name: 'checker_log_all_failures', ...SWITCH, doc: 'Logs every failed check' },
+    { name: 'log_unknown_vrids', ...SWITCH, doc: 'Logs adverts of other groups' },
+  ]),
+  ...acceptedRows(
+    'global_defs',
+    'lvsd always validates the whole file before it applies anything',
     [
-      ['smtp_alert', 'smtp_alert_vrrp', 'smtp_alert_checker'],
-      'BOOL',
-      'off',
-      'What mail is sent for',
+      { name: 'reload_check_config', value: words('[LOG]', 0), doc: 'Checks before a reload' },
+      {
+        name: 'include_check',
+        value: words('[+|-]read|match|wildcard_match|brace_match …', 0),
+        doc: 'What a bad include is',
+      },
     ],
-    [['no_email_faults', 'no_checker_emails'], 'BOOL', 'off', 'What no mail is sent for'],
+  ),
+  ...acceptedRows('global_defs', 'no advert is dropped for its list of addresses', [
+    {
+      name: 'vrrp_skip_check_adv_addr',
+      ...SWITCH,
+      doc: 'Skips the address list of adverts of the same master',
+    },
   ]),
-  ...accepted('global_defs', NO_SNMP, [
-    [
-      [
-        'enable_snmp_vrrp',
-        'enable_snmp_checker',
-        'enable_snmp_rfc',
-        'enable_snmp_rfcv2',
-        'enable_snmp_rfcv3',
-        'enable_snmp_keepalived',
-      ],
-      'BOOL',
-      'off',
-      'Serves this MIB',
-    ],
-    ['enable_traps', 'BOOL', 'off', 'Sends SNMP traps'],
-    ['snmp_socket', 'ADDRESS', '', 'Where the SNMP master agent is'],
-    [
-      ['snmp_vs_stats_update_interval', 'snmp_rs_stats_update_interval'],
-      'SEC',
-      '5',
-      'Age of the numbers that SNMP shows',
-    ],
-  ]),
-  ...accepted('global_defs', NO_DBUS, [
-    [['enable_dbus', 'dbus_no_interface_name'], 'BOOL', 'off', 'D-Bus interface'],
-    ['dbus_service_name', 'NAME', 'org.keepalived.Vrrp1', 'Name on the bus'],
-  ]),
-  ...accepted('global_defs', NO_SCRIPTS, [
-    ['script_user', 'USER [GROUP]', '', 'Who scripts run as'],
-    ['enable_script_security', 'BOOL', 'off', 'Refuses scripts that others can write'],
-    ['use_symlink_paths', 'BOOL', 'off', 'Keeps symbolic links in script paths'],
-    ['set_supplementary_groups', 'BOOL', 'off', 'Scripts keep their other groups'],
-    ['rs_init_notifies', 'BOOL', 'off', 'Runs scripts of real servers at start'],
-    ['vrrp_notify_priority_changes', 'BOOL', 'off', 'Tells changed priorities'],
-    ['fifo_write_vrrp_states_on_reload', 'BOOL', 'off', 'Tells all states again after a reload'],
-  ]),
-  ...accepted('global_defs', NO_FIREWALL, [
-    ['nftables', '[TABLE]', '', 'Table for the rules'],
-    ['nftables_priority', 'INT', '-1', 'Priority of the chains'],
-    [['nftables_ifindex', 'nftables_counters'], '', '', 'Form of the rules'],
-    ['vrrp_iptables', '[IN [OUT]]', '', 'Chains for the rules'],
-    ['vrrp_ipsets', '[NAME…]', '', 'Sets for the rules'],
-    ['nftables_ipvs', '[TABLE]', '', 'Collapses a virtual_server_group into one mark'],
-    ['nftables_ipvs_priority', 'INT', '-1', 'Priority of these chains'],
-    ['nftables_ipvs_start_fwmark', 'INT', '1000', 'First mark'],
-    [['vmac_prefix', 'vmac_addr_prefix'], 'TEXT', 'vrrp', 'Names of macvlan interfaces'],
-  ]),
-  ...accepted('global_defs', NO_DUMPS, [
-    [
-      ['state_dump_file', 'stats_dump_file', 'json_dump_file'],
-      'PATH',
-      '',
-      'Where a dump is written',
-    ],
-    ['data_use_instance', 'BOOL', 'off', 'Adds the instance to the names of dumps'],
-    ['json_version', '1|2', '1', 'Form of the JSON dump'],
-    ['umask', 'OCTAL', '', 'Permissions of dumps'],
-    [['config_save_dir', 'tmp_config_directory'], 'DIR', '', 'Copies of the configuration'],
-  ]),
-  ...accepted('global_defs', OWN_SCHEDULING, [
-    ...['vrrp', 'checker', 'bfd'].map(
-      (process) =>
-        [
-          [
-            'priority',
-            'rt_priority',
-            'rlimit_rttime',
-            'rlimit_rtime',
-            'cpu_affinity',
-            'no_swap',
-          ].map((suffix) => `${process}_${suffix}`),
-          'VALUE',
-          '',
-          `Scheduling of the ${process} process`,
-        ] as const,
-    ),
-    [['max_auto_priority', 'min_auto_priority_delay'], 'INT', '', 'Raises the priority when late'],
-  ]),
-  ...accepted('global_defs', OWN_BUFFERS, [
-    [['vrrp_rx_bufs_policy', 'vrrp_rx_bufs_multiplier'], 'VALUE', '', 'Buffers for adverts'],
-    [
-      ['vrrp', 'lvs'].flatMap((who) =>
-        ['cmd', 'monitor'].flatMap((what) => [
-          `${who}_netlink_${what}_rcv_bufs`,
-          `${who}_netlink_${what}_rcv_bufs_force`,
-        ]),
-      ),
-      'VALUE',
-      '',
-      'Buffers for netlink',
-    ],
-    [['process_monitor_rcv_bufs', 'process_monitor_rcv_bufs_force'], 'VALUE', '', 'Buffers'],
-  ]),
-  ...accepted('global_defs', 'the names of the processes are fixed', [
-    ['process_names', 'BOOL', 'off', 'Names the processes'],
-    [
-      [
-        'process_name',
-        'vrrp_process_name',
-        'checker_process_name',
-        'bfd_process_name',
-        'lvs_process_name',
-      ],
-      'NAME',
-      '',
-      'Name of a process',
-    ],
-  ]),
-  ...accepted('global_defs', 'lvsd logs every change with its reason, and counts the rest', [
-    ['checker_log_all_failures', 'BOOL', 'off', 'Logs every failed check'],
-    ['log_unknown_vrids', 'BOOL', 'off', 'Logs adverts of other groups'],
-  ]),
-  ...accepted('global_defs', 'lvsd always validates the whole file before it applies anything', [
-    ['reload_check_config', '[LOG]', 'off', 'Checks the file before a reload'],
-    ['include_check', 'WORDS', 'off', 'What a bad include is'],
-  ]),
-  ...accepted('global_defs', 'nothing that is supported uses it', [
-    ['default_interface', 'IF', 'eth0', 'Interface of static addresses'],
-    ['random_seed', 'INT', '', 'Seed of the built-in random numbers'],
-    [['iproute_usr_dir', 'iproute_etc_dir'], 'DIR', '', 'Where rt_tables is'],
-    ['lvs_id', 'NAME', '', 'Old name of router_id'],
-  ]),
-  ...planned('global_defs', [
-    ['vrrp_strict', 'BOOL', 'off', 'RFC strictness, with all its consequences'],
-    ['vrrp_skip_check_adv_addr', 'BOOL', 'off', 'Skips the address list of the same master'],
-    [['vrrp_garp_interval', 'vrrp_gna_interval'], 'SEC', '0', 'Gap between announcements'],
-    ['vrrp_min_garp', 'BOOL', 'off', 'One announcement and no more'],
-    [
-      ['vrrp_garp_extra_if', 'vrrp_vmac_garp_intvl'],
-      '[all] SEC',
-      '0',
-      'Announces on other interfaces too',
-    ],
-    ['vrrp_mcast_group4', 'ADDRESS', '224.0.0.18', 'Group of IPv4 adverts'],
-    ['vrrp_mcast_group6', 'ADDRESS', 'ff02::12', 'Group of IPv6 adverts'],
-    ['dynamic_interfaces', '[allow_if_changes]', '', 'Interfaces may come and go'],
-    [['vrrp_startup_delay', 'vrrp_delay_after_boot'], 'SEC', '0', 'Waits before VRRP starts'],
-    ['vrrp_down_timer_adverts', 'INT', '3', 'Missed adverts before a takeover'],
-    ['vrrp_lower_prio_no_advert', 'BOOL', 'off', 'Silent on a lower priority'],
-    ['vrrp_higher_prio_send_advert', 'BOOL', 'off', 'One advert before it yields'],
-    ['vrrp_owner_ignore_adverts', 'BOOL', '', 'The owner ignores adverts'],
-    ['vrrp_check_unicast_src', 'BOOL', 'off', 'Drops adverts of strangers'],
-    ['v3_checksum_as_v2', 'BOOL', 'off', 'Checksum without the pseudo-header'],
-    ['disable_local_igmp', 'BOOL', 'off', 'No IGMP reports for local groups'],
-    [['notify_fifo', 'vrrp_notify_fifo', 'lvs_notify_fifo'], 'PATH', '', 'Pipe for events'],
-    [
-      ['notify_fifo_script', 'vrrp_notify_fifo_script', 'lvs_notify_fifo_script'],
-      'SCRIPT',
-      '',
-      'Reader of the pipe',
-    ],
-    ['lvs_sync_daemon', 'IF [INSTANCE] …', '', 'Connections are told to the other director'],
-    ['lvs_timeouts', '[tcp S] [tcpfin S] [udp S]', '', 'IPVS timeouts'],
-    ['lvs_flush', 'BOOL', 'off', 'Empties the IPVS table at start'],
-    [['lvs_flush_on_stop', 'lvs_flush_onstop'], '[VS]', '', 'Empties the IPVS table at stop'],
-    [['startup_script', 'shutdown_script'], 'SCRIPT', '', 'Run at start and at stop'],
-    [['startup_script_timeout', 'shutdown_script_timeout'], 'SEC', '10', 'Its time'],
-    ['reload_file', '[PATH]', '', 'A file that allows reloads'],
-    ['reload_time_file', 'PATH', '', 'A file that times reloads'],
-    ['reload_repeat', 'BOOL', 'off', 'Timed reloads repeat'],
-    ['http_listen', 'ADDRESS:PORT…', '', 'Metrics, health and status by HTTP'],
-    ['state_dir', 'DIR', '/var/lib/lvsd', 'What survives a restart'],
-    ['script_failure', 'fail|ignore', 'fail', 'What a script that cannot run means'],
-    ['shared_state', '{}', '', 'Redis that the pair shares'],
-  ]),
-  ...planned('shared_state', [
-    ['url', 'URL', '', 'The server'],
-    ['sentinel', 'WORDS', '', 'The sentinels'],
-    ['key_prefix', 'TEXT', '', 'Start of every key'],
-    ['ttl', 'SEC', '', 'Life of a key'],
-    [['username', 'password_file'], 'TEXT', '', 'Who we are'],
-    ['tls', 'BOOL', 'off', 'Speaks TLS'],
+  ...acceptedRows('global_defs', 'nothing that is supported uses it', [
+    {
+      name: 'default_interface',
+      value: text('an interface name'),
+      defaultText: 'eth0',
+      doc: 'Interface of static addresses',
+    },
+    { name: 'random_seed', value: integer(0, 2 ** 32 - 1), doc: 'Seed of the parameter _RANDOM' },
+    ...each(['iproute_usr_dir', 'iproute_etc_dir'], { value: PATH, doc: 'Where rt_tables is' }),
+    { name: 'lvs_id', value: NAME, doc: 'Old name of router_id' },
   ]),
 ];

@@ -4,7 +4,13 @@
 export type ValueType =
   | { readonly kind: 'flag' }
   | { readonly kind: 'boolean' }
-  | { readonly kind: 'integer'; readonly min: number; readonly max: number }
+  | {
+      readonly kind: 'integer';
+      readonly min: number;
+      readonly max: number;
+      /** What is counted, where it is not plain: `bytes`, `ms`, `µs`. */
+      readonly unit?: string;
+    }
   | { readonly kind: 'seconds'; readonly minMs: number; readonly maxMs: number }
   | {
       readonly kind: 'choice';
@@ -23,7 +29,10 @@ export type Support =
   | { readonly level: 'works' }
   /** Read and warned about: leaving it out changes no traffic. */
   | { readonly level: 'accepted'; readonly reason: string }
-  /** Refused by line, as ignoring it would change what the file says. */
+  /**
+   * Read into the model, and refused by line unless it is set to its default: ignoring it would
+   * change what the file says.
+   */
   | { readonly level: 'planned' };
 
 export interface KeywordRow {
@@ -36,6 +45,8 @@ export interface KeywordRow {
   readonly value: ValueType;
   /** As written in a file, or words that say where it comes from. */
   readonly defaultText?: string;
+  /** The value that changes nothing, where `defaultText` is in words. */
+  readonly neutralText?: string;
   readonly doc: string;
   readonly support: Support;
   /** Another spelling of this keyword of the same context; `isDeprecated` adds a warning. */
@@ -57,8 +68,12 @@ export const MAX_INT = 2 ** 31 - 1;
 const MAX_WAIT_MS = 31 * 24 * 3600 * 1000;
 const DEFAULT_MIN_MS = 10;
 
-export function integer(min: number, max: number): ValueType {
-  return { kind: 'integer', min, max };
+export function integer(min: number, max: number, unit?: string): ValueType {
+  return { kind: 'integer', min, max, ...(unit === undefined ? {} : { unit }) };
+}
+
+export function choice(...values: readonly string[]): ValueType {
+  return { kind: 'choice', values };
 }
 
 /** Seconds with a fraction; by default 10 ms to 31 days. */
@@ -74,7 +89,8 @@ export function words(syntax: string, min = 1): ValueType {
   return { kind: 'words', syntax, min };
 }
 
-type WorkingRow = Omit<KeywordRow, 'context' | 'support'>;
+/** A row without what a whole list of rows has in common. */
+export type WorkingRow = Omit<KeywordRow, 'context' | 'support'>;
 
 export function works(context: string, rows: readonly WorkingRow[]): readonly KeywordRow[] {
   return rows.map((row) => ({ ...row, context, support: { level: 'works' } }));
@@ -115,4 +131,31 @@ function expandRow(context: string, row: ShortRow, support: Support): KeywordRow
     support,
     isRepeatable: true,
   }));
+}
+
+/** Rows with typed values that are read and validated, and have no effect. */
+export function acceptedRows(
+  context: string,
+  reason: string,
+  rows: readonly WorkingRow[],
+): readonly KeywordRow[] {
+  return rows.map((row) => ({ ...row, context, support: { level: 'accepted', reason } }));
+}
+
+/** Rows with typed values that the model has and the daemon does not do yet. */
+export function plannedRows(context: string, rows: readonly WorkingRow[]): readonly KeywordRow[] {
+  return rows.map((row) => ({ ...row, context, support: { level: 'planned' } }));
+}
+
+/** One row for each name, alike but for it. */
+export function each(names: readonly string[], row: Omit<WorkingRow, 'name'>): WorkingRow[] {
+  return names.map((name) => ({ ...row, name }));
+}
+
+/** An old spelling of `target`, which must be among `rows`. */
+export function oldSpelling(name: string, target: string, rows: readonly WorkingRow[]): WorkingRow {
+  const row = rows.find((candidate) => candidate.name === target);
+  if (row === undefined) throw new Error(`No row ${target} for its old spelling ${name}`);
+  const { requiredExample: _, ...rest } = row;
+  return { ...rest, name, aliasOf: target, isDeprecated: true };
 }

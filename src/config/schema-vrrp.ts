@@ -1,16 +1,24 @@
 /** Keywords of vrrp_instance. */
 import {
-  accepted,
+  ADDRESS,
+  acceptedRows,
+  BOOLEAN,
+  choice,
+  each,
   FLAG,
   integer,
   type KeywordRow,
   MAX_INT,
   NOTHING,
-  planned,
+  oldSpelling,
+  plannedRows,
   seconds,
   text,
+  type WorkingRow,
+  words,
   works,
 } from './schema-rows.ts';
+import { notifyRows, SCRIPT, trackerRows } from './schema-tracking.ts';
 
 const MAX_PREEMPT_DELAY_MS = 1_000_000;
 const INHERITED_GARP =
@@ -65,7 +73,7 @@ const working: readonly KeywordRow[] = works('vrrp_instance', [
     name: 'virtual_ipaddress',
     opens: 'virtual_ipaddress',
     value: NOTHING,
-    doc: 'The addresses: IP[/mask] [dev IF] [label L] [brd IP|+|-] [scope S], one a line',
+    doc: 'The addresses: IP[/MASK] [dev IF] [label L] [brd IP|+|-] [scope S] …, one a line',
     isRepeatable: true,
   },
   { name: 'accept', value: FLAG, doc: 'Packets to the addresses are accepted (the default)' },
@@ -107,103 +115,269 @@ const working: readonly KeywordRow[] = works('vrrp_instance', [
   },
 ]);
 
+const IN_ADVERTS: readonly WorkingRow[] = [
+  {
+    name: 'authentication',
+    opens: 'authentication',
+    value: NOTHING,
+    doc: 'Password of version 2',
+  },
+  { name: 'auth_hmac', opens: 'auth_hmac', value: NOTHING, doc: 'Keyed hash on every advert' },
+  {
+    name: 'transport',
+    value: words('ip | udp [PORT]'),
+    defaultText: 'ip',
+    doc: 'What carries the adverts: protocol 112, or UDP to unicast peers',
+  },
+  { name: 'unicast_src_ip', value: ADDRESS, doc: 'Source of unicast adverts' },
+  {
+    name: 'unicast_peer',
+    opens: 'unicast_peer',
+    value: NOTHING,
+    doc: 'Whom adverts are sent to: IP [min_ttl N] [max_ttl N], one a line',
+    isRepeatable: true,
+  },
+  {
+    name: 'unicast_ttl',
+    value: integer(0, 255),
+    defaultText: '255',
+    doc: 'Time to live of unicast adverts',
+  },
+  {
+    name: 'mcast_src_ip',
+    value: ADDRESS,
+    defaultText: 'the first address of the interface',
+    doc: 'Source of multicast adverts',
+  },
+  {
+    name: 'mcast_dst_ip',
+    value: ADDRESS,
+    defaultText: 'vrrp_mcast_group4, vrrp_mcast_group6',
+    doc: 'Group that adverts are sent to',
+  },
+  { name: 'check_unicast_src', value: FLAG, doc: 'Accepts adverts of listed peers only' },
+  { name: 'track_src_ip', value: FLAG, doc: 'FAULT while the source address is missing' },
+  { name: 'unicast_fault_no_peer', value: FLAG, doc: 'FAULT when no peer is listed' },
+  {
+    name: 'old_unicast_checksum',
+    value: words('[never]', 0),
+    doc: 'Checksum of peers of 1.3.6 and before',
+  },
+  {
+    name: 'v3_checksum_as_v2',
+    value: BOOLEAN,
+    defaultText: 'v3_checksum_as_v2 of global_defs',
+    neutralText: 'off',
+    doc: 'Checksum of version 3 without the pseudo-header',
+  },
+];
+
+const ELECTION: readonly WorkingRow[] = [
+  {
+    name: 'down_timer_adverts',
+    value: integer(1, 100),
+    defaultText: 'vrrp_down_timer_adverts',
+    neutralText: '3',
+    doc: 'Missed adverts before a takeover',
+  },
+  ...each(['lower_prio_no_advert', 'higher_prio_send_advert', 'owner_ignore_adverts'], {
+    value: BOOLEAN,
+    defaultText: 'that of global_defs, with vrrp_ in front',
+    neutralText: 'off',
+    doc: 'As its vrrp_ keyword of global_defs',
+  }),
+  {
+    name: 'strict_mode',
+    value: BOOLEAN,
+    defaultText: 'vrrp_strict',
+    neutralText: 'off',
+    doc: 'RFC strictness, with all its consequences',
+  },
+  {
+    name: 'timer_expired_backup',
+    value: words('[PRIORITY]', 0),
+    doc: 'Steps down when its own timer was two intervals late',
+  },
+  {
+    name: 'witness',
+    value: FLAG,
+    doc: 'Master only with the lease in shared_state; plain VRRP, loudly, when that is away',
+  },
+];
+
+const TRACKING: readonly WorkingRow[] = [
+  ...trackerRows,
+  {
+    name: 'track_virtual_server',
+    opens: 'track_virtual_server',
+    value: NOTHING,
+    doc: 'Services whose lost quorum moves the priority: ADDRESS:PORT [weight N]',
+    isRepeatable: true,
+  },
+  { name: 'dont_track_primary', value: FLAG, doc: 'Its own interface may be down' },
+  ...notifyRows,
+  { name: 'notify_deleted', value: SCRIPT, doc: 'Run when a reload removes the instance' },
+  {
+    name: 'notify_master_rx_lower_pri',
+    value: SCRIPT,
+    doc: 'Run when a master hears an advert of a lower priority',
+  },
+  {
+    name: 'notify_priority_changes',
+    value: BOOLEAN,
+    defaultText: 'vrrp_notify_priority_changes',
+    neutralText: 'off',
+    doc: 'notify runs on changed priorities too',
+  },
+];
+
+const GARP_EXTRA: WorkingRow = {
+  name: 'garp_extra_if',
+  value: words('[all] SECONDS'),
+  defaultText: 'vrrp_garp_extra_if',
+  neutralText: '0',
+  doc: 'Announces so often on other interfaces that hold the addresses',
+};
+
+const ON_THE_HOST: readonly WorkingRow[] = [
+  { name: 'no_virtual_ipaddress', value: FLAG, doc: 'There is no address, and that is meant' },
+  {
+    name: 'virtual_ipaddress_excluded',
+    opens: 'virtual_ipaddress_excluded',
+    value: NOTHING,
+    doc: 'Addresses that move too and that adverts do not name',
+    isRepeatable: true,
+  },
+  {
+    name: 'virtual_routes',
+    opens: 'virtual_routes',
+    value: NOTHING,
+    doc: 'Routes that move with the master: [TYPE] NET [via IP] [dev IF] …, one a line',
+    isRepeatable: true,
+  },
+  {
+    name: 'virtual_rules',
+    opens: 'virtual_rules',
+    value: NOTHING,
+    doc: 'Routing rules that move with the master: from|to NET … table N, one a line',
+    isRepeatable: true,
+  },
+  GARP_EXTRA,
+  {
+    name: 'use_vmac',
+    value: words('[[NAME] IF] [MAC] [netlink_notify_msg] [group G]', 0),
+    doc: 'Addresses on a macvlan with the MAC 00:00:5e:00:01:VRID',
+  },
+  { name: 'vmac_xmit_base', value: FLAG, doc: 'Adverts leave by the interface below the macvlan' },
+  { name: 'use_vmac_addr', value: FLAG, doc: 'A macvlan for addresses on other interfaces too' },
+  {
+    name: 'use_ipvlan',
+    value: words('[[NAME] IF] [IP] [bridge|private|vepa] [group G]', 0),
+    doc: 'Addresses on an ipvlan',
+  },
+  { name: 'vrf', value: text('a name'), doc: 'VRF of the macvlan' },
+  { name: 'promote_secondaries', value: FLAG, doc: 'Keeps sibling addresses of the subnet' },
+  { name: 'no_accept', value: FLAG, doc: 'Drops packets to the addresses when not the owner' },
+];
+
+const HMAC: readonly WorkingRow[] = [
+  {
+    name: 'key',
+    value: words('ID hex:DIGITS|file:PATH|TEXT', 2),
+    doc: 'A key and its number',
+    requiredExample: 'key 1 file:/etc/lvsd/vrrp.key',
+    isRepeatable: true,
+  },
+  {
+    name: 'active_key',
+    value: integer(0, 255),
+    defaultText: 'the first key',
+    doc: 'Number of the key that signs',
+  },
+  {
+    name: 'anti_replay',
+    value: choice('time', 'monotonic'),
+    defaultText: 'time',
+    doc: 'How replays are known',
+  },
+  {
+    name: 'time_window',
+    value: seconds(1000, 300_000),
+    defaultText: '30',
+    doc: 'Age of an advert that is accepted',
+  },
+  {
+    name: 'mode',
+    value: choice('enforce', 'permissive', 'receive-only'),
+    defaultText: 'enforce',
+    doc: 'What a missing or wrong hash means',
+  },
+];
+
+const SYNC_DAEMON =
+  'the connection sync daemon is set up in global_defs: lvs_sync_daemon IF INSTANCE';
+
 export const vrrpRows = [
   ...working,
-  ...accepted('vrrp_instance', 'lvsd sends no mail; follow its log or `lvsd status`', [
-    ['smtp_alert', 'BOOL', 'off', 'Mail on a change of state'],
+  ...plannedRows('vrrp_instance', [
+    ...IN_ADVERTS,
+    ...ELECTION,
+    oldSpelling('thread_timer_expired', 'timer_expired_backup', ELECTION),
+    ...TRACKING,
+    ...ON_THE_HOST,
+    oldSpelling('vmac_garp_intvl', 'garp_extra_if', [GARP_EXTRA]),
+    {
+      name: 'lvs_sync_daemon_interface',
+      value: text('an interface name'),
+      doc: `Old: ${SYNC_DAEMON}`,
+    },
   ]),
-  ...accepted('vrrp_instance', INHERITED_GARP, [
-    [
-      [
-        'vrrp_garp_master_delay',
-        'vrrp_garp_master_repeat',
-        'vrrp_garp_master_refresh',
-        'vrrp_garp_master_refresh_repeat',
-        'vrrp_garp_lower_prio_delay',
-        'vrrp_garp_lower_prio_repeat',
-      ],
-      'VALUE',
-      '',
-      'A keyword of global_defs',
-    ],
+  ...acceptedRows('vrrp_instance', 'no advert is dropped for its list of addresses', [
+    {
+      name: 'skip_check_adv_addr',
+      value: BOOLEAN,
+      defaultText: 'vrrp_skip_check_adv_addr',
+      doc: 'Skips the address list of adverts of the same master',
+    },
   ]),
-  ...accepted('vrrp_instance', 'lvsd finds out by itself', [
-    ['native_ipv6', '', '', 'The addresses are IPv6'],
-    ['linkbeat_use_polling', '', '', 'Polls the carrier'],
-    ['kernel_rx_buf_size', 'BYTES', '', 'Receive buffer'],
-    ['debug', 'INT', '', 'Not implemented in keepalived either'],
-    ['no_virtual_ipaddress', '', '', 'Silences a warning'],
+  ...acceptedRows('vrrp_instance', 'lvsd sends no mail; follow its log or `lvsd status`', [
+    { name: 'smtp_alert', value: BOOLEAN, defaultText: 'off', doc: 'Mail on a change of state' },
   ]),
-  ...accepted('vrrp_instance', 'no FIFO is written', [
-    ['notify_priority_changes', 'BOOL', 'off', 'Tells changed priorities'],
+  ...acceptedRows(
+    'vrrp_instance',
+    INHERITED_GARP,
+    working
+      .filter(({ name }) => name.startsWith('garp_'))
+      .map(({ name, value }) => ({
+        name: `vrrp_${name}`,
+        value,
+        doc: 'A keyword of global_defs',
+        isRepeatable: true,
+      })),
+  ),
+  ...acceptedRows('vrrp_instance', 'lvsd finds out by itself', [
+    { name: 'native_ipv6', value: FLAG, doc: 'The addresses are IPv6' },
+    { name: 'linkbeat_use_polling', value: FLAG, doc: 'Polls the carrier' },
+    { name: 'kernel_rx_buf_size', value: integer(1, MAX_INT, 'bytes'), doc: 'Receive buffer' },
+    {
+      name: 'debug',
+      value: words('[LEVEL]', 0),
+      doc: 'Not implemented in keepalived either',
+    },
   ]),
-  ...planned('vrrp_instance', [
-    ['authentication', '{}', '', 'Password of version 2'],
-    ['auth_hmac', '{}', '', 'Keyed hash on every advert'],
-    ['virtual_ipaddress_excluded', '{}', '', 'Addresses that the adverts do not name'],
-    ['virtual_routes', '{}', '', 'Routes that move with the master'],
-    ['virtual_rules', '{}', '', 'Routing rules that move with the master'],
-    ['unicast_src_ip', 'ADDRESS', '', 'Source of unicast adverts'],
-    ['unicast_peer', '{}', '', 'Whom unicast adverts are sent to'],
-    ['unicast_ttl', 'INT', '255', 'Time to live of unicast adverts'],
-    ['mcast_src_ip', 'ADDRESS', '', 'Source of adverts'],
-    ['mcast_dst_ip', 'ADDRESS', '224.0.0.18', 'Group of adverts'],
-    ['check_unicast_src', '', '', 'Accepts adverts of listed peers only'],
-    ['track_src_ip', '', '', 'FAULT while the source address is missing'],
-    ['unicast_fault_no_peer', '', '', 'FAULT when no peer is listed'],
-    ['old_unicast_checksum', '[never]', '', 'Checksum of very old peers'],
-    [
-      ['track_script', 'track_interface', 'track_process', 'track_file', 'track_bfd'],
-      '{}',
-      '',
-      'What moves the priority',
-    ],
-    ['track_virtual_server', '{}', '', 'Services whose loss moves the priority'],
-    ['dont_track_primary', '', '', 'Its own interface may be down'],
-    [
-      [
-        'notify',
-        'notify_master',
-        'notify_backup',
-        'notify_fault',
-        'notify_stop',
-        'notify_deleted',
-        'notify_master_rx_lower_pri',
-      ],
-      'SCRIPT',
-      '',
-      'Run on a change of state',
-    ],
-    [['garp_extra_if', 'vmac_garp_intvl'], '[all] SEC', '0', 'Announces on other interfaces too'],
-    ['use_vmac', '[[NAME] IF] [MAC] …', '', 'Addresses on a macvlan with the MAC of the group'],
-    [['vmac_xmit_base', 'use_vmac_addr'], '', '', 'How the macvlan is used'],
-    ['use_ipvlan', '[[NAME] IF] [IP] …', '', 'Addresses on an ipvlan'],
-    ['vrf', 'NAME', '', 'VRF of the macvlan'],
-    ['promote_secondaries', '', '', 'Keeps sibling addresses'],
-    ['no_accept', '', '', 'Drops packets to the addresses'],
-    [['strict_mode', 'skip_check_adv_addr'], 'BOOL', '', 'As its vrrp_ keyword of global_defs'],
-    [
-      ['lower_prio_no_advert', 'higher_prio_send_advert', 'owner_ignore_adverts'],
-      'BOOL',
-      '',
-      'As its vrrp_ keyword of global_defs',
-    ],
-    ['v3_checksum_as_v2', 'BOOL', 'off', 'Checksum without the pseudo-header'],
-    ['down_timer_adverts', 'INT', '3', 'Missed adverts before a takeover'],
-    [['timer_expired_backup', 'thread_timer_expired'], '[PRIO]', '', 'Steps down when it was late'],
-    ['lvs_sync_daemon_interface', 'IF', '', 'Old spelling of lvs_sync_daemon'],
-    ['transport', 'ip|udp [PORT]', 'ip', 'What carries the adverts'],
-    ['witness', '', '', 'Master only with the lease in the shared state'],
+  ...plannedRows('authentication', [
+    {
+      name: 'auth_type',
+      value: choice('PASS', 'AH'),
+      doc: 'A password in clear, or the withdrawn authentication header',
+      requiredExample: 'auth_type PASS',
+    },
+    {
+      name: 'auth_pass',
+      value: words('a password of at most 8 characters'),
+      doc: 'Password; it travels in clear',
+      requiredExample: 'auth_pass ********',
+    },
   ]),
-  ...planned('authentication', [
-    ['auth_type', 'PASS|AH', '', 'Kind of authentication'],
-    ['auth_pass', 'TEXT', '', 'Password, 8 characters at most'],
-  ]),
-  ...planned('auth_hmac', [
-    ['key', 'ID hex:…|file:…|ascii', '', 'A key'],
-    ['active_key', 'ID', '', 'The key that signs'],
-    ['anti_replay', 'time|monotonic', '', 'How replays are known'],
-    ['time_window', 'SEC', '', 'Age that is accepted'],
-    ['mode', 'enforce|permissive|receive-only', '', 'What a wrong hash means'],
-  ]),
+  ...plannedRows('auth_hmac', HMAC),
 ];

@@ -7,14 +7,18 @@
 import { ROOT_CONTEXT } from './parser.ts';
 import { checkerRows } from './schema-checkers.ts';
 import { globalRows } from './schema-global.ts';
+import { plannedGlobalRows } from './schema-global-planned.ts';
 import { lvsRows } from './schema-lvs.ts';
 import { rootRows } from './schema-root.ts';
 import type { KeywordRow } from './schema-rows.ts';
+import { trackingRows } from './schema-tracking.ts';
 import { vrrpRows } from './schema-vrrp.ts';
 
 export const keywordTable: readonly KeywordRow[] = [
   ...rootRows,
   ...globalRows,
+  ...plannedGlobalRows,
+  ...trackingRows,
   ...vrrpRows,
   ...lvsRows,
   ...checkerRows,
@@ -24,6 +28,7 @@ const rowsByContext = indexByContext(keywordTable);
 const requiredByContext = indexByContext(
   keywordTable.filter((row) => row.requiredExample !== undefined),
 );
+const plannedContexts = indexPlannedContexts(keywordTable);
 const contextsByName = indexContexts(keywordTable);
 
 /** The row of `keyword` in `context`. */
@@ -44,6 +49,11 @@ export function requiredKeywordsOf(context: string): Iterable<KeywordRow> {
 /** Contexts in which `keyword` is known, in the order of the table. */
 export function contextsOf(keyword: string): readonly string[] {
   return contextsByName.get(keyword) ?? [];
+}
+
+/** True when every block that opens `context` is planned: what is in it is refused with it. */
+export function isPlannedContext(context: string): boolean {
+  return plannedContexts.has(context);
 }
 
 /** The parser's view: which keywords open blocks. */
@@ -72,6 +82,14 @@ function indexByContext(
     context.set(row.name, row);
   }
   return index;
+}
+
+function indexPlannedContexts(rows: readonly KeywordRow[]): ReadonlySet<string> {
+  const openers = rows.flatMap(({ opens, support }) =>
+    opens === undefined ? [] : [{ opens, isPlanned: support.level === 'planned' }],
+  );
+  const working = new Set(openers.flatMap(({ opens, isPlanned }) => (isPlanned ? [] : [opens])));
+  return new Set(openers.map(({ opens }) => opens).filter((opens) => !working.has(opens)));
 }
 
 function indexContexts(rows: readonly KeywordRow[]): ReadonlyMap<string, readonly string[]> {

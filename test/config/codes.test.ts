@@ -7,6 +7,7 @@ import { type DiagnosticName, diagnosticTable } from '../../src/config/diagnosti
 import { MAX_DIAGNOSTICS } from '../../src/config/diagnostics.ts';
 import { MAX_INCLUDE_DEPTH, MAX_INCLUDED_FILES } from '../../src/config/expand.ts';
 import { compile, type Files } from './compile-fixture.ts';
+import { VRRP_CASES } from './vrrp-cases.ts';
 
 interface Case {
   readonly text: string;
@@ -64,7 +65,7 @@ const CASES: Readonly<Record<DiagnosticName, Case>> = {
   bracesUnclear: { text: 'a\n}\nb', along: ['LVS1012'] },
   unknownKeyword: { text: instance('priorty 5') },
   misplacedKeyword: { text: instance('lb_algo rr') },
-  notSupportedYet: { text: instance('authentication {\nauth_type PASS\n}') },
+  notSupportedYet: { text: instance('unicast_ttl 5') },
   noEffect: { text: instance('debug 1') },
   deprecatedKeyword: {
     text: service(
@@ -105,6 +106,7 @@ const CASES: Readonly<Record<DiagnosticName, Case>> = {
   defaultForwarding: { text: without('lb_kind') },
   defaultScheduler: { text: without('lb_algo') },
   notAlpha: { text: without('alpha') },
+  ...VRRP_CASES,
 };
 
 const names = Object.keys(diagnosticTable) as DiagnosticName[];

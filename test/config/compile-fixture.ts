@@ -5,6 +5,7 @@ import { collectDiagnostics } from '../../src/config/diagnostics.ts';
 import type { IncludePort } from '../../src/config/expand.ts';
 import { scanSource } from '../../src/config/scanner.ts';
 import type { Line } from '../../src/config/source.ts';
+import { NAMED_FILES } from './vrrp-cases.ts';
 
 export type Files = Readonly<Record<string, string>>;
 
@@ -20,7 +21,11 @@ export function includesFrom(files: Files): IncludePort {
 }
 
 export function compile(text: string, files: Files = {}, configId = 'director1'): CompileResult {
-  return compileText('lvs.conf', text, { configId, include: includesFrom(files) });
+  return compileText('lvs.conf', text, {
+    configId,
+    include: includesFrom(files),
+    files: NAMED_FILES,
+  });
 }
 
 /** `LVS1020 2:5`, in reading order. */

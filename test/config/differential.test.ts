@@ -13,6 +13,12 @@ const samples = readSamples();
 
 /** Errors of strict mode, without what is only not supported yet: `code line`. */
 const WRONG_IN_ITSELF: Readonly<Record<string, readonly string[]>> = {
+  // The script of the host `high` or `low` only: this is another.
+  'keepalived.conf.conditional_conf': ['LVS1031 6'],
+  // The members stand in the group without `group { }`.
+  'keepalived.conf.vrrp.lvs_syncd': ['LVS1031 3', 'LVS1020 4', 'LVS1020 5'],
+  // 192.168.100./24 lacks a number.
+  'keepalived.conf.vrrp.rules': ['LVS1233 11', 'LVS1233 26'],
   // 192.168.200.18 stands there twice, the second time with a label.
   'keepalived.conf.vrrp': ['LVS1050 32'],
 };
@@ -42,6 +48,20 @@ const MISTAKES: Readonly<Record<string, string>> = {
   'prefix too long': instance('', 'A', '10.0.0.1/99'),
   'label too long': instance('', 'A', '10.0.0.1/24 label eth0:0123456789a'),
   'no address': instance('').replace('10.0.0.1/24\n', ''),
+  'script that is not there': instance('track_script {\nnosuch\n}'),
+  'member that is not there': `${instance('')}${group('G', 'A\nB')}`,
+  'member of two groups': `${instance('')}${group('G', 'A')}${group('H', 'A')}`,
+  'address also excluded': instance('virtual_ipaddress_excluded {\n10.0.0.1/24\n}'),
+  'authentication in version 3': instance(`version 3\n${password('a')}`),
+  'password too long': instance(password('abcdefghijk')),
+  'authentication in strict mode': instance(`strict_mode on\n${password('a')}`),
+  'peer that we are': instance('unicast_src_ip 10.0.0.250\nunicast_peer {\n10.0.0.250\n}'),
+  'peer of another family': instance('unicast_peer {\n2001:db8::9\n}'),
+  'group that is no group': instance('mcast_dst_ip 10.0.0.9'),
+  'route to host bits': instance('virtual_routes {\n10.1.0.1/24 dev eth1\n}'),
+  'route to nowhere': instance('virtual_routes {\n10.1.0.0/24\n}'),
+  'rule without an action': instance('virtual_rules {\nfrom 10.1.0.0/24\n}'),
+  'quorum out of reach': `${instance('')}vrrp_track_process p {\nprocess x\nquorum 5\nquorum_max 2\n}\n`,
   'lb_kind in lower case': service('lb_kind dr'),
   'unknown lb_algo': service('lb_algo xx'),
   'no protocol': service('').replace('protocol TCP\n', ''),
@@ -70,12 +90,21 @@ const DIFFERENT: Readonly<Record<string, string>> = {
   'no virtual_router_id': 'the daemon, unlike -t, ends with 2: it must be set',
   'no interface': 'the daemon, unlike -t, ends with 2: unknown interface',
   'virtual_router_id of another': 'the daemon, unlike -t, ends with 2: both use it',
+  'peer of another family': 'the daemon, unlike -t, ends with 2: it takes the family of the peer',
 };
 
 function instance(lines: string, name = 'A', address = '10.0.0.1/24'): string {
   const own = lines.includes('virtual_router_id') ? '' : 'virtual_router_id 5\n';
   const addresses = `virtual_ipaddress {\n${address}\n}`;
   return `vrrp_instance ${name} {\ninterface eth0\n${own}${lines}\n${addresses}\n}\n`;
+}
+
+function group(name: string, members: string): string {
+  return `vrrp_sync_group ${name} {\ngroup {\n${members}\n}\n}\n`;
+}
+
+function password(text: string): string {
+  return `authentication {\nauth_type PASS\nauth_pass ${text}\n}`;
 }
 
 function service(lines: string): string {

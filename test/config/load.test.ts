@@ -1,4 +1,4 @@
-import { mkdirSync, mkdtempSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdirSync, mkdtempSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
@@ -103,4 +103,24 @@ test('an include that cannot be read is an error at its line', () => {
   const { diagnostics, unreadable } = loadConfig(path, { configId: 'x' });
   expect(unreadable).toBeUndefined();
   expect(diagnostics).toMatchObject([{ code: 'LVS1001', span: { line: 2, column: 9 } }]);
+});
+
+test.each([
+  ['absent', undefined, 'LVS1243'],
+  ['plain', 0o644, 'LVS1244'],
+  ['loose', 0o777, 'LVS1245'],
+])('a script on the disk that is %s is pointed at', (name, mode, code) => {
+  const script = mode === undefined ? join(directory, name) : write(name, '#!/bin/sh\n');
+  if (mode !== undefined) chmodSync(script, mode);
+  const text = `vrrp_script a {\n  script "${script} x"\n}\n`;
+  const { diagnostics } = loadConfig(write('script.conf', text), { configId: 'x' });
+  expect(diagnostics.map((each) => `${each.code} ${each.span.line}`)).toContain(`${code} 2`);
+});
+
+test('a command without a slash is looked for in PATH', () => {
+  const text =
+    'vrrp_script a {\n  script "sh -c true"\n}\nvrrp_script b {\n  script lvsd-absent\n}\n';
+  const { diagnostics } = loadConfig(write('path.conf', text), { configId: 'x' });
+  const missing = diagnostics.filter(({ code }) => code === 'LVS1243');
+  expect(missing.map(({ span }) => span.line)).toEqual([5]);
 });

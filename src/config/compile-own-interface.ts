@@ -1,0 +1,75 @@
+/** `use_vmac` and `use_ipvlan`: words in any order, told apart by their form. */
+import { checkDeviceName } from './device-name.ts';
+import type { Report } from './diagnostics.ts';
+import type { OwnInterfaceConfig, VrrpInstanceOptions } from './model-vrrp.ts';
+import type { Entry, ReadBlock } from './read-block.ts';
+import { parsePrefix } from './read-prefix.ts';
+import { reportTrailing } from './read-value.ts';
+import type { Token } from './source.ts';
+
+const MAC = /^[\da-f]{1,2}(?::[\da-f]{1,2}){5}$/i;
+const IPVLAN_MODES: ReadonlySet<string> = new Set(['bridge', 'private', 'vepa']);
+const NEEDS_VMAC = ['vmac_xmit_base', 'use_vmac_addr'];
+
+export function compileOwnInterface(block: ReadBlock, report: Report): VrrpInstanceOptions {
+  const vmac = block.entry('use_vmac');
+  const ipvlan = block.entry('use_ipvlan');
+  if (vmac !== undefined && ipvlan !== undefined) {
+    report('vmacContradiction', block.placeOf('use_ipvlan'), {});
+  }
+  for (const keyword of NEEDS_VMAC) {
+    if (!block.has(keyword) || vmac !== undefined || keyword === 'use_vmac_addr') continue;
+    report('withoutVmac', block.placeOf(keyword), { keyword });
+  }
+  const vrf = block.text('vrf');
+  if (vrf !== undefined && vmac === undefined) {
+    report('withoutVmac', block.placeOf('vrf'), { keyword: 'vrf' });
+  }
+  const ownInterface = ipvlan === undefined ? compileOne(vmac, report) : compileOne(ipvlan, report);
+  return {
+    ...(ownInterface === undefined ? {} : { ownInterface }),
+    ...(block.has('vmac_xmit_base') ? { vmacTransmitsOnBase: true } : {}),
+    ...(block.has('use_vmac_addr') ? { usesVmacForAddresses: true } : {}),
+    ...(vrf === undefined ? {} : { vrf }),
+  };
+}
+
+function compileOne(entry: Entry | undefined, report: Report): OwnInterfaceConfig | undefined {
+  if (entry === undefined) return undefined;
+  const kind = entry.keyword.text === 'use_ipvlan' ? 'ipvlan' : 'vmac';
+  const names: Token[] = [];
+  let own: OwnInterfaceConfig = { kind, notifiesByNetlink: false };
+  let index = 0;
+  for (; index < entry.words.length; index += 1) {
+    const word = entry.words[index];
+    if (word === undefined || word.kind === 'opaque') break;
+    const { text } = word;
+    const address = kind === 'ipvlan' ? parsePrefix(text) : undefined;
+    if (text === 'group') {
+      index += 1;
+      const group = entry.words[index]?.text;
+      if (group === undefined) report('missingValue', word, { keyword: text, expected: 'a group' });
+      else own = { ...own, group };
+    } else if (kind === 'vmac' && text === 'netlink_notify_msg') {
+      own = { ...own, notifiesByNetlink: true };
+    } else if (kind === 'vmac' && MAC.test(text)) own = { ...own, mac: text.toLowerCase() };
+    else if (kind === 'ipvlan' && IPVLAN_MODES.has(text)) own = { ...own, ipvlanMode: text };
+    else if (address !== undefined) own = { ...own, address };
+    else names.push(word);
+  }
+  return { ...own, ...compileNames(entry.keyword, names, report) };
+}
+
+/** `[[NAME] IF]`: keepalived reads one word as the name, unless an interface has it. */
+function compileNames(
+  keyword: Token,
+  [name, parent, ...rest]: readonly Token[],
+  report: Report,
+): Pick<OwnInterfaceConfig, 'name' | 'parent'> {
+  for (const word of [name, parent]) if (word !== undefined) checkDeviceName(word, report);
+  reportTrailing([keyword], rest, report);
+  return {
+    ...(name === undefined ? {} : { name: name.text }),
+    ...(parent === undefined ? {} : { parent: parent.text }),
+  };
+}

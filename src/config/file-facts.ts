@@ -1,0 +1,66 @@
+/** What the configuration needs to know of the files it names; the disk is asked by load.ts. */
+import type { Report } from './diagnostics.ts';
+import type { Token } from './source.ts';
+
+export interface FileFact {
+  readonly exists: boolean;
+  readonly isReadable: boolean;
+  readonly isExecutable: boolean;
+  /** It, or a directory above it, can be changed by others than root. */
+  readonly isWritableByOthers: boolean;
+}
+
+export interface FileFacts {
+  /** A path with a slash, or a command that is looked up in PATH. */
+  file(path: string): FileFact;
+  hasInterface(name: string): boolean;
+}
+
+/** Reports what is wrong with files; says nothing when there are no facts. */
+export class FileCheck {
+  readonly report: Report;
+  readonly #facts: FileFacts | undefined;
+  readonly #isStrict: boolean;
+
+  /** `isStrict`: enable_script_security. */
+  constructor(report: Report, facts: FileFacts | undefined, isStrict: boolean) {
+    this.report = report;
+    this.#facts = facts;
+    this.#isStrict = isStrict;
+  }
+
+  /** A script whose outcome counts. */
+  checkScript(path: string, word: Token): void {
+    const fact = this.#facts?.file(path);
+    if (fact === undefined) return;
+    if (!fact.exists) this.report('scriptMissing', word, { path });
+    else if (!fact.isExecutable) this.report('scriptNotExecutable', word, { path });
+    else this.#checkSecurity(fact, path, word);
+  }
+
+  /** A script that tells others. */
+  checkNotify(path: string, word: Token): void {
+    const fact = this.#facts?.file(path);
+    if (fact === undefined) return;
+    if (!fact.isExecutable) this.report('notifyMissing', word, { path });
+    else this.#checkSecurity(fact, path, word);
+  }
+
+  checkTracked(path: string, word: Token): void {
+    if (this.#facts?.file(path).exists === false) this.report('fileMissing', word, { path });
+  }
+
+  checkKey(path: string, word: Token): void {
+    if (this.#facts?.file(path).isReadable === false) this.report('keyFileMissing', word, { path });
+  }
+
+  checkInterface(name: string, word: Token): void {
+    if (this.#facts?.hasInterface(name) !== false) return;
+    this.report('trackedInterfaceMissing', word, { name });
+  }
+
+  #checkSecurity(fact: FileFact, path: string, word: Token): void {
+    if (!fact.isWritableByOthers) return;
+    this.report(this.#isStrict ? 'scriptRefused' : 'scriptInsecure', word, { path });
+  }
+}

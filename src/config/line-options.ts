@@ -1,0 +1,198 @@
+/**
+ * Lines made of options (`via 10.0.0.1 dev eth0 metric 5`): what each option takes, read from left
+ * to right, each at most once unless it may repeat.
+ */
+import { type IpAddress, type IpPrefix, parseAddress } from '../base/address.ts';
+import { checkDeviceName } from './device-name.ts';
+import type { Report } from './diagnostics.ts';
+import { didYouMean } from './did-you-mean.ts';
+import type { LineOption } from './model-vrrp.ts';
+import { readPrefix } from './read-prefix.ts';
+import { placeOf, type Token } from './source.ts';
+
+export type OptionType =
+  | { readonly kind: 'flag' }
+  | { readonly kind: 'integer'; readonly min: number; readonly max: number }
+  | { readonly kind: 'address' }
+  /** `default`, `any` and `all` are the empty prefix. */
+  | { readonly kind: 'prefix' }
+  | { readonly kind: 'device' }
+  | { readonly kind: 'text'; readonly pattern: RegExp; readonly expected: string }
+  /** `mtu [lock] N`: what may stand in front of the value. */
+  | { readonly kind: 'lockable'; readonly max: number };
+
+export type OptionTable = ReadonlyMap<string, OptionType>;
+
+export interface LineContext {
+  /** How the line is called in a message: `virtual_routes`. */
+  readonly list: string;
+  readonly table: OptionTable;
+  /** Spelling -> the one that the model has. */
+  readonly aliases?: ReadonlyMap<string, string>;
+  readonly report: Report;
+}
+
+/** The options of one line by name. */
+export class ReadOptions {
+  readonly #found = new Map<string, { readonly value: OptionValue; readonly words: Token[] }>();
+
+  set(name: string, value: OptionValue, words: Token[]): void {
+    this.#found.set(name, { value, words });
+  }
+
+  has(name: string): boolean {
+    return this.#found.has(name);
+  }
+
+  /** The option's own word. */
+  wordOf(name: string): Token | undefined {
+    return this.#found.get(name)?.words[0];
+  }
+
+  number(name: string): number | undefined {
+    const value = this.#found.get(name)?.value;
+    return typeof value === 'number' ? value : undefined;
+  }
+
+  text(name: string): string | undefined {
+    const value = this.#found.get(name)?.value;
+    return typeof value === 'string' ? value : undefined;
+  }
+
+  address(name: string): IpAddress | undefined {
+    const value = this.#found.get(name)?.value;
+    return typeof value === 'object' && 'family' in value ? value : undefined;
+  }
+
+  prefix(name: string): IpPrefix | undefined {
+    const value = this.#found.get(name)?.value;
+    return typeof value === 'object' && 'prefixLength' in value ? value : undefined;
+  }
+
+  /** All but `typed`, as they were written. */
+  others(typed: ReadonlySet<string>): readonly LineOption[] {
+    return [...this.#found]
+      .filter(([name]) => !typed.has(name))
+      .map(([name, { words }]) => ({ name, values: words.slice(1).map(({ text }) => text) }));
+  }
+}
+
+type OptionValue = true | number | string | IpAddress | IpPrefix;
+
+/** Reads `words`; stops at the first that is no option of the table, which is reported. */
+export function readOptions(words: readonly Token[], context: LineContext): ReadOptions {
+  const options = new ReadOptions();
+  let index = 0;
+  while (index < words.length) {
+    const word = words[index];
+    if (word === undefined || word.kind === 'opaque') break;
+    const name = context.aliases?.get(word.text) ?? word.text;
+    const type = context.table.get(name);
+    if (type === undefined) {
+      reportUnknownOption(word, context);
+      break;
+    }
+    if (options.has(name)) context.report('optionTwice', word, { option: word.text });
+    const count = wordCount(type, words[index + 1]);
+    const taken = words.slice(index, index + 1 + count);
+    const value = readOption(type, word, taken, context);
+    if (value !== undefined) options.set(name, value, taken);
+    index += 1 + count;
+  }
+  return options;
+}
+
+function reportUnknownOption(word: Token, { list, table, aliases, report }: LineContext): void {
+  const values = { keyword: word.text, context: list };
+  const names = [...table.keys(), ...(aliases?.keys() ?? [])];
+  const isAddress = parseAddress(word.text.replace(/\/.*$/, '')) !== undefined;
+  report('unknownKeyword', word, values, () =>
+    isAddress ? 'one entry a line' : didYouMean(word.text, names),
+  );
+}
+
+function wordCount(type: OptionType, next: Token | undefined): number {
+  if (type.kind === 'flag') return 0;
+  return type.kind === 'lockable' && next?.text === 'lock' ? 2 : 1;
+}
+
+function readOption(
+  type: OptionType,
+  word: Token,
+  taken: readonly Token[],
+  { report }: LineContext,
+): OptionValue | undefined {
+  if (type.kind === 'flag') return true;
+  const value = taken.at(-1);
+  if (value === undefined || value === word || value.text === 'lock') {
+    report('missingValue', placeOf(taken), { keyword: word.text, expected: describe(type) });
+    return undefined;
+  }
+  if (value.kind === 'opaque') return undefined;
+  switch (type.kind) {
+    case 'integer':
+      return readNumber(type, word, value, report);
+    case 'lockable':
+      return readNumber({ kind: 'integer', min: 0, max: type.max }, word, value, report);
+    case 'address': {
+      const address = parseAddress(value.text);
+      if (address === undefined) {
+        report('hostnameForAddress', value, { found: value.text, what: `'${word.text}'` });
+      }
+      return address;
+    }
+    case 'prefix':
+      return readPrefix(value, `'${word.text}'`, report);
+    case 'device':
+      checkDeviceName(value, report);
+      return value.text;
+    case 'text':
+      if (type.pattern.test(value.text)) return value.text;
+      report('wrongType', value, {
+        keyword: word.text,
+        expected: type.expected,
+        found: value.text,
+      });
+      return undefined;
+    default:
+      return type satisfies never;
+  }
+}
+
+function readNumber(
+  type: Extract<OptionType, { kind: 'integer' }>,
+  word: Token,
+  value: Token,
+  report: Report,
+): number | undefined {
+  const values = { keyword: word.text, expected: describe(type), found: value.text };
+  if (!/^(?:-?\d{1,12}|0x[\da-fA-F]{1,8})$/.test(value.text)) {
+    report('wrongType', value, values);
+    return undefined;
+  }
+  const number = Number(value.text);
+  if (number >= type.min && number <= type.max) return number;
+  report('outOfRange', value, values);
+  return undefined;
+}
+
+function describe(type: OptionType): string {
+  switch (type.kind) {
+    case 'flag':
+      return 'no value';
+    case 'integer':
+      return `a whole number from ${type.min} to ${type.max}`;
+    case 'lockable':
+      return `[lock] and a whole number from 0 to ${type.max}`;
+    case 'address':
+      return 'an IP address';
+    case 'prefix':
+      return 'ADDRESS[/LENGTH]';
+    case 'device':
+      return 'an interface name';
+    case 'text':
+      return type.expected;
+    default:
+      return type satisfies never;
+  }
+}

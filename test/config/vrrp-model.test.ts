@@ -1,0 +1,145 @@
+/**
+ * What the VRRP side means, also where the daemon does not do it yet: test/golden/vrrp-whole.conf ->
+ * vrrp-whole.json, without spans. `LVSD_UPDATE_GOLDEN=1` rewrites it.
+ */
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, test } from 'vitest';
+import { compileStatements } from '../../src/config/compile.ts';
+import { collectDiagnostics } from '../../src/config/diagnostics.ts';
+import { expandConfig } from '../../src/config/expand.ts';
+import type { Config } from '../../src/config/model.ts';
+import { parseConfig } from '../../src/config/parser.ts';
+import { splitCommand } from '../../src/config/read-script.ts';
+import { contextOpenedBy, isKnown } from '../../src/config/schema.ts';
+import { codesOf, compile, includesFrom } from './compile-fixture.ts';
+import { instance } from './vrrp-cases.ts';
+
+interface Compiled {
+  readonly config: Config;
+  readonly codes: readonly string[];
+}
+
+/** Compiles although there are errors. */
+function compileAnyway(text: string): Compiled {
+  const collector = collectDiagnostics();
+  const { report } = collector;
+  const options = { configId: 'x', include: includesFrom({}), report };
+  const { lines } = expandConfig('lvs.conf', text, options);
+  const { statements } = parseConfig(lines, { contextOpenedBy, isKnown }, report);
+  const place = { source: { file: 'lvs.conf', text }, line: 1, column: 1, endColumn: 1 };
+  const config = compileStatements(statements, place, { report });
+  return { config, codes: collector.finish(['lvs.conf']).map(({ code }) => code) };
+}
+
+const GOLDEN = join(import.meta.dirname, '../golden');
+
+test('a whole VRRP configuration reads into the model, and nothing in it is wrong', () => {
+  const { config, codes } = compileAnyway(readFileSync(join(GOLDEN, 'vrrp-whole.conf'), 'utf8'));
+  const kept = (key: string, value: unknown): unknown => (key === 'span' ? undefined : value);
+  const json = `${JSON.stringify(config, kept, 2)}\n`;
+  const file = join(GOLDEN, 'vrrp-whole.json');
+  if (process.env.LVSD_UPDATE_GOLDEN === '1') writeFileSync(file, json);
+  expect(json).toBe(readFileSync(file, 'utf8'));
+  expect(new Set(codes)).toEqual(new Set(['LVS1022', 'LVS1023']));
+});
+
+test('secrets are marked wherever they stand', () => {
+  const { config } = compileAnyway(readFileSync(join(GOLDEN, 'vrrp-whole.conf'), 'utf8'));
+  const redacted = JSON.stringify(config, (_key, value: unknown) => {
+    const isSecret = typeof value === 'object' && value !== null && 'kind' in value;
+    return isSecret && value.kind === 'secret' ? 'redacted' : value;
+  });
+  expect(redacted).not.toMatch(/s3cret|hidden|000102|sixteen bytes/);
+});
+
+test('no message repeats a password or a key', () => {
+  const texts = [
+    'authentication {\nauth_type PASS\nauth_pass topsecret99 tail\n}',
+    'auth_hmac {\nkey 1 topsecret99\n}',
+    'auth_hmac {\nkey 1 hex:topsecret99\n}',
+  ];
+  for (const text of texts) {
+    const said = compile(instance(text)).diagnostics.map(({ message, help }) => message + help);
+    expect(said.join('\n')).not.toContain('topsecret99');
+    expect(said.length).toBeGreaterThan(1);
+  }
+});
+
+describe('a planned keyword', () => {
+  test.each([
+    'down_timer_adverts 3',
+    'unicast_ttl 255',
+    'lower_prio_no_advert no',
+    'strict_mode false',
+    'transport ip',
+    'garp_extra_if 0',
+  ])('that is set to its default changes nothing: %s', (line) => {
+    expect(codesOf(compile(instance(line)))).toEqual([]);
+  });
+
+  test('is compared with its default as a value', () => {
+    const globals = 'global_defs {\nvrrp_startup_delay 0.0\nvrrp_mcast_group6 FF02:0::12\n}\n';
+    expect(codesOf(compile(globals + instance('')))).toEqual([]);
+  });
+
+  test('is checked like a working one, and refused once', () => {
+    const text = instance('track_script {\nabsent weight 254\n}');
+    expect(codesOf(compile(text))).toEqual(['LVS1022 7:1', 'LVS1200 8:1', 'LVS1028 8:15']);
+  });
+
+  test('that opens a block is refused at the block, mistakes in it at their lines', () => {
+    const text = `${instance('')}vrrp_script a {\nscript /bin/a\nraise 2\nfall 0\n}\n`;
+    expect(codesOf(compile(text))).toEqual(['LVS1022 9:1', 'LVS1020 11:1', 'LVS1028 12:6']);
+  });
+});
+
+test('a service is tracked by its endpoint', () => {
+  const service = 'virtual_server 10.0.0.1 80 {\nprotocol TCP\nreal_server 10.0.0.2 80 {\n}\n}\n';
+  const track = (name: string): Compiled =>
+    compileAnyway(`${instance(`track_virtual_server {\n${name} weight -5\n}`)}${service}`);
+  expect(track('10.0.0.1:81').codes).toContain('LVS1200');
+  const { config, codes } = track('10.0.0.1:80');
+  expect(codes).not.toContain('LVS1200');
+  expect(config.vrrpInstances[0]?.trackers?.virtualServers).toMatchObject([
+    { name: '10.0.0.1:80', weight: -5 },
+  ]);
+});
+
+test('the defaults of global_defs reach every instance', () => {
+  const text = 'global_defs {\nvrrp_strict\nvrrp_down_timer_adverts 5\nvrrp_min_garp\n}\n';
+  const { config } = compileAnyway(text + instance('priority 5'));
+  expect(config.vrrpInstances[0]).toMatchObject({
+    isStrict: true,
+    accepts: false,
+    downTimerAdverts: 5,
+    lowerPrioNoAdvert: true,
+    garp: { masterDelayMs: 0, masterRepeat: 1, lowerPrioRepeat: 1 },
+  });
+});
+
+test.each([
+  ['/bin/a b c', ['/bin/a', 'b', 'c']],
+  ["/bin/a 'b c' d", ['/bin/a', 'b c', 'd']],
+  ['/bin/a "b c"d \'\'', ['/bin/a', 'b cd', '']],
+  [String.raw`/a\ b \x41\102 '\n'`, ['/a b', 'AB', String.raw`\n`]],
+  [String.raw`/a \t\cC\E`, ['/a', '\t\u0003\u001b']],
+  ["/a 'b", undefined],
+])('%s splits as keepalived splits it', (text, words) => {
+  expect(splitCommand(text)).toEqual(words);
+});
+
+test.each([
+  ['vrrp_track_file f {\nfile /x\n}', 'LVS1024'],
+  ['interface_up_down_delays {\neth0 256\n}', 'LVS1028'],
+  ['garp_group {\ninterface interface0123456\n}', 'LVS1051'],
+  ['bfd_instance b {\nmin_rx 5\n}', 'LVS1031'],
+  ['static_rules {\nfrom 10.0.0.1/24 table 5 priority 1\n}', 'LVS1234'],
+  ['static_routes {\n10.1.0.0/24 via fe80::1 dev eth0 nexthopp x\n}', 'LVS1020'],
+  ['global_defs {\nlvs_timeouts tcp 0\n}', 'LVS1028'],
+  ['global_defs {\nhttp_listen localhost:80\n}', 'LVS1027'],
+  ['global_defs {\nlvs_sync_daemon eth0 VI_9\n}', 'LVS1200'],
+  ['global_defs {\nvrrp_garp_master_repeat 0\n}', 'LVS1028'],
+])('%s is %s', (text, code) => {
+  expect(compileAnyway(`${instance('')}${text}\n`).codes).toContain(code);
+});
