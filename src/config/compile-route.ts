@@ -221,7 +221,7 @@ function compileRule(
   const to = options.prefix('to');
   const matched = [from, to].find((prefix) => (prefix?.prefixLength ?? 0) > 0);
   const family = options.has('inet6') ? 'inet6' : (matched?.address.family ?? 'inet');
-  const type = [...RULE_TYPES].find((name) => options.has(name));
+  const type = options.text('type') ?? [...RULE_TYPES].find((name) => options.has(name));
   const action = options.has('table') ? 'lookup' : options.has('goto') ? 'goto' : type;
   const place = placeOf(statement.words);
   if (action === undefined && !words.some(({ kind }) => kind === 'opaque')) {
@@ -259,6 +259,7 @@ const RULE_FIELDS = new Set([
   'iif',
   'oif',
   'goto',
+  'type',
   ...TRACKING_FIELDS,
   ...RULE_TYPES,
 ]);

@@ -260,7 +260,7 @@ export const diagnosticTable = {
     severity: 'error',
     compat: 'keepalived leaves the address out',
     message: '{address} is {family}, the first address of this virtual_ipaddress is {firstFamily}',
-    help: 'one family per instance: put the others into a vrrp_instance of their own',
+    help: 'adverts name one family: put the others into virtual_ipaddress_excluded',
   },
   nopreemptWithMaster: {
     code: 'LVS1043',

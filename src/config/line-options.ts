@@ -18,6 +18,8 @@ export type OptionType =
   | { readonly kind: 'prefix' }
   | { readonly kind: 'device' }
   | { readonly kind: 'text'; readonly pattern: RegExp; readonly expected: string }
+  /** `encap mpls LABEL`, `encap ila LOCATOR`, `encap ip …`: a kind, and what some kinds take. */
+  | { readonly kind: 'encapsulation' }
   /** `mtu [lock] N`: what may stand in front of the value. */
   | { readonly kind: 'lockable'; readonly max: number };
 
@@ -111,8 +113,11 @@ function reportUnknownOption(word: Token, { list, table, aliases, report }: Line
   );
 }
 
+const VALUED_ENCAPSULATIONS: ReadonlySet<string> = new Set(['mpls', 'ila']);
+
 function wordCount(type: OptionType, next: Token | undefined): number {
   if (type.kind === 'flag') return 0;
+  if (type.kind === 'encapsulation') return VALUED_ENCAPSULATIONS.has(next?.text ?? '') ? 2 : 1;
   return type.kind === 'lockable' && next?.text === 'lock' ? 2 : 1;
 }
 
@@ -143,6 +148,8 @@ function readOption(
     }
     case 'prefix':
       return readPrefix(value, `'${word.text}'`, report);
+    case 'encapsulation':
+      return value.text;
     case 'device':
       checkDeviceName(value, report);
       return value.text;
@@ -188,6 +195,8 @@ function describe(type: OptionType): string {
       return 'an IP address';
     case 'prefix':
       return 'ADDRESS[/LENGTH]';
+    case 'encapsulation':
+      return 'mpls LABEL, ila LOCATOR, ip or ip6';
     case 'device':
       return 'an interface name';
     case 'text':

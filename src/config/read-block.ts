@@ -103,7 +103,7 @@ export function readBlock(
   }
   for (const { name, requiredExample: example } of requiredKeywordsOf(context)) {
     if (example === undefined || entries.has(name)) continue;
-    report('missingKeyword', place, { context, keyword: name, example });
+    report('missingKeyword', place, { context: describeContext(context), keyword: name, example });
   }
   return new ReadBlock(place, entries);
 }
@@ -138,7 +138,11 @@ function addEntry(entries: Map<string, Entry[]>, candidate: Candidate): void {
   const first = earlier[0];
   if (row.isRepeatable === true || first === undefined) return;
   const { line } = first.keyword;
-  report('duplicateKeyword', keyword, { keyword: keyword.text, context: candidate.context, line });
+  report('duplicateKeyword', keyword, {
+    keyword: keyword.text,
+    context: describeContext(candidate.context),
+    line,
+  });
 }
 
 /** Block where one is due, none where it is not. */

@@ -68,7 +68,10 @@ export function isKnown(keyword: string, context: string): boolean {
 
 /** How a context is called in a message. */
 export function describeContext(context: string): string {
-  return context === ROOT_CONTEXT ? 'the file (outside all blocks)' : context;
+  // `track_file` is a block of its own and a list in an instance.
+  return context === ROOT_CONTEXT
+    ? 'the file (outside all blocks)'
+    : context.replace(/_block$/, '');
 }
 
 function indexByContext(
