@@ -4,7 +4,9 @@ import { Command } from 'commander';
 import { LibcUnavailableError } from '../kernel/libc.ts';
 import { addCheckCommand } from './check.ts';
 import { addDrillCommand } from './drill.ts';
+import { addKeywordsCommand } from './keywords.ts';
 import { printError } from './output.ts';
+import { addPlanCommand } from './plan.ts';
 import { addRealserverCommand } from './realserver.ts';
 import { addRunCommand } from './run.ts';
 import { addStatusCommand } from './status.ts';
@@ -29,6 +31,8 @@ const program = new Command('lvsd')
 
 addRunCommand(program, readVersion());
 addCheckCommand(program);
+addPlanCommand(program);
+addKeywordsCommand(program);
 addStatusCommand(program);
 addRealserverCommand(program);
 addDrillCommand(program);

@@ -102,12 +102,14 @@ function compileLine(statement: Statement, list: AddressList): VirtualAddressCon
   }
   const prefix = readPrefix(first, list.keyword, report);
   if (prefix === undefined) return undefined;
+  const written = readOptions(options, prefix, list);
+  if (byteLength(written.label ?? '') > MAX_NAME_LENGTH) return undefined;
   return {
     span: spanOf(placeOf(statement.words)),
     ...prefix,
     device: list.defaultDevice,
     scope: 0,
-    ...readOptions(options, prefix, list),
+    ...written,
   };
 }
 

@@ -40,14 +40,14 @@ export function compileInstances(
 ): readonly VrrpInstanceConfig[] {
   const { report } = around.files;
   const met: Met = { names: new Map(), groups: new Map(), addresses: new Map() };
-  return entries.map((entry) => {
+  return entries.flatMap((entry) => {
     const place = placeOf(entry.statement.words);
     const statements = entry.statement.block?.statements ?? [];
     const block = readBlock({ context: 'vrrp_instance', place }, statements, report);
     const addresses = compileAddresses(block, around);
     const excluded = compileExcluded(block, around);
     const compiled = compileInstance(entry, block, addresses, { globals, report, around });
-    checkUnique(compiled, block, met, report);
+    const isNew = checkUnique(compiled, block, met, report);
     const { name: instance, version } = compiled;
     for (const address of addresses) {
       checkAddress(address, { instance, isExcluded: false }, met, report);
@@ -56,8 +56,10 @@ export function compileInstances(
       checkAddress(address, { instance, isExcluded: true }, met, report);
     }
     checkCount(block, addresses.length, version, report);
-    if (excluded.length === 0) return compiled;
-    return { ...compiled, excludedAddresses: excluded.map(({ config }) => config) };
+    // An advert carries one address at least.
+    if (!isNew || addresses.length === 0) return [];
+    if (excluded.length === 0) return [compiled];
+    return [{ ...compiled, excludedAddresses: excluded.map(({ config }) => config) }];
   });
 }
 
@@ -162,13 +164,24 @@ function compilePreemption(block: ReadBlock, report: Report): Preemption {
   if (isOwnerByState) report('ownerByState', block.placeOf('state'), {});
   const priority = writtenPriority ?? (isOwnerByState ? OWNER_PRIORITY : DEFAULT_PRIORITY);
   const isMaster = state === undefined ? priority === OWNER_PRIORITY : state === 'MASTER';
-  checkPreemption(block, { isMasterWritten: state === 'MASTER', priority }, report);
+  const isMasterWritten = state === 'MASTER';
+  checkPreemption(block, { isMasterWritten, priority }, report);
+  // Where two contradict each other, what keepalived makes of it.
+  const cannotHold = isMasterWritten || priority === OWNER_PRIORITY;
+  const preempt = cannotHold || !isNopreemptLast(block);
+  const isDelayed = preempt && !isMasterWritten;
   return {
     initialState: isMaster ? 'MASTER' : 'BACKUP',
     priority,
-    preempt: !block.has('nopreempt'),
-    preemptDelayMs: block.number('preempt_delay') ?? 0,
+    preempt,
+    preemptDelayMs: isDelayed ? (block.number('preempt_delay') ?? 0) : 0,
   };
+}
+
+function isNopreemptLast(block: ReadBlock): boolean {
+  const [written, other] = [block.entry('nopreempt'), block.entry('preempt')];
+  if (written === undefined) return false;
+  return other === undefined || written.keyword.line > other.keyword.line;
 }
 
 function checkPreemption(
@@ -213,7 +226,7 @@ function compileAdvertInterval(block: ReadBlock, version: VrrpVersion, report: R
   if (Number.isInteger(steps) && steps >= 1 && steps <= maxSteps) return intervalMs;
   if (version === 3) report('advertIntervalVersion3', word, { found });
   else report('advertIntervalVersion2', word, { found });
-  return DEFAULT_ADVERT_INTERVAL_MS;
+  return Math.min(Math.max(Math.round(steps), 1), maxSteps) * stepMs;
 }
 
 function compileGarp(block: ReadBlock, globals: GarpConfig, report: Report): GarpConfig {
@@ -234,18 +247,22 @@ function compileGarp(block: ReadBlock, globals: GarpConfig, report: Report): Gar
   };
 }
 
+/** False when there is one of that name already. */
 function checkUnique(
   instance: VrrpInstanceConfig,
   block: ReadBlock,
   met: Met,
   report: Report,
-): void {
+): boolean {
   const { name, span } = instance;
   const sameName = met.names.get(name);
   if (name !== '' && sameName !== undefined) {
     report('duplicateInstance', block.place, { name, line: sameName });
-  } else met.names.set(name, span.line);
+    return false;
+  }
+  met.names.set(name, span.line);
   checkGroup(instance, block, met, report);
+  return true;
 }
 
 function checkGroup(

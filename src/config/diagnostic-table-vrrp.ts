@@ -3,11 +3,13 @@ export const vrrpDiagnostics = {
   unknownReference: {
     code: 'LVS1200',
     severity: 'error',
+    compat: 'keepalived goes on without it',
     message: "There is no {kind} '{name}'",
   },
   duplicateName: {
     code: 'LVS1201',
     severity: 'error',
+    compat: 'keepalived starts with both',
     message: "There is already a {kind} '{name}' (line {line})",
     help: 'give each a name of its own',
   },
@@ -32,6 +34,7 @@ export const vrrpDiagnostics = {
   syncMemberTwice: {
     code: 'LVS1205',
     severity: 'error',
+    compat: 'keepalived leaves it out of the second group',
     message: "'{name}' is already in vrrp_sync_group '{other}' (line {line})",
     help: 'an instance is in one group, once',
   },
@@ -44,6 +47,7 @@ export const vrrpDiagnostics = {
   addressAlsoExcluded: {
     code: 'LVS1207',
     severity: 'error',
+    compat: 'keepalived takes it without a word',
     message: '{address} is in virtual_ipaddress and in virtual_ipaddress_excluded (line {line})',
     help: 'keep the line in virtual_ipaddress, unless adverts have no room for it',
   },
@@ -74,12 +78,14 @@ export const vrrpDiagnostics = {
   authenticationVersion3: {
     code: 'LVS1212',
     severity: 'error',
+    compat: 'keepalived ignores the authentication',
     message: "'authentication' belongs to version 2; version 3 has none",
     help: 'remove it (auth_hmac works with version 3), or use version 2 on both routers',
   },
   passwordTooLong: {
     code: 'LVS1213',
     severity: 'error',
+    compat: 'keepalived cuts it off',
     message: 'The password has {length} characters, an advert has room for {limit}',
     help: 'shorten it on both routers; keepalived cuts it off',
   },
@@ -92,6 +98,7 @@ export const vrrpDiagnostics = {
   strictForbids: {
     code: 'LVS1215',
     severity: 'error',
+    compat: 'keepalived ignores it in strict mode',
     message: "'{keyword}' is not allowed in strict mode",
     help: "remove it, or remove vrrp_strict (here: 'strict_mode off')",
   },
@@ -116,6 +123,7 @@ export const vrrpDiagnostics = {
   peerIsSource: {
     code: 'LVS1219',
     severity: 'error',
+    compat: 'keepalived takes it without a word',
     message: '{address} is our own unicast_src_ip',
     help: 'list the address of the other router',
   },
@@ -139,6 +147,7 @@ export const vrrpDiagnostics = {
   notMulticast: {
     code: 'LVS1223',
     severity: 'error',
+    compat: 'keepalived ignores it and takes the usual group',
     message: "{address} is no multicast address; '{keyword}' needs one",
     help: "adverts to one router are 'unicast_peer'",
   },
@@ -193,35 +202,41 @@ export const vrrpDiagnostics = {
   vmacContradiction: {
     code: 'LVS1232',
     severity: 'error',
+    compat: 'keepalived starts, with the instance in FAULT where the ipvlan lacks an address',
     message: 'use_vmac and use_ipvlan exclude each other',
     help: 'keep one of the two',
   },
   invalidPrefix: {
     code: 'LVS1233',
     severity: 'error',
+    compat: 'keepalived leaves the line out',
     message: "'{found}' is not a network; {what} takes ADDRESS[/LENGTH] or 'default'",
   },
   hostBitsSet: {
     code: 'LVS1234',
     severity: 'error',
+    compat: 'keepalived takes it without a word, and the kernel refuses it',
     message: '{found} has bits set behind its prefix length; the kernel refuses it',
     help: "write '{network}' for the network, or a prefix length of {longest} for one host",
   },
   routeWithoutWay: {
     code: 'LVS1235',
     severity: 'error',
+    compat: 'keepalived takes it, and the kernel refuses it',
     message: 'This route leads nowhere: no via, no dev, no nexthop',
     help: "add 'via GATEWAY' or 'dev INTERFACE'",
   },
   routeWithWay: {
     code: 'LVS1236',
     severity: 'error',
+    compat: 'keepalived takes it, and the kernel refuses it',
     message: "A route of type {type} has no '{option}'",
     help: 'packets for it are not sent anywhere: remove the gateway and the interface',
   },
   ruleWithoutAction: {
     code: 'LVS1237',
     severity: 'error',
+    compat: 'keepalived leaves the rule out',
     message: 'This rule does nothing: no table, no goto and no type',
     help: "add 'table NUMBER'",
   },
@@ -247,24 +262,28 @@ export const vrrpDiagnostics = {
   quorumUnreachable: {
     code: 'LVS1241',
     severity: 'error',
+    compat: 'keepalived ignores the quorum_max',
     message: 'quorum {quorum} is larger than quorum_max {max}',
     help: 'exchange the two, or remove quorum_max',
   },
   relativePath: {
     code: 'LVS1242',
     severity: 'error',
+    compat: 'keepalived disables what it cannot find',
     message: "'{keyword}' takes an absolute path, found '{found}'",
     help: 'a daemon has no directory of its own: begin with /',
   },
   scriptMissing: {
     code: 'LVS1243',
     severity: 'error',
+    compat: 'keepalived disables the script, and what tracks it counts as up',
     message: "There is no '{path}' to run",
     help: 'correct the path; keepalived would take the script as passed',
   },
   scriptNotExecutable: {
     code: 'LVS1244',
     severity: 'error',
+    compat: 'keepalived disables the script, and what tracks it counts as up',
     message: "'{path}' cannot be executed",
     help: "'chmod +x {path}'; keepalived would take the script as passed",
   },

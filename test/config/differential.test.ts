@@ -1,0 +1,148 @@
+/**
+ * lvsd beside the keepalived of this machine: under `--compat` a file is read exactly when `keepalived
+ * -t` would start on it; strict mode points at what is wrong in it. Where the two differ on purpose, a
+ * table says why.
+ */
+import { expect, test } from 'vitest';
+import { type CompileResult, compileText } from '../../src/config/compile.ts';
+import { diagnosticTable } from '../../src/config/diagnostic-table.ts';
+import { includesFrom } from './compile-fixture.ts';
+import { askKeepalived, readSamples } from './keepalived-verdict.ts';
+
+const samples = readSamples();
+
+/** Errors of strict mode, without what is only not supported yet: `code line`. */
+const WRONG_IN_ITSELF: Readonly<Record<string, readonly string[]>> = {
+  // The script of the host `high` or `low` only: this is another.
+  'keepalived.conf.conditional_conf': ['LVS1031 6'],
+  // The members stand in the group without `group { }`.
+  'keepalived.conf.vrrp.lvs_syncd': ['LVS1031 3', 'LVS1020 4', 'LVS1020 5'],
+  // 192.168.100./24 lacks a number.
+  'keepalived.conf.vrrp.rules': ['LVS1233 11', 'LVS1233 26'],
+  // 192.168.200.18 stands there twice, the second time with a label.
+  'keepalived.conf.vrrp': ['LVS1050 32'],
+};
+
+/** One mistake each; what the mistake is, is the name. */
+const MISTAKES: Readonly<Record<string, string>> = {
+  'nothing at all': '# nothing\n',
+  'unknown keyword': instance('priorty 150'),
+  'unknown keyword outside': `weird 1\n${instance('')}`,
+  'word for a number': instance('priority abc'),
+  'number out of range': instance('priority 300'),
+  'keyword without its value': instance('priority'),
+  'interface without its value': instance('interface'),
+  'virtual_router_id out of range': instance('virtual_router_id 300'),
+  'no virtual_router_id': instance('').replace('virtual_router_id 5\n', ''),
+  'no interface': instance('').replace('interface eth0\n', ''),
+  'virtual_router_id of another': instance('') + instance('', 'B', '10.0.0.2/24'),
+  'name of another': instance('') + instance('virtual_router_id 6', 'A', '10.0.0.2/24'),
+  'state in lower case': instance('state master'),
+  'nopreempt of a MASTER': instance('state MASTER\npriority 9\nnopreempt'),
+  'trailing word': instance('priority 5 6'),
+  'fraction in version 2': instance('advert_int 0.5'),
+  'interval too long in version 3': instance('version 3\nadvert_int 41'),
+  'address twice': instance('', 'A', '10.0.0.1/24\n10.0.0.1/24'),
+  'address of another family': instance('', 'A', '10.0.0.1/24\n2001:db8::1/64'),
+  'name for an address': instance('', 'A', '10.0.0.1/24\nwww'),
+  'prefix too long': instance('', 'A', '10.0.0.1/99'),
+  'label too long': instance('', 'A', '10.0.0.1/24 label eth0:0123456789a'),
+  'no address': instance('').replace('10.0.0.1/24\n', ''),
+  'script that is not there': instance('track_script {\nnosuch\n}'),
+  'member that is not there': `${instance('')}${group('G', 'A\nB')}`,
+  'member of two groups': `${instance('')}${group('G', 'A')}${group('H', 'A')}`,
+  'address also excluded': instance('virtual_ipaddress_excluded {\n10.0.0.1/24\n}'),
+  'authentication in version 3': instance(`version 3\n${password('a')}`),
+  'password too long': instance(password('abcdefghijk')),
+  'authentication in strict mode': instance(`strict_mode on\n${password('a')}`),
+  'peer that we are': instance('unicast_src_ip 10.0.0.250\nunicast_peer {\n10.0.0.250\n}'),
+  'peer of another family': instance('unicast_peer {\n2001:db8::9\n}'),
+  'group that is no group': instance('mcast_dst_ip 10.0.0.9'),
+  'route to host bits': instance('virtual_routes {\n10.1.0.1/24 dev eth1\n}'),
+  'route to nowhere': instance('virtual_routes {\n10.1.0.0/24\n}'),
+  'rule without an action': instance('virtual_rules {\nfrom 10.1.0.0/24\n}'),
+  'quorum out of reach': `${instance('')}vrrp_track_process p {\nprocess x\nquorum 5\nquorum_max 2\n}\n`,
+  'lb_kind in lower case': service('lb_kind dr'),
+  'unknown lb_algo': service('lb_algo xx'),
+  'no protocol': service('').replace('protocol TCP\n', ''),
+  'server by name': service('').replace('10.0.0.2', 'www'),
+  'service by name': service('').replace('10.0.0.1', 'www'),
+  'port out of range': service('').replace('10.0.0.2 80', '10.0.0.2 99999'),
+  'service twice': service('') + service(''),
+  'another port with DR': service('lb_kind DR').replace('10.0.0.2 80', '10.0.0.2 81'),
+  'server of another family': service('lb_kind DR').replace('10.0.0.2', '2001:db8::2'),
+  'HTTP_GET without url': service('').replace('TCP_CHECK', 'HTTP_GET'),
+  'url without path': service('').replace('TCP_CHECK {', 'HTTP_GET {\nurl {\n}'),
+  'block not closed': instance('').replace(/}\n$/, '') + service(''),
+  'block closed twice': `${instance('')}}\n${service('')}`,
+  'block without a brace': instance('').replace('A {', 'A'),
+  'brace without a block': `${instance('')}{\n}\n`,
+  'block where none belongs': instance('priority 5 {\n}'),
+  'include of nothing': `${instance('')}include absent\n`,
+  'quote without an end': `global_defs {\nrouter_id "a\n}\n${instance('')}`,
+};
+
+/** Files on which the two differ, and why. */
+const DIFFERENT: Readonly<Record<string, string>> = {
+  'keepalived.conf.vrrp.localcheck':
+    '-t ends with 6 as scripts run without enable_script_security; the daemon starts and says so',
+  'virtual_router_id out of range': 'the daemon, unlike -t, ends with 2: it must be set',
+  'no virtual_router_id': 'the daemon, unlike -t, ends with 2: it must be set',
+  'no interface': 'the daemon, unlike -t, ends with 2: unknown interface',
+  'virtual_router_id of another': 'the daemon, unlike -t, ends with 2: both use it',
+  'peer of another family': 'the daemon, unlike -t, ends with 2: it takes the family of the peer',
+};
+
+function instance(lines: string, name = 'A', address = '10.0.0.1/24'): string {
+  const own = lines.includes('virtual_router_id') ? '' : 'virtual_router_id 5\n';
+  const addresses = `virtual_ipaddress {\n${address}\n}`;
+  return `vrrp_instance ${name} {\ninterface eth0\n${own}${lines}\n${addresses}\n}\n`;
+}
+
+function group(name: string, members: string): string {
+  return `vrrp_sync_group ${name} {\ngroup {\n${members}\n}\n}\n`;
+}
+
+function password(text: string): string {
+  return `authentication {\nauth_type PASS\nauth_pass ${text}\n}`;
+}
+
+function service(lines: string): string {
+  const server = 'real_server 10.0.0.2 80 {\nTCP_CHECK {\n}\n}';
+  return `virtual_server 10.0.0.1 80 {\nprotocol TCP\n${lines}\n${server}\n}\n`;
+}
+
+const files = new Map([...samples, ...Object.entries(MISTAKES)]);
+const verdicts = askKeepalived(files);
+
+function read(name: string, compat: boolean): CompileResult {
+  const include = includesFrom({});
+  return compileText(name, files.get(name) ?? '', { configId: 'director1', include, compat });
+}
+
+test.each([...files.keys()])('--compat starts where keepalived would: %s', (name) => {
+  const { exitStatus, said } = verdicts.get(name) ?? { exitStatus: -1, said: '' };
+  const starts = exitStatus === 0 || exitStatus === 5;
+  const { config, diagnostics } = read(name, true);
+  const errors = diagnostics.filter(({ severity }) => severity === 'error');
+  const isSame = (config !== undefined) === starts;
+  expect({ isSame, exitStatus, said, errors }).toMatchObject({ isSame: !(name in DIFFERENT) });
+  expect(config === undefined).toBe(errors.length > 0);
+});
+
+test.each([...samples.keys()])('strict mode points at what is wrong in itself: %s', (name) => {
+  const errors = read(name, false).diagnostics.filter(
+    ({ code, severity }) => severity === 'error' && code !== diagnosticTable.notSupportedYet.code,
+  );
+  const found = errors.map(({ code, span }) => `${code} ${span.line}`);
+  expect(found).toEqual(WRONG_IN_ITSELF[name] ?? []);
+});
+
+test.each(Object.keys(MISTAKES).filter((name) => name !== 'nothing at all'))(
+  'strict mode refuses, and says so when --compat would not: %s',
+  (name) => {
+    const strict = read(name, false);
+    expect(strict.config).toBeUndefined();
+    expect(strict.isLiftable).toBe(read(name, true).config !== undefined);
+  },
+);
