@@ -1,6 +1,7 @@
 /** `lvsd check`: is the file good? Exit status 0 yes (or warnings only), 1 errors, 2 not readable. */
 import type { Command } from 'commander';
 import { diagnosticsToJson, renderDiagnostics } from '../config/diagnostics.ts';
+import { dumpConfig } from '../config/dump.ts';
 import { defaultConfigId, type LoadResult, loadConfig } from '../config/load.ts';
 import { DEFAULT_CONFIG_FILE } from './defaults.ts';
 import { printError, printJson, printLine, wantsColor } from './output.ts';
@@ -12,30 +13,56 @@ export function addCheckCommand(program: Command): void {
     .description('validate a configuration: every mistake with file:line:column, caret and help')
     .option('-i, --config-id <name>', 'what @name lines are compared with (default: the host name)')
     .option('--strict', 'warnings count as errors')
+    .option(
+      '--compat',
+      'start wherever keepalived would: errors become warnings that say what it does',
+    )
     .option('--json', 'diagnostics as one JSON array on stdout')
+    .option('--dump', 'what the file means, defaults filled in, as JSON on stdout; secrets as ***')
+    .option('--spans', 'with --dump: where in the file everything stands')
     .addHelpText('after', '\nExit status: 0 clean or warnings only, 1 errors, 2 cannot be read')
-    .action((file: string, options: { configId?: string; strict?: boolean; json?: boolean }) => {
-      const loaded = loadConfig(file, { configId: options.configId ?? defaultConfigId() });
+    .action((file: string, options: CheckOptions) => {
+      const configId = options.configId ?? defaultConfigId();
+      const loaded = loadConfig(file, { configId, compat: options.compat === true });
       process.exitCode = report(loaded, file, options);
     });
 }
 
-function report(
-  loaded: LoadResult,
-  file: string,
-  options: { readonly strict?: boolean; readonly json?: boolean },
-): number {
-  if (options.json) printJson(diagnosticsToJson(loaded.diagnostics));
+interface CheckOptions {
+  readonly configId?: string;
+  readonly strict?: boolean;
+  readonly compat?: boolean;
+  readonly json?: boolean;
+  readonly dump?: boolean;
+  readonly spans?: boolean;
+}
+
+function report(loaded: LoadResult, file: string, options: CheckOptions): number {
+  const json = options.json === true && options.dump !== true;
+  if (json) printJson(diagnosticsToJson(loaded.diagnostics));
   if (loaded.unreadable !== undefined) {
     printError(loaded.unreadable.message);
     return 2;
   }
-  if (!options.json) printDiagnostics(loaded);
   const errors = loaded.diagnostics.filter(({ severity }) => severity === 'error').length;
   const warnings = loaded.diagnostics.length - errors;
-  if (!options.json) printLine(summary(file, errors, warnings, loaded));
-  return errors > 0 || (options.strict && warnings > 0) ? 1 : 0;
+  if (!json) printDiagnostics(loaded);
+  if (options.dump === true) printDump(loaded, options);
+  else if (!json) {
+    printLine(summary(file, errors, warnings, loaded));
+    if (loaded.isLiftable) printLine(LIFTABLE);
+  }
+  return errors > 0 || (options.strict === true && warnings > 0) ? 1 : 0;
 }
+
+function printDump({ config }: LoadResult, { spans }: CheckOptions): void {
+  if (config === undefined) printError('there is nothing to dump: correct the errors first');
+  else printJson(dumpConfig(config, { spans: spans === true }));
+}
+
+/** The last line of a refusal that {@link LoadResult.isLiftable}. */
+export const LIFTABLE =
+  'keepalived would start on this file: --compat does too, and says at each line what keepalived does';
 
 /** Every diagnostic as a person reads it, on stderr. */
 export function printDiagnostics(loaded: LoadResult): void {

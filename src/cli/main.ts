@@ -3,6 +3,8 @@ import { readFileSync } from 'node:fs';
 import { Command } from 'commander';
 import { addCheckCommand } from './check.ts';
 import { addDrillCommand } from './drill.ts';
+import { addKeywordsCommand } from './keywords.ts';
+import { addPlanCommand } from './plan.ts';
 import { addRealserverCommand } from './realserver.ts';
 import { addRunCommand } from './run.ts';
 import { addStatusCommand } from './status.ts';
@@ -27,6 +29,8 @@ const program = new Command('lvsd')
 
 addRunCommand(program, readVersion());
 addCheckCommand(program);
+addPlanCommand(program);
+addKeywordsCommand(program);
 addStatusCommand(program);
 addRealserverCommand(program);
 addDrillCommand(program);

@@ -5,7 +5,7 @@ import type { LogLevel } from '../base/log.ts';
 import { openLog } from '../base/log-pino.ts';
 import { defaultConfigId, loadConfig } from '../config/load.ts';
 import { Supervisor } from '../daemon/supervisor.ts';
-import { printDiagnostics } from './check.ts';
+import { LIFTABLE, printDiagnostics } from './check.ts';
 import { DEFAULT_CONFIG_FILE } from './defaults.ts';
 import { printError } from './output.ts';
 
@@ -14,6 +14,7 @@ interface RunOptions {
   readonly configId?: string;
   readonly socket?: string;
   readonly adopt?: boolean;
+  readonly compat?: boolean;
   readonly logLevel: LogLevel;
 }
 
@@ -25,6 +26,10 @@ export function addRunCommand(program: Command, version: string): void {
     .option('-i, --config-id <name>', 'what @name lines are compared with (default: the host name)')
     .option('--socket <path>', 'control socket, instead of the one in the configuration')
     .option('--adopt', 'take over IPVS services of the configuration that somebody else created')
+    .option(
+      '--compat',
+      'start wherever keepalived would: errors become warnings that say what it does',
+    )
     .addOption(
       new Option('--log-level <level>', 'least severe lines to log')
         .choices(['debug', 'info', 'warn', 'error'])
@@ -39,7 +44,8 @@ export function addRunCommand(program: Command, version: string): void {
 
 async function run(options: RunOptions, version: string): Promise<void> {
   const configId = options.configId ?? defaultConfigId();
-  const loaded = loadConfig(options.file, { configId });
+  const compat = options.compat === true;
+  const loaded = loadConfig(options.file, { configId, compat });
   if (loaded.unreadable !== undefined) {
     printError(loaded.unreadable.message);
     process.exitCode = 2;
@@ -48,6 +54,7 @@ async function run(options: RunOptions, version: string): Promise<void> {
   printDiagnostics(loaded);
   if (loaded.config === undefined) {
     printError(`${options.file} is refused: correct the errors above (lvsd check shows them too)`);
+    if (loaded.isLiftable) printError(LIFTABLE);
     process.exitCode = 1;
     return;
   }
@@ -57,6 +64,7 @@ async function run(options: RunOptions, version: string): Promise<void> {
     {
       configFile: options.file,
       configId,
+      compat,
       ...(socketPath === undefined ? {} : { socketPath }),
       adopt: options.adopt ?? false,
       version,

@@ -102,12 +102,14 @@ function compileLine(
   }
   const prefix = readPrefix(first, report);
   if (prefix === undefined) return undefined;
+  const written = readOptions(options, prefix, report);
+  if (byteLength(written.label ?? '') > MAX_NAME_LENGTH) return undefined;
   return {
     span: spanOf(placeOf(statement.words)),
     ...prefix,
     device: defaultDevice,
     scope: 0,
-    ...readOptions(options, prefix, report),
+    ...written,
   };
 }
 

@@ -180,11 +180,12 @@ function compileServer(
   const checked = { endpoint: target, service: service.block, server: block };
   const checkers = compileCheckers(checked, report);
   if (endpoint === undefined) return undefined;
-  checkReachable(entry, { endpoint, service, forwardingMethod }, report);
+  const reached = reachedAt(entry, { endpoint, service, forwardingMethod }, report);
+  if (reached === undefined) return undefined;
   return {
     server: {
       span: spanOf(place),
-      ...endpoint,
+      ...reached,
       weight: block.number('weight') ?? service.block.number('weight') ?? DEFAULT_WEIGHT,
       forwardingMethod,
       checkers: checkers.map(({ config }) => config),
@@ -213,13 +214,17 @@ interface Reach {
   readonly forwardingMethod: ForwardingMethod;
 }
 
-/** DR and TUN leave the packet as it is: same port; only TUN wraps one family in the other. */
-function checkReachable(entry: Entry, reach: Reach, report: Report): void {
+/**
+ * DR and TUN leave the packet as it is: same port; only TUN wraps one family in the other. Returns
+ * what keepalived makes of it: the port of the service, no server of another family.
+ */
+function reachedAt(entry: Entry, reach: Reach, report: Report): Endpoint | undefined {
   const { endpoint, service, forwardingMethod } = reach;
   const { identity } = service;
-  if (identity === undefined) return;
+  if (identity === undefined) return endpoint;
   const place = placeOf(entry.statement.words);
-  if (forwardingMethod !== 'masq' && endpoint.port !== identity.port) {
+  const isMapped = forwardingMethod !== 'masq' && endpoint.port !== identity.port;
+  if (isMapped) {
     report('portMapping', place, {
       port: endpoint.port,
       servicePort: identity.port,
@@ -229,12 +234,15 @@ function checkReachable(entry: Entry, reach: Reach, report: Report): void {
   }
   const { family } = endpoint.address;
   const serviceFamily = identity.address.family;
-  if (family === serviceFamily || forwardingMethod === 'tunnel') return;
+  if (family === serviceFamily || forwardingMethod === 'tunnel') {
+    return isMapped ? { ...endpoint, port: identity.port } : endpoint;
+  }
   report('mixedServerFamily', place, {
     server: endpoint.address.text,
     family: describeFamily(family),
     serviceFamily: describeFamily(serviceFamily),
   });
+  return undefined;
 }
 
 /** One warning for each dangerous default that this service leans on. */

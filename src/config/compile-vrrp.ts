@@ -30,15 +30,15 @@ export function compileInstances(
   report: Report,
 ): readonly VrrpInstanceConfig[] {
   const met: Met = { names: new Map(), groups: new Map(), addresses: new Map() };
-  return entries.map((entry) => {
+  return entries.flatMap((entry) => {
     const place = placeOf(entry.statement.words);
     const statements = entry.statement.block?.statements ?? [];
     const block = readBlock({ context: 'vrrp_instance', place }, statements, report);
     const addresses = compileAddresses(block, report);
     const instance = compileInstance(entry, block, addresses, { globals, report });
-    checkUnique(instance, block, met, report);
+    const isNew = checkUnique(instance, block, met, report);
     for (const address of addresses) checkAddress(address, met, report);
-    return instance;
+    return isNew ? [instance] : [];
   });
 }
 
@@ -108,13 +108,24 @@ function compilePreemption(block: ReadBlock, report: Report): Preemption {
   if (isOwnerByState) report('ownerByState', block.placeOf('state'), {});
   const priority = writtenPriority ?? (isOwnerByState ? OWNER_PRIORITY : DEFAULT_PRIORITY);
   const isMaster = state === undefined ? priority === OWNER_PRIORITY : state === 'MASTER';
-  checkPreemption(block, { isMasterWritten: state === 'MASTER', priority }, report);
+  const isMasterWritten = state === 'MASTER';
+  checkPreemption(block, { isMasterWritten, priority }, report);
+  // Where two contradict each other, what keepalived makes of it.
+  const cannotHold = isMasterWritten || priority === OWNER_PRIORITY;
+  const preempt = cannotHold || !isNopreemptLast(block);
+  const isDelayed = preempt && !isMasterWritten;
   return {
     initialState: isMaster ? 'MASTER' : 'BACKUP',
     priority,
-    preempt: !block.has('nopreempt'),
-    preemptDelayMs: block.number('preempt_delay') ?? 0,
+    preempt,
+    preemptDelayMs: isDelayed ? (block.number('preempt_delay') ?? 0) : 0,
   };
+}
+
+function isNopreemptLast(block: ReadBlock): boolean {
+  const [written, other] = [block.entry('nopreempt'), block.entry('preempt')];
+  if (written === undefined) return false;
+  return other === undefined || written.keyword.line > other.keyword.line;
 }
 
 function checkPreemption(
@@ -159,7 +170,7 @@ function compileAdvertInterval(block: ReadBlock, version: VrrpVersion, report: R
   if (Number.isInteger(steps) && steps >= 1 && steps <= maxSteps) return intervalMs;
   if (version === 3) report('advertIntervalVersion3', word, { found });
   else report('advertIntervalVersion2', word, { found });
-  return DEFAULT_ADVERT_INTERVAL_MS;
+  return Math.min(Math.max(Math.round(steps), 1), maxSteps) * stepMs;
 }
 
 function compileGarp(block: ReadBlock, globals: GarpConfig): GarpConfig {
@@ -173,18 +184,22 @@ function compileGarp(block: ReadBlock, globals: GarpConfig): GarpConfig {
   };
 }
 
+/** False when there is one of that name already. */
 function checkUnique(
   instance: VrrpInstanceConfig,
   block: ReadBlock,
   met: Met,
   report: Report,
-): void {
+): boolean {
   const { name, span } = instance;
   const sameName = met.names.get(name);
   if (name !== '' && sameName !== undefined) {
     report('duplicateInstance', block.place, { name, line: sameName });
-  } else met.names.set(name, span.line);
+    return false;
+  }
+  met.names.set(name, span.line);
   checkGroup(instance, block, met, report);
+  return true;
 }
 
 function checkGroup(

@@ -2,6 +2,7 @@
  * Text to Config: expand, parse, then every block against the keyword table. Everything that is
  * wrong is collected; a Config comes out only when nothing is an error.
  */
+import { leaveOutIncomplete } from './compat-left-out.ts';
 import { compileGlobalDefs } from './compile-global.ts';
 import { compileVirtualServers } from './compile-virtual-server.ts';
 import { compileInstances } from './compile-vrrp.ts';
@@ -17,24 +18,30 @@ export interface CompileOptions {
   /** `-i`, or the host name up to its first dot. */
   readonly configId: string;
   readonly include: IncludePort;
+  /** Errors on which keepalived would start are warnings, and the model is what is left then. */
+  readonly compat?: boolean;
 }
 
 export interface CompileResult {
   readonly diagnostics: readonly Diagnostic[];
   /** Absent when a diagnostic is an error. */
   readonly config?: Config;
+  /** There are errors, and `--compat` would make every one of them a warning. */
+  readonly isLiftable: boolean;
   /** File -> text, of all that was read: for rendering. */
   readonly sources: ReadonlyMap<string, string>;
 }
 
 /** Reads `text`, the content of `file`. Never throws, whatever the text. */
 export function compileText(file: string, text: string, options: CompileOptions): CompileResult {
-  const collector = collectDiagnostics();
+  const collector = collectDiagnostics(options);
   const { report } = collector;
   const { lines, sources } = expandConfig(file, text, { ...options, report });
   const { statements, isReliable } = parseConfig(lines, { contextOpenedBy, isKnown }, report);
   const place = { source: { file, text }, line: 1, column: 1, endColumn: 1 };
-  const config = isReliable ? compileStatements(statements, place, report) : undefined;
+  if (!isReliable) report('bracesUnclear', place, {});
+  const counted = options.compat === true ? leaveOutIncomplete(statements, report) : statements;
+  const config = isReliable ? compileStatements(counted, place, report) : undefined;
   if (config !== undefined && !collector.hasErrors() && isEmpty(config)) {
     report('nothingConfigured', place, {});
   }
@@ -42,6 +49,7 @@ export function compileText(file: string, text: string, options: CompileOptions)
   return {
     diagnostics: collector.finish(sources.keys()),
     ...(isUsable ? { config } : {}),
+    isLiftable: collector.isLiftable(),
     sources,
   };
 }

@@ -13,18 +13,49 @@ export interface DiagnosticRow {
   readonly message: string;
   /** The fix. A reporter may give a better one. */
   readonly help?: string;
+  /**
+   * What keepalived does where lvsd refuses: under `--compat` the error is a warning that says so.
+   * Absent: keepalived ends there too, or what it would do is nothing that lvsd can do.
+   */
+  readonly compat?: Compat;
+}
+
+/** A function where it depends on what was found. */
+export type Compat = string | ((values: DiagnosticValues) => string | undefined);
+
+export type DiagnosticValues = Readonly<Record<string, string | number>>;
+
+const READS_ON = 'keepalived logs it and goes on with the next line';
+const TAKES_DEFAULT = 'keepalived logs it and takes the default';
+
+/** Without these keepalived's VRRP process ends with status 2. */
+const VRRP_NEEDS = new Set(['virtual_router_id', 'interface']);
+/** Without these its checker process crashes (2.2.7). */
+const HTTP_NEEDS = new Set(['url', 'path']);
+
+function leavesBlockOut({ keyword }: DiagnosticValues): string | undefined {
+  const name = `${keyword}`;
+  if (VRRP_NEEDS.has(name) || HTTP_NEEDS.has(name)) return undefined;
+  return 'keepalived leaves the whole block out';
+}
+
+function takesDefault({ keyword }: DiagnosticValues): string | undefined {
+  return VRRP_NEEDS.has(`${keyword}`) ? undefined : TAKES_DEFAULT;
 }
 
 export const diagnosticTable = {
   unreadableInclude: {
     code: 'LVS1001',
     severity: 'error',
+    compat: 'keepalived goes on without the file',
     message: "Cannot read the included file '{file}': {reason}",
     help: 'correct the path (it is relative to the including file) or remove the include line',
   },
   includeCycle: {
     code: 'LVS1002',
     severity: 'error',
+    compat:
+      'keepalived reads it again and again until it has no file descriptor left, then goes on',
     message: "'{file}' includes itself",
     help: 'remove this include: the file is already being read',
   },
@@ -43,12 +74,14 @@ export const diagnosticTable = {
   lineTooLong: {
     code: 'LVS1005',
     severity: 'error',
+    compat: 'keepalived ignores a line of more than 1023 characters',
     message: 'Line of {length} characters, at most {limit} are read',
     help: 'break the line; keepalived ignores every line longer than 1023 characters',
   },
   unterminatedQuote: {
     code: 'LVS1006',
     severity: 'error',
+    compat: READS_ON,
     message: 'Quote without its closing quote on the same line',
     help: 'add the closing "',
   },
@@ -73,24 +106,28 @@ export const diagnosticTable = {
   missingClose: {
     code: 'LVS1010',
     severity: 'error',
+    compat: 'keepalived reads what follows as if it stood in this block',
     message: "The block '{block}' is never closed",
     help: "add the '}' that ends it",
   },
   missingOpen: {
     code: 'LVS1011',
     severity: 'error',
+    compat: 'keepalived reads the lines of the block as if they stood outside of it',
     message: "'{block}' has no '{'",
     help: "add '{' at the end of this line",
   },
   strayClose: {
     code: 'LVS1012',
     severity: 'error',
+    compat: READS_ON,
     message: "This '}' closes nothing",
     help: "remove it, or add the '{' that it was meant for",
   },
   unexpectedOpen: {
     code: 'LVS1013',
     severity: 'error',
+    compat: 'keepalived ignores the brace and reads the lines of the block where they stand',
     message: "This '{' has no keyword in front of it; its block is skipped",
     help: 'name the block, or remove the braces',
   },
@@ -103,29 +140,40 @@ export const diagnosticTable = {
   blockExpected: {
     code: 'LVS1015',
     severity: 'error',
+    compat: READS_ON,
     message: "'{keyword}' needs a block",
     help: "write '{keyword} { … }'",
   },
   blockUnexpected: {
     code: 'LVS1016',
     severity: 'error',
+    compat: 'keepalived ignores the brace; the one that closes it ends the block around',
     message: "'{keyword}' takes no block; the block is skipped",
     help: 'remove the braces and what is between them',
+  },
+  bracesUnclear: {
+    code: 'LVS1017',
+    severity: 'error',
+    message: 'The braces of this file are so far off that what stands where is a guess',
+    help: 'correct the braces first; what is said about them is where to look',
   },
   unknownKeyword: {
     code: 'LVS1020',
     severity: 'error',
+    compat: 'keepalived logs it and goes on; the lines of its block count in the block around',
     message: "Unknown keyword '{keyword}' in {context}",
   },
   misplacedKeyword: {
     code: 'LVS1021',
     severity: 'error',
+    compat: 'keepalived logs it and goes on; the lines of its block count in the block around',
     message: "'{keyword}' does not belong in {context}",
     help: 'it belongs in {places}',
   },
   notSupportedYet: {
     code: 'LVS1022',
     severity: 'error',
+    compat: 'keepalived does it; lvsd leaves it out',
     message: '{what} is not supported yet',
     help: 'remove it if you can do without: lvsd does not start when an effect would be missing',
   },
@@ -154,16 +202,19 @@ export const diagnosticTable = {
   wrongType: {
     code: 'LVS1027',
     severity: 'error',
+    compat: takesDefault,
     message: "'{keyword}' takes {expected}, found '{found}'",
   },
   outOfRange: {
     code: 'LVS1028',
     severity: 'error',
+    compat: takesDefault,
     message: "'{keyword}' takes {expected}, {found} is out of range",
   },
   trailingWords: {
     code: 'LVS1029',
     severity: 'error',
+    compat: 'keepalived ignores them without a word',
     message: "'{words}' after '{statement}' means nothing here",
     help: 'one keyword a line: move it to a line of its own, or remove it',
   },
@@ -177,18 +228,21 @@ export const diagnosticTable = {
   missingKeyword: {
     code: 'LVS1031',
     severity: 'error',
+    compat: leavesBlockOut,
     message: "This {context} has no '{keyword}'",
     help: "add '{example}'",
   },
   hostnameForAddress: {
     code: 'LVS1032',
     severity: 'error',
+    compat: 'keepalived leaves out what it is the address of',
     message: "'{found}' is not an IP address; {what} needs one, in numbers",
     help: 'names are not looked up: a name server that fails must not change the service',
   },
   duplicateInstance: {
     code: 'LVS1040',
     severity: 'error',
+    compat: 'keepalived leaves the second one out',
     message: "There is already a vrrp_instance '{name}' (line {line})",
     help: 'give each instance a name of its own',
   },
@@ -202,54 +256,63 @@ export const diagnosticTable = {
   mixedAddressFamilies: {
     code: 'LVS1042',
     severity: 'error',
+    compat: 'keepalived leaves the address out',
     message: '{address} is {family}, the first address of this virtual_ipaddress is {firstFamily}',
     help: 'one family per instance: put the others into a vrrp_instance of their own',
   },
   nopreemptWithMaster: {
     code: 'LVS1043',
     severity: 'error',
+    compat: 'keepalived drops the nopreempt',
     message: "'nopreempt' contradicts 'state MASTER'",
     help: "write 'state BACKUP' (on both routers); keepalived would drop the nopreempt",
   },
   nopreemptWithOwner: {
     code: 'LVS1044',
     severity: 'error',
+    compat: 'keepalived drops the nopreempt',
     message: "'nopreempt' contradicts 'priority 255': the address owner always preempts",
     help: "write 'priority 254' or less, or remove nopreempt",
   },
   preemptContradiction: {
     code: 'LVS1045',
     severity: 'error',
+    compat: 'keepalived drops a preempt_delay; of preempt and nopreempt the last one counts',
     message: "'{keyword}' contradicts '{other}'",
     help: 'keep one of the two',
   },
   advertIntervalVersion3: {
     code: 'LVS1046',
     severity: 'error',
+    compat: 'keepalived takes the nearest interval that version 3 can carry',
     message: "'advert_int {found}': VRRP version 3 takes 0.01 to 40.95 seconds, in steps of 0.01",
     help: "write 'advert_int 1' unless a faster takeover is wanted",
   },
   advertIntervalVersion2: {
     code: 'LVS1047',
     severity: 'error',
+    compat: 'keepalived rounds to whole seconds, 1 at least',
     message: "'advert_int {found}': VRRP version 2 takes whole seconds, 1 to 255",
     help: "add 'version 3' (on both routers) for a fraction of a second",
   },
   version2WithIpv6: {
     code: 'LVS1048',
     severity: 'error',
+    compat: 'keepalived takes version 3 without a word',
     message: 'VRRP version 2 carries no IPv6 address',
     help: "write 'version 3'",
   },
   noVirtualAddresses: {
     code: 'LVS1049',
     severity: 'error',
+    compat: 'keepalived runs the instance without an address',
     message: 'This vrrp_instance has no virtual address',
     help: "add 'virtual_ipaddress { 192.168.10.188/32 }' with your address",
   },
   duplicateVirtualAddress: {
     code: 'LVS1050',
     severity: 'error',
+    compat: 'keepalived takes it without a word',
     message: '{address} on {device} is already a virtual address (line {line})',
     help: 'an address belongs to one instance, once',
   },
@@ -261,6 +324,7 @@ export const diagnosticTable = {
   labelTooLong: {
     code: 'LVS1052',
     severity: 'error',
+    compat: 'keepalived leaves the address out',
     message: "Label '{label}' has {length} characters, Linux allows {limit}",
   },
   ownerByState: {
@@ -272,18 +336,21 @@ export const diagnosticTable = {
   duplicateVirtualServer: {
     code: 'LVS1060',
     severity: 'error',
+    compat: 'keepalived takes both, and the kernel keeps one of them',
     message: 'There is already a virtual_server {service} (line {line})',
     help: 'merge the two: the kernel knows a service only once',
   },
   duplicateRealServer: {
     code: 'LVS1061',
     severity: 'error',
+    compat: 'keepalived leaves the second one out',
     message: 'There is already a real_server {server} in this virtual_server (line {line})',
     help: 'remove one; weight is what gives a server more work',
   },
   portMapping: {
     code: 'LVS1062',
     severity: 'error',
+    compat: 'keepalived takes the port of the service',
     message:
       'Port {port} differs from the service port {servicePort}; {method} cannot change ports',
     help: "write 'real_server {address} {servicePort}', or use lb_kind NAT",
@@ -291,6 +358,7 @@ export const diagnosticTable = {
   mixedServerFamily: {
     code: 'LVS1063',
     severity: 'error',
+    compat: 'keepalived leaves the server out',
     message:
       '{server} is {family}, its virtual_server is {serviceFamily}; only TUN can mix the two',
     help: 'give the server by an address of the same family',
@@ -304,6 +372,7 @@ export const diagnosticTable = {
   missingProtocol: {
     code: 'LVS1065',
     severity: 'error',
+    compat: 'keepalived takes UDP',
     message: "This virtual_server has no 'protocol'; keepalived would take UDP",
     help: "add 'protocol TCP'",
   },
@@ -350,10 +419,13 @@ export type DiagnosticArguments<Name extends DiagnosticName> = Readonly<
   >
 >;
 
+/** What keepalived does where this row is an error; undefined where `--compat` does not lift it. */
+export function compatOf(row: DiagnosticRow, values: DiagnosticValues): string | undefined {
+  if (row.severity !== 'error') return undefined;
+  return typeof row.compat === 'function' ? row.compat(values) : row.compat;
+}
+
 /** Fills `{name}` in a template; a name without a value stays as it is written. */
-export function fillTemplate(
-  template: string,
-  values: Readonly<Record<string, string | number>>,
-): string {
+export function fillTemplate(template: string, values: DiagnosticValues): string {
   return template.replace(/\{(\w+)\}/g, (whole, name: string) => `${values[name] ?? whole}`);
 }

@@ -3,9 +3,11 @@
  * as JSON.
  */
 import {
+  compatOf,
   type DiagnosticArguments,
   type DiagnosticName,
   type DiagnosticRow,
+  type DiagnosticValues,
   diagnosticTable,
   fillTemplate,
   type Severity,
@@ -19,6 +21,8 @@ export interface Diagnostic {
   readonly severity: Severity;
   readonly message: string;
   readonly help?: string;
+  /** Of an error that `--compat` made a warning: what keepalived does. */
+  readonly compat?: string;
   readonly span: SourceSpan;
   /** The include lines that led here, innermost first; empty in the file that was asked for. */
   readonly includeChain: readonly SourceSpan[];
@@ -41,14 +45,22 @@ export const MAX_DIAGNOSTICS = 500;
 export interface DiagnosticCollector {
   readonly report: Report;
   hasErrors(): boolean;
+  /** There are errors, and `--compat` would make every one of them a warning. */
+  isLiftable(): boolean;
   /** Ordered by file (as in `files`, those that were read in their order), line and column. */
   finish(files: Iterable<string>): readonly Diagnostic[];
 }
 
-export function collectDiagnostics(): DiagnosticCollector {
+export interface CollectOptions {
+  /** Errors on which keepalived would start become warnings that say what it does. */
+  readonly compat?: boolean;
+}
+
+export function collectDiagnostics(options: CollectOptions = {}): DiagnosticCollector {
   const kept: Diagnostic[] = [];
   const seen = new Set<string>();
   const counts: Record<Severity, number> = { error: 0, warning: 0 };
+  let firmErrors = 0;
   const lastPlaces = new Map<Severity, Place>();
   const report: Report = (name, place, values, help) => {
     const row: DiagnosticRow = diagnosticTable[name];
@@ -56,16 +68,22 @@ export function collectDiagnostics(): DiagnosticCollector {
     const { file } = place.source;
     const key = `${file}:${place.line}:${place.column} ${fillTemplate(row.message, values)}`;
     if (seen.has(key)) return;
-    counts[row.severity] += 1;
-    lastPlaces.set(row.severity, place);
-    if (counts[row.severity] > MAX_DIAGNOSTICS) return;
+    const compat = compatOf(row, values);
+    const isLifted = options.compat === true && compat !== undefined;
+    const severity = isLifted ? 'warning' : row.severity;
+    if (severity === 'error' && compat === undefined) firmErrors += 1;
+    counts[severity] += 1;
+    lastPlaces.set(severity, place);
+    if (counts[severity] > MAX_DIAGNOSTICS) return;
     seen.add(key);
     const chosen = typeof help === 'function' ? help() : help;
-    kept.push(makeDiagnostic(row, place, values, chosen));
+    const diagnostic = makeDiagnostic(row, place, values, chosen);
+    kept.push(isLifted ? { ...diagnostic, severity, compat } : diagnostic);
   };
   return {
     report,
     hasErrors: () => counts.error > 0,
+    isLiftable: () => counts.error > 0 && firmErrors === 0,
     finish(files) {
       const left: Diagnostic[] = [];
       for (const [severity, place] of lastPlaces) {
@@ -82,7 +100,7 @@ export function collectDiagnostics(): DiagnosticCollector {
 function makeDiagnostic(
   row: DiagnosticRow,
   place: Place,
-  values: Readonly<Record<string, string | number>>,
+  values: DiagnosticValues,
   help = row.help,
 ): Diagnostic {
   const includeChain: SourceSpan[] = [];
@@ -152,6 +170,7 @@ function renderOne(diagnostic: Diagnostic, line: string | undefined, paint: Pain
     out.push(` ${number} | ${visible(text)}`.trimEnd(), ` ${gutter} | ${caret}`);
   }
   if (diagnostic.help !== undefined) out.push(` ${gutter} = help: ${visible(diagnostic.help)}`);
+  if (diagnostic.compat !== undefined) out.push(` ${gutter} = compat: ${diagnostic.compat}`);
   for (const from of diagnostic.includeChain) {
     out.push(` ${gutter} = included from ${visible(from.file)}:${from.line}:${from.column}`);
   }
@@ -195,6 +214,8 @@ export interface DiagnosticJson {
   readonly severity: Severity;
   readonly message: string;
   readonly help?: string;
+  /** Of an error that `--compat` made a warning: what keepalived does. */
+  readonly compat?: string;
   readonly file: string;
   readonly line: number;
   readonly column: number;
@@ -205,11 +226,12 @@ export interface DiagnosticJson {
 
 /** The flat form that `--json` prints. */
 export function diagnosticsToJson(diagnostics: readonly Diagnostic[]): readonly DiagnosticJson[] {
-  return diagnostics.map(({ code, severity, message, help, span, includeChain }) => ({
+  return diagnostics.map(({ code, severity, message, help, compat, span, includeChain }) => ({
     code,
     severity,
     message,
     ...(help === undefined ? {} : { help }),
+    ...(compat === undefined ? {} : { compat }),
     ...span,
     ...(includeChain.length === 0 ? {} : { includedFrom: includeChain }),
   }));

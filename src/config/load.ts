@@ -33,6 +33,8 @@ export interface LoadResult {
   readonly diagnostics: readonly Diagnostic[];
   /** Absent when there is an error, or nothing could be read. */
   readonly config?: Config;
+  /** There are errors, and `--compat` would make every one of them a warning. */
+  readonly isLiftable: boolean;
   /** File -> text, for rendering. */
   readonly sources: ReadonlyMap<string, string>;
   /** The file itself could not be read; there are no diagnostics then. */
@@ -42,6 +44,8 @@ export interface LoadResult {
 export interface LoadOptions {
   /** Which `@id` lines count: `-i`, by default {@link defaultConfigId}. */
   readonly configId: string;
+  /** `--compat`: starts wherever keepalived would start; errors become warnings that say how. */
+  readonly compat?: boolean;
 }
 
 /** keepalived's: the host name up to its first dot. */
@@ -58,9 +62,10 @@ export function loadConfig(path: string, options: LoadOptions): LoadResult {
     const { code, reason } = outcome;
     const where = isAbsolute(path) ? '' : ` (${resolve(path)})`;
     const message = `Cannot read the configuration '${path}'${where}: ${reason}`;
-    return { diagnostics: [], sources: new Map(), unreadable: { code, file: path, message } };
+    const unreadable = { code, file: path, message };
+    return { diagnostics: [], isLiftable: false, sources: new Map(), unreadable };
   }
-  return compileText(path, outcome.text, { configId: options.configId, include: diskIncludes });
+  return compileText(path, outcome.text, { ...options, include: diskIncludes });
 }
 
 const GLOB_CHARACTERS = /[*?[\]{}]/;

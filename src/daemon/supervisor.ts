@@ -19,7 +19,7 @@ import { dirname, join } from 'node:path';
 import type { Clock } from '../base/clock.ts';
 import type { Log } from '../base/log.ts';
 import type { Diagnostic } from '../config/diagnostics.ts';
-import { diffConfig } from '../config/diff.ts';
+import { describeChange, diffConfig } from '../config/diff.ts';
 import { type LoadResult, loadConfig } from '../config/load.ts';
 import type { Config } from '../config/model.ts';
 import type { DaemonStatus } from '../observe/status.ts';
@@ -43,6 +43,8 @@ const OWNERSHIP_FILE = 'ipvs-owned.json';
 export interface SupervisorOptions {
   readonly configFile: string;
   readonly configId: string;
+  /** Reloads as it was started: errors on which keepalived would start are warnings. */
+  readonly compat?: boolean;
   /** Overrides the configuration's control_socket path. */
   readonly socketPath?: string;
   /** Take over IPVS services that are already there and are in the configuration. */
@@ -108,14 +110,14 @@ export class Supervisor {
   /** Validates everything first; on any error the running configuration stays. */
   reload(): void {
     if (this.#ending !== undefined || this.#isReloading) return;
-    const { configFile: file, configId } = this.#options;
-    const loaded = loadConfig(file, { configId });
+    const { configFile: file, configId, compat } = this.#options;
+    const loaded = loadConfig(file, { configId, compat: compat === true });
     const config = this.#acceptReload(loaded, file);
     if (config === undefined) return;
     const changes = diffConfig(this.#config, config);
     this.#config = config;
     this.#loadedAt = this.#now();
-    for (const change of changes) this.#log.info({ change }, 'reload');
+    for (const change of changes) this.#log.info({ change: describeChange(change) }, 'reload');
     this.#log.info({ file, changes: changes.length }, 'reloaded');
     this.#isReloading = true;
     this.#health?.reconfigure(config);
@@ -197,8 +199,8 @@ export class Supervisor {
   }
 
   #logDiagnostic(diagnostic: Diagnostic): void {
-    const { code, message, help, span } = diagnostic;
-    const fields = { code, at: `${span.file}:${span.line}:${span.column}`, help };
+    const { code, message, help, compat, span } = diagnostic;
+    const fields = { code, at: `${span.file}:${span.line}:${span.column}`, help, compat };
     if (diagnostic.severity === 'error') this.#log.error(fields, message);
     else this.#log.warn(fields, message);
   }

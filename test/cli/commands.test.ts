@@ -19,8 +19,8 @@ function lvsd(...args: readonly string[]) {
   return spawnSync('bin/lvsd', args, { encoding: 'utf8', env: { ...process.env, NO_COLOR: '1' } });
 }
 
-function file(text: string): string {
-  const path = join(directory, 'lvs.conf');
+function file(text: string, name = 'lvs.conf'): string {
+  const path = join(directory, name);
   writeFileSync(path, text);
   return path;
 }
@@ -30,7 +30,16 @@ describe('lvsd', () => {
     const { stdout, status } = lvsd('--help');
     expect(status).toBe(0);
     const commands = [...stdout.matchAll(/^ {2}([a-z]+) /gm)].map((match) => match[1]);
-    expect(commands).toEqual(['run', 'check', 'status', 'realserver', 'drill', 'help']);
+    expect(commands).toEqual([
+      'run',
+      'check',
+      'plan',
+      'keywords',
+      'status',
+      'realserver',
+      'drill',
+      'help',
+    ]);
     for (const command of commands.slice(0, -1))
       expect(lvsd('help', String(command)).status).toBe(0);
   });
@@ -86,6 +95,125 @@ describe('lvsd check', () => {
     const { status, stderr } = lvsd('check', join(directory, 'absent.conf'));
     expect(status).toBe(2);
     expect(stderr.trim().split('\n')).toHaveLength(1);
+  });
+});
+
+/** One mistake on which keepalived starts. */
+const LIFTABLE = `vrrp_instance A {
+  interface eth0
+  virtual_router_id 5
+  priorty 150
+  virtual_ipaddress {
+    10.0.0.1/24
+  }
+}
+`;
+
+describe('lvsd check --compat', () => {
+  it('is what the last line of a refusal names, and then accepts the file', () => {
+    const path = file(LIFTABLE);
+    const strict = lvsd('check', path);
+    expect(strict.status).toBe(1);
+    expect(strict.stdout.trim().split('\n').at(-1)).toContain('--compat');
+    const { status, stdout, stderr } = lvsd('check', path, '--compat');
+    expect(status).toBe(0);
+    expect(stderr).toContain(': warning LVS1020: ');
+    expect(stderr).toContain('= compat: keepalived logs it and goes on');
+    expect(stdout).not.toContain('--compat');
+    expect(stdout).toContain('0 errors, 1 warning; 1 instance');
+  });
+
+  it('is not named where keepalived would end too', () => {
+    const { status, stdout } = lvsd('check', file(LIFTABLE.replace(/priorty.*/, 'priority')));
+    expect(status).toBe(1);
+    expect(stdout).not.toContain('--compat');
+  });
+
+  it('--json shows the severity that counts', () => {
+    const severities = (...args: string[]) =>
+      (JSON.parse(lvsd('check', file(LIFTABLE), '--json', ...args).stdout) as object[]).map(
+        (one) => 'severity' in one && one.severity,
+      );
+    expect(severities()).toEqual(['error']);
+    expect(severities('--compat')).toEqual(['warning']);
+  });
+
+  it('is named by lvsd run as well', () => {
+    const { status, stderr } = lvsd('run', '-f', file(LIFTABLE));
+    expect(status).toBe(1);
+    expect(stderr.trim().split('\n').at(-1)).toContain('--compat');
+  });
+});
+
+describe('lvsd check --dump', () => {
+  it('prints the model with its defaults, and spans only when asked', () => {
+    const { status, stdout } = lvsd('check', 'conf/lvs.conf', '-i', 'director1', '--dump');
+    expect(status).toBe(0);
+    const dump = JSON.parse(stdout) as { vrrpInstances: object[] };
+    expect(dump.vrrpInstances[0]).toMatchObject({ name: 'VI_1', garp: { masterRepeat: 5 } });
+    expect(stdout).not.toContain('endColumn');
+    const spans = lvsd('check', 'conf/lvs.conf', '-i', 'director1', '--dump', '--spans');
+    expect(spans.stdout).toContain('endColumn');
+  });
+
+  it('prints nothing of a file with errors', () => {
+    const { status, stdout, stderr } = lvsd('check', file(LIFTABLE), '--dump');
+    expect({ status, stdout }).toEqual({ status: 1, stdout: '' });
+    expect(stderr).toContain('LVS1020');
+  });
+});
+
+describe('lvsd plan', () => {
+  const GOOD = LIFTABLE.replace('priorty', 'priority');
+
+  it('says in words and as JSON what would change', () => {
+    const before = file(GOOD, 'before.conf');
+    const after = file(GOOD.replace('150', '200'), 'after.conf');
+    const { status, stdout } = lvsd('plan', before, after);
+    expect({ status, stdout }).toEqual({
+      status: 0,
+      stdout: 'vrrp_instance A changed: priority 150 -> 200\n',
+    });
+    expect(JSON.parse(lvsd('plan', before, after, '--json').stdout)).toEqual([
+      {
+        kind: 'changed',
+        what: 'vrrp_instance',
+        name: 'A',
+        fields: [{ field: 'priority', before: 150, after: 200 }],
+      },
+    ]);
+    expect(lvsd('plan', before, before).stdout).toBe('nothing changes\n');
+  });
+
+  it('ends with 1 when the new file has errors, with 2 when one cannot be read', () => {
+    const before = file(GOOD, 'before.conf');
+    const refused = lvsd('plan', before, file(LIFTABLE, 'after.conf'));
+    expect(refused.status).toBe(1);
+    expect(refused.stderr).toContain('LVS1020');
+    expect(lvsd('plan', before, join(directory, 'absent.conf')).status).toBe(2);
+  });
+});
+
+describe('lvsd keywords', () => {
+  it('says all about one word, once for each block that it stands in', () => {
+    const { status, stdout } = lvsd('keywords', 'advert_int');
+    expect(status).toBe(0);
+    expect(stdout).toContain('advert_int: Time between two adverts');
+    expect(stdout).toContain('vrrp_instance');
+    expect(stdout).toMatch(/default: 1$/m);
+    expect(stdout).toMatch(/support +works$/m);
+  });
+
+  it('lists all of them by block, and as JSON', () => {
+    expect(lvsd('keywords').stdout).toMatch(/^vrrp_instance:$/m);
+    const all = JSON.parse(lvsd('keywords', '--json').stdout) as { keyword: string }[];
+    expect(all.length).toBeGreaterThan(300);
+  });
+
+  it('suggests a word for one that is not known, and ends with 1', () => {
+    const { status, stderr } = lvsd('keywords', 'priorty');
+    expect(status).toBe(1);
+    expect(stderr).toContain("did you mean 'priority'?");
   });
 });
 

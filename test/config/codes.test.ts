@@ -61,6 +61,7 @@ const CASES: Readonly<Record<DiagnosticName, Case>> = {
   nestingTooDeep: { text: `${'a {\n'.repeat(20)}${'}\n'.repeat(20)}`, along: ['LVS1020'] },
   blockExpected: { text: 'global_defs' },
   blockUnexpected: { text: instance('priority 5 {\n}') },
+  bracesUnclear: { text: 'a\n}\nb', along: ['LVS1012'] },
   unknownKeyword: { text: instance('priorty 5') },
   misplacedKeyword: { text: instance('lb_algo rr') },
   notSupportedYet: { text: instance('authentication {\nauth_type PASS\n}') },
