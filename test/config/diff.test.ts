@@ -81,13 +81,13 @@ test.each([
 test('a section that the model got later is compared like the others, secrets are told apart', () => {
   const base = read(TEXT);
   const secret = (text: string) => ({ kind: 'secret', text });
-  const before = { ...base, vrrpScripts: [{ name: 'chk', weight: 1, key: secret('a') }] };
-  const after = { ...base, vrrpScripts: [{ name: 'chk', weight: 1, key: secret('b') }] };
+  const before = { ...base, laterThings: [{ name: 'chk', weight: 1, key: secret('a') }] };
+  const after = { ...base, laterThings: [{ name: 'chk', weight: 1, key: secret('b') }] };
   const changes = diffConfig(before, after);
   expect(changes).toEqual([
     {
       kind: 'changed',
-      what: 'vrrp_script',
+      what: 'later_thing',
       name: 'chk',
       fields: [{ field: 'key', before: '***', after: '***' }],
     },
