@@ -4,6 +4,8 @@
  * checks that it is. LVS1001.. reading, LVS1010.. shape, LVS1020.. keywords and values, LVS1040..
  * VRRP, LVS1060.. virtual servers, LVS1080.. defaults that a file should not lean on.
  */
+import { lvsDiagnostics } from './diagnostic-table-lvs.ts';
+
 export type Severity = 'error' | 'warning';
 
 export interface DiagnosticRow {
@@ -400,6 +402,7 @@ export const diagnosticTable = {
     message: 'No alpha: servers get clients before their first check has passed',
     help: "add 'alpha'",
   },
+  ...lvsDiagnostics,
 } as const satisfies Readonly<Record<string, DiagnosticRow>>;
 
 export type DiagnosticName = keyof typeof diagnosticTable;
