@@ -2,7 +2,7 @@
  * Checker blocks to the model, with what they inherit from the real server and the virtual server.
  */
 import type { IpAddress } from '../base/address.ts';
-import { compileFree, compileProbe, isConnectingKind } from './compile-probe.ts';
+import { compileFree, compileProbe, isConnectingKind, readHost } from './compile-probe.ts';
 import { compileHttpOptions, compileUrl } from './compile-url.ts';
 import { checkDeviceName } from './compile-virtual-address.ts';
 import type { LvsContext } from './lvs-context.ts';
@@ -80,7 +80,9 @@ export function compilePlannedCheckers(
       const base = compileBase(kind, read, checked, context);
       if (kind === 'SSL_GET') return [compileHttp(kind, read, base, context)];
       if (isConnectingKind(kind)) {
-        return [{ ...base, ...compileProbe(kind, read.block, context.report) }];
+        const probe = compileProbe(kind, read.block, context.report);
+        const hosts = read.block.all('host').map((host) => readHost(host, context.report));
+        return (hosts.length === 0 ? [{}] : hosts).map((host) => ({ ...base, ...host, ...probe }));
       }
       const free = compileFree(kind, { ...read, base, checked }, context);
       return free === undefined ? [] : [free];

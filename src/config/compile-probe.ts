@@ -42,7 +42,6 @@ export function compileProbe(
 ): ConnectingProbe {
   switch (kind) {
     case 'SMTP_CHECK':
-      for (const host of block.all('host')) readHost(host, report);
       return { kind, heloName: block.text('helo_name') ?? HELO_NAME };
     case 'DNS_CHECK':
       return { kind, type: block.text('type') ?? 'SOA', name: block.text('name') ?? '.' };
@@ -66,11 +65,21 @@ export function compileProbe(
   }
 }
 
-/** Read for its mistakes; the old form is refused with its checker. */
-function readHost(entry: Entry, report: Report): void {
+/** The old form: what one host block says instead of the checker. */
+export function readHost(entry: Entry, report: Report): Partial<CheckerBase> {
   const place = placeOf(entry.statement.words);
   report('hostBlock', place, {});
-  readBlock({ context: 'host', place }, entry.statement.block?.statements ?? [], report);
+  const statements = entry.statement.block?.statements ?? [];
+  const block = readBlock({ context: 'host', place }, statements, report);
+  return compact({
+    connectAddress: block.address('connect_ip'),
+    connectPort: block.number('connect_port'),
+    connectTimeoutMs: block.number('connect_timeout'),
+    bindAddress: block.address('bindto'),
+    bindInterface: block.text('bind_if'),
+    bindPort: block.number('bind_port'),
+    fwmark: block.number('fwmark') || undefined,
+  });
 }
 
 function compileUdp(block: ReadBlock, report: Report): UdpProbe {
