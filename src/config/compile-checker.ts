@@ -2,20 +2,44 @@
  * Checker blocks to the model, with what they inherit from the real server and the virtual server.
  */
 import type { IpAddress } from '../base/address.ts';
-import type { Report } from './diagnostics.ts';
-import type { CheckerBase, CheckerConfig, HttpUrlConfig, StatusCodeRange } from './model.ts';
+import { compileFree, compileProbe, isConnectingKind, readHost } from './compile-probe.ts';
+import { compileHttpOptions, compileUrl } from './compile-url.ts';
+import { checkDeviceName } from './device-name.ts';
+import type { LvsContext } from './lvs-context.ts';
+import type {
+  CheckerBase,
+  CheckerConfig,
+  HttpGetConfig,
+  PlannedCheckerConfig,
+  SslGetConfig,
+} from './model.ts';
+import type { CheckerOptions } from './model-lvs.ts';
+import { compact } from './present.ts';
 import { type Entry, type ReadBlock, readBlock } from './read-block.ts';
-import { placeOf, spanOf, type Token } from './source.ts';
+import { placeOf, spanOf } from './source.ts';
 
 const DEFAULT_DELAY_LOOP_MS = 60_000;
 const DEFAULT_CONNECT_TIMEOUT_MS = 5000;
-const DEFAULT_RETRY = 1;
-const DEFAULT_DELAY_BEFORE_RETRY_MS = { TCP_CHECK: 1000, HTTP_GET: 3000 } as const;
-const DEFAULT_STATUS_CODES: readonly StatusCodeRange[] = [{ from: 200, to: 299 }];
-const MIN_STATUS_CODE = 100;
-const MAX_STATUS_CODE = 999;
+const DEFAULT_DELAY_BEFORE_RETRY_MS = 1000;
+const HTTP_DELAY_BEFORE_RETRY_MS = 3000;
+
+/** Where they differ from 1. */
+const DEFAULT_RETRY: Readonly<Record<string, number>> = { DNS_CHECK: 3, MISC_CHECK: 0 };
 
 const KINDS = ['TCP_CHECK', 'HTTP_GET'] as const;
+const PLANNED_KINDS = [
+  'SSL_GET',
+  'MISC_CHECK',
+  'SMTP_CHECK',
+  'DNS_CHECK',
+  'UDP_CHECK',
+  'PING_CHECK',
+  'FILE_CHECK',
+  'BFD_CHECK',
+  'REDIS_CHECK',
+  'AGENT_CHECK',
+  'DSR_CHECK',
+] as const;
 
 export interface CompiledChecker {
   readonly config: CheckerConfig;
@@ -32,84 +56,126 @@ export interface CheckedServer {
 /** The checkers of one real server, TCP_CHECKs first, each kind in the order of the file. */
 export function compileCheckers(
   checked: CheckedServer,
-  report: Report,
+  context: LvsContext,
 ): readonly CompiledChecker[] {
   return KINDS.flatMap((kind) =>
-    checked.server.all(kind).map((entry) => compileChecker(kind, entry, checked, report)),
+    checked.server.all(kind).map((entry) => {
+      const read = readChecker(kind, entry, checked, context);
+      const isDelayLoopDefault = !read.levels.some((level) => level.has('delay_loop'));
+      const base = compileBase(kind, read, checked, context);
+      if (kind === 'TCP_CHECK') return { config: { kind, ...base }, isDelayLoopDefault };
+      return { config: { ...compileHttp(kind, read, base, context) }, isDelayLoopDefault };
+    }),
   );
 }
 
-function compileChecker(
-  kind: (typeof KINDS)[number],
+/** Those that the daemon does not run yet, by kind and in the order of the file. */
+export function compilePlannedCheckers(
+  checked: CheckedServer,
+  context: LvsContext,
+): readonly PlannedCheckerConfig[] {
+  return PLANNED_KINDS.flatMap((kind) =>
+    checked.server.all(kind).flatMap((entry): readonly PlannedCheckerConfig[] => {
+      const read = readChecker(kind, entry, checked, context);
+      const base = compileBase(kind, read, checked, context);
+      if (kind === 'SSL_GET') return [compileHttp(kind, read, base, context)];
+      if (isConnectingKind(kind)) {
+        const probe = compileProbe(kind, read.block, context.report);
+        const hosts = read.block.all('host').map((host) => readHost(host, context.report));
+        return (hosts.length === 0 ? [{}] : hosts).map((host) => ({ ...base, ...host, ...probe }));
+      }
+      const free = compileFree(kind, { ...read, base, checked }, context);
+      return free === undefined ? [] : [free];
+    }),
+  );
+}
+
+interface ReadChecker {
+  readonly block: ReadBlock;
+  /** Innermost first. */
+  readonly levels: readonly ReadBlock[];
+}
+
+function readChecker(
+  kind: string,
   entry: Entry,
   checked: CheckedServer,
-  report: Report,
-): CompiledChecker {
+  { report }: LvsContext,
+): ReadChecker {
   const place = placeOf(entry.statement.words);
   const statements = entry.statement.block?.statements ?? [];
   const block = readBlock({ context: kind, place }, statements, report);
-  const levels = [block, checked.server, checked.service];
+  return { block, levels: [block, checked.server, checked.service] };
+}
+
+function compileBase(
+  kind: string,
+  { block, levels }: ReadChecker,
+  { endpoint }: CheckedServer,
+  context: LvsContext,
+): CheckerBase {
   const inherited = (name: string): number | undefined =>
     levels.map((level) => level.number(name)).find((value) => value !== undefined);
   const delayLoopMs = inherited('delay_loop') ?? DEFAULT_DELAY_LOOP_MS;
-  const base: CheckerBase = {
-    span: spanOf(place),
-    connectAddress: block.address('connect_ip') ?? checked.endpoint.address,
-    connectPort: block.number('connect_port') ?? checked.endpoint.port,
+  return {
+    span: spanOf(block.place),
+    connectAddress: block.address('connect_ip') ?? endpoint.address,
+    connectPort: block.number('connect_port') ?? endpoint.port,
     connectTimeoutMs: inherited('connect_timeout') ?? DEFAULT_CONNECT_TIMEOUT_MS,
     delayLoopMs,
-    retry: inherited('retry') ?? DEFAULT_RETRY,
-    delayBeforeRetryMs: inherited('delay_before_retry') ?? DEFAULT_DELAY_BEFORE_RETRY_MS[kind],
+    retry: inherited('retry') ?? DEFAULT_RETRY[kind] ?? 1,
+    delayBeforeRetryMs: inherited('delay_before_retry') ?? defaultDelay(kind, delayLoopMs),
     warmupMs: inherited('warmup') ?? delayLoopMs,
     alpha: levels.some((level) => level.flag('alpha')),
+    ...compileOptions(block, context),
   };
-  const isDelayLoopDefault = !levels.some((level) => level.has('delay_loop'));
-  if (kind === 'TCP_CHECK') return { config: { kind, ...base }, isDelayLoopDefault };
+}
+
+function defaultDelay(kind: string, delayLoopMs: number): number {
+  if (kind === 'HTTP_GET' || kind === 'SSL_GET') return HTTP_DELAY_BEFORE_RETRY_MS;
+  return kind === 'DNS_CHECK' ? delayLoopMs : DEFAULT_DELAY_BEFORE_RETRY_MS;
+}
+
+function compileOptions(block: ReadBlock, { report }: LvsContext): CheckerOptions {
+  const device = block.entry('bind_if')?.words[0];
+  if (device !== undefined) checkDeviceName(device, report);
+  const unlessOne = (name: string): number | undefined => {
+    const value = block.number(name);
+    return value === 1 ? undefined : value;
+  };
+  return compact({
+    bindAddress: block.address('bindto'),
+    bindInterface: block.text('bind_if'),
+    bindPort: block.number('bind_port'),
+    fwmark: block.number('fwmark') || undefined,
+    rise: unlessOne('rise'),
+    fall: unlessOne('fall'),
+    fastIntervalMs: block.number('fast_interval'),
+    downIntervalMs: block.number('down_interval'),
+    totalTimeoutMs: block.number('total_timeout'),
+  });
+}
+
+function compileHttp<Kind extends 'HTTP_GET' | 'SSL_GET'>(
+  kind: Kind,
+  { block, levels }: ReadChecker,
+  base: CheckerBase,
+  { report }: LvsContext,
+): Kind extends 'HTTP_GET' ? HttpGetConfig : SslGetConfig;
+function compileHttp(
+  kind: 'HTTP_GET' | 'SSL_GET',
+  { block, levels }: ReadChecker,
+  base: CheckerBase,
+  { report }: LvsContext,
+): HttpGetConfig | SslGetConfig {
   const virtualhost = levels
     .map((level) => level.text('virtualhost'))
     .find((value) => value !== undefined);
   const urls = block.all('url').map((url) => compileUrl(url, virtualhost, report));
-  return { config: { kind, ...base, urls }, isDelayLoopDefault };
-}
-
-function compileUrl(
-  entry: Entry,
-  inheritedHost: string | undefined,
-  report: Report,
-): HttpUrlConfig {
-  const place = placeOf(entry.statement.words);
-  const statements = entry.statement.block?.statements ?? [];
-  const block = readBlock({ context: 'url', place }, statements, report);
-  const path = block.text('path') ?? '/';
-  if (!path.startsWith('/')) {
-    const expected = 'a path that begins with /';
-    report('wrongType', block.placeOf('path'), { keyword: 'path', expected, found: path });
+  const options = compileHttpOptions(block);
+  const isNamed = options.enableSni === true || options.sniName !== undefined;
+  if (kind === 'SSL_GET' && !isNamed && urls.some((url) => url.virtualhost !== undefined)) {
+    report('virtualhostWithoutSni', block.place, {});
   }
-  const codes = block.all('status_code').flatMap((line) => readStatusCodes(line, report));
-  const virtualhost = block.text('virtualhost') ?? inheritedHost;
-  return {
-    path,
-    statusCodes: codes.length === 0 ? DEFAULT_STATUS_CODES : codes,
-    ...(virtualhost === undefined ? {} : { virtualhost }),
-  };
-}
-
-function readStatusCodes(entry: Entry, report: Report): readonly StatusCodeRange[] {
-  return entry.words.flatMap((word) => readStatusRange(word, report) ?? []);
-}
-
-function readStatusRange(word: Token, report: Report): StatusCodeRange | undefined {
-  if (word.kind === 'opaque') return undefined;
-  const keyword = 'status_code';
-  const match = /^(\d+)(?:-(\d+))?$/.exec(word.text);
-  if (match === null) {
-    report('wrongType', word, { keyword, expected: 'CODE or FROM-TO', found: word.text });
-    return undefined;
-  }
-  const from = Number(match[1]);
-  const to = match[2] === undefined ? from : Number(match[2]);
-  if (from >= MIN_STATUS_CODE && to <= MAX_STATUS_CODE && from <= to) return { from, to };
-  const expected = `codes from ${MIN_STATUS_CODE} to ${MAX_STATUS_CODE}, the lower one first`;
-  report('outOfRange', word, { keyword, expected, found: word.text });
-  return undefined;
+  return { kind, ...base, ...options, urls };
 }

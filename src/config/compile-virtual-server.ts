@@ -1,248 +1,180 @@
-/** virtual_server and real_server blocks to the model. */
-import { formatEndpoint, type IpAddress } from '../base/address.ts';
-import { type CompiledChecker, compileCheckers } from './compile-checker.ts';
-import { describeFamily } from './compile-virtual-address.ts';
+/** virtual_server blocks to the model: by address, by mark and by group. */
+import { formatEndpoint } from '../base/address.ts';
+import { readForwarding } from './compile-forwarding.ts';
+import { type CompiledServer, compileServers, readPort } from './compile-real-server.ts';
+import { groupEndpoints } from './compile-server-group.ts';
+import { compileServiceOptions, familyOf } from './compile-service-options.ts';
 import type { Report } from './diagnostics.ts';
-import type { ForwardingMethod, RealServerConfig, VirtualServerConfig } from './model.ts';
-import { serviceName } from './names.ts';
+import { didYouMean } from './did-you-mean.ts';
+import type { LvsContext } from './lvs-context.ts';
+import type {
+  Config,
+  PlannedVirtualServerConfig,
+  ServiceIdentity,
+  TransportProtocol,
+  VirtualServerConfig,
+} from './model.ts';
 import { type Entry, type ReadBlock, readBlock } from './read-block.ts';
-import { readAddress, readChoice, readInteger, reportTrailing } from './read-value.ts';
-import { placeOf, spanOf, type Token } from './source.ts';
+import { readAddress, readInteger, reportTrailing } from './read-value.ts';
+import { placeOf, spanOf } from './source.ts';
 
 const DEFAULT_SCHEDULER = 'wlc';
-const DEFAULT_WEIGHT = 1;
-const PORT = { kind: 'integer', min: 1, max: 65535 } as const;
-const METHOD = { kind: 'choice', values: ['NAT', 'DR', 'TUN'] } as const;
+const MARK = { kind: 'integer', min: 1, max: 2 ** 32 - 1 } as const;
 
-/**
- * Stands in for a server whose address is wrong, so that its checkers are looked through as well.
- */
-const PLACEHOLDER: Endpoint = { address: { family: 'inet', text: '0.0.0.0' }, port: 1 };
+type Services = Pick<Config, 'virtualServers' | 'plannedVirtualServers'>;
 
-const METHODS: ReadonlyMap<string, ForwardingMethod> = new Map([
-  ['NAT', 'masq'],
-  ['DR', 'droute'],
-  ['TUN', 'tunnel'],
-]);
-
-export function compileVirtualServers(
-  entries: readonly Entry[],
-  report: Report,
-): readonly VirtualServerConfig[] {
+/** Services by address over TCP are what the daemon makes; the others are a list of their own. */
+export function compileVirtualServers(entries: readonly Entry[], context: LvsContext): Services {
   const met = new Map<string, number>();
-  const services: VirtualServerConfig[] = [];
+  const virtualServers: VirtualServerConfig[] = [];
+  const planned: PlannedVirtualServerConfig[] = [];
   for (const entry of entries) {
-    const service = compileService(entry, report);
-    if (service === undefined) continue;
-    const name = serviceName(service);
-    const line = met.get(name);
-    if (line === undefined) {
-      met.set(name, service.span.line);
-      services.push(service);
-      continue;
-    }
-    const endpoint = formatEndpoint(service.address, service.port);
-    const place = placeOf(entry.statement.words);
-    report('duplicateVirtualServer', place, { service: endpoint, line });
+    const service = compileService(entry, context);
+    if (service === undefined || !isNew(service, entry, { met, context })) continue;
+    if (service.kind === 'address' && service.protocol === 'tcp') {
+      const { kind: _, ...config } = service;
+      virtualServers.push(config);
+    } else planned.push(service);
   }
-  return services;
+  return {
+    virtualServers,
+    ...(planned.length === 0 ? {} : { plannedVirtualServers: planned }),
+  };
 }
 
-function compileService(entry: Entry, report: Report): VirtualServerConfig | undefined {
-  if (isRefusedForm(entry, report)) return undefined;
-  const identity = readServiceEndpoint(entry, report);
+interface Meeting {
+  /** What a service is told apart by -> line. */
+  readonly met: Map<string, number>;
+  readonly context: LvsContext;
+}
+
+/** Every address of a group is a service of its own to the kernel. */
+function isNew(service: PlannedVirtualServerConfig, entry: Entry, meeting: Meeting): boolean {
+  const { met, context } = meeting;
+  const keys = endpointsOf(service, context).map((endpoint) =>
+    endpoint.startsWith('fwmark') ? endpoint : `${service.protocol} ${endpoint}`,
+  );
+  const taken = keys.find((key) => met.has(key));
+  for (const key of keys) if (!met.has(key)) met.set(key, service.span.line);
+  if (taken === undefined) return true;
+  const line = met.get(taken) ?? service.span.line;
+  const place = placeOf(entry.statement.words);
+  context.report('duplicateVirtualServer', place, { service: showEndpoint(service, taken), line });
+  return false;
+}
+
+function endpointsOf(
+  service: PlannedVirtualServerConfig,
+  { groups }: LvsContext,
+): readonly string[] {
+  if (service.kind === 'address') return [`${service.address.text} ${service.port}`];
+  if (service.kind === 'fwmark') return [`fwmark ${service.fwmark}`];
+  const group = groups.get(service.group);
+  return group === undefined ? [] : groupEndpoints(group);
+}
+
+function showEndpoint(service: PlannedVirtualServerConfig, key: string): string {
+  if (service.kind === 'address') return formatEndpoint(service.address, service.port);
+  return service.kind === 'fwmark' ? key : `group ${service.group} (${key})`;
+}
+
+function compileService(entry: Entry, context: LvsContext): PlannedVirtualServerConfig | undefined {
+  const { report } = context;
+  const identity = readIdentity(entry, context);
   const place = placeOf(entry.statement.words);
   const statements = entry.statement.block?.statements ?? [];
   const block = readBlock({ context: 'virtual_server', place }, statements, report);
-  const protocol = compileProtocol(block, report);
-  const method = readMethod(block.entry('lvs_method'), report);
-  const compiled = compileServers({ block, identity, method }, report);
+  const protocol = readProtocol(block, identity, report);
+  const forwarding = readForwarding(block.entry('lvs_method'), report);
+  const service = { block, identity, forwarding };
+  const compiled = compileServers(block.all('real_server'), service, context);
+  const pool = compilePool(block, service, context);
+  const servers = compiled.map(({ server }) => server);
+  const scheduler = block.text('lvs_sched') ?? DEFAULT_SCHEDULER;
+  const facts = { identity, protocol, scheduler, servers };
+  const options = compileServiceOptions(block, facts, context);
+  if (identity?.kind === 'fwmark' && familyOf(block, facts) === undefined) {
+    report('markFamilyUnknown', place, {});
+  }
   warnOfDefaults(block, compiled, report);
   if (identity === undefined) return undefined;
   return {
     span: spanOf(place),
     ...identity,
     protocol,
-    scheduler: block.text('lvs_sched') ?? DEFAULT_SCHEDULER,
-    realServers: compiled.map(({ server }) => server),
+    scheduler,
+    ...(forwarding?.tunnel === undefined ? {} : { tunnel: forwarding.tunnel }),
+    ...options,
+    realServers: servers,
+    ...(pool === undefined ? {} : { backupPool: pool }),
   };
 }
 
-interface Endpoint {
-  readonly address: IpAddress;
-  readonly port: number;
+function compilePool(
+  block: ReadBlock,
+  service: Parameters<typeof compileServers>[1],
+  context: LvsContext,
+): VirtualServerConfig['backupPool'] {
+  const entry = block.entry('backup_pool');
+  if (entry === undefined) return undefined;
+  const place = placeOf(entry.statement.words);
+  const statements = entry.statement.block?.statements ?? [];
+  const pool = readBlock({ context: 'backup_pool', place }, statements, context.report);
+  return compileServers(pool.all('real_server'), service, context).map(({ server }) => server);
 }
 
-/** Services by mark or by group are refused with their whole block. */
-function isRefusedForm(entry: Entry, report: Report): boolean {
-  const form = entry.words[0];
-  if (form === undefined) return false;
-  if (form.kind === 'opaque') return true;
-  if (form.text !== 'fwmark' && form.text !== 'group') return false;
-  const what = `A virtual_server by ${form.text}`;
-  report('notSupportedYet', placeOf(entry.statement.words), { what });
-  return true;
-}
-
-function readServiceEndpoint(entry: Entry, report: Report): Endpoint | undefined {
+function readIdentity(entry: Entry, context: LvsContext): ServiceIdentity | undefined {
+  const { report } = context;
   const [first, second, ...rest] = entry.words;
-  if (first === undefined) return undefined;
-  const address = readAddress('a virtual_server', first, report);
+  if (first === undefined || first.kind === 'opaque') return undefined;
+  const form = first.text;
   reportTrailing(entry.statement.words.slice(0, 3), rest, report);
+  const isByName = form === 'fwmark' || form === 'group';
+  if (isByName) {
+    const what = `A virtual_server by ${form}`;
+    report('notSupportedYet', placeOf(entry.statement.words), { what });
+  }
+  const address = isByName ? undefined : readAddress('a virtual_server', first, report);
   if (second === undefined) {
-    const values = { keyword: `virtual_server ${first.text}`, expected: 'a port' };
+    const expected = isByName ? `a ${form === 'group' ? 'name' : 'number'}` : 'a port';
+    const values = { keyword: `virtual_server ${form}`, expected };
     report('missingValue', placeOf(entry.statement.words), values);
     return undefined;
   }
+  if (second.kind === 'opaque') return undefined;
+  if (form === 'fwmark') {
+    const fwmark = readInteger(MARK, first, second, report);
+    return fwmark === undefined ? undefined : { kind: 'fwmark', fwmark };
+  }
+  if (form === 'group') {
+    const name = second.text;
+    if (context.groups.has(name)) return { kind: 'group', group: name };
+    report('unknownServerGroup', second, { name }, () => didYouMean(name, context.groups.keys()));
+    return undefined;
+  }
   const port = readPort(entry.keyword, second, report);
-  return address === undefined || port === undefined ? undefined : { address, port };
-}
-
-function readPort(keyword: Token, word: Token, report: Report): number | undefined {
-  return word.kind === 'opaque' ? undefined : readInteger(PORT, keyword, word, report);
+  return address === undefined || port === undefined
+    ? undefined
+    : { kind: 'address', address, port };
 }
 
 /** keepalived takes UDP when nothing is said: nobody means that, so it must be written. */
-function compileProtocol(block: ReadBlock, report: Report): 'tcp' {
-  if (!block.has('protocol')) report('missingProtocol', block.place, {});
+function readProtocol(
+  block: ReadBlock,
+  identity: ServiceIdentity | undefined,
+  report: Report,
+): TransportProtocol {
   const protocol = block.text('protocol');
-  if (protocol !== undefined && protocol !== 'TCP') {
+  if (identity?.kind === 'fwmark') {
+    if (block.has('protocol')) report('protocolWithMark', block.placeOf('protocol'), {});
+    return 'tcp';
+  }
+  if (!block.has('protocol')) report('missingProtocol', block.place, {});
+  if (protocol === 'TCP') return 'tcp';
+  if (protocol !== undefined && identity?.kind !== 'group') {
     report('notSupportedYet', block.placeOf('protocol'), { what: `'protocol ${protocol}'` });
   }
-  return 'tcp';
-}
-
-function readMethod(entry: Entry | undefined, report: Report): ForwardingMethod | undefined {
-  const [word, ...rest] = entry?.words ?? [];
-  if (entry === undefined || word === undefined || word.kind === 'opaque') return undefined;
-  const method = METHODS.get(readChoice(METHOD, entry.keyword, word, report) ?? '');
-  if (method === 'tunnel' && rest.length > 0) checkTunnelOptions(entry, rest, report);
-  else reportTrailing([entry.keyword, word], rest, report);
-  return method;
-}
-
-const TUNNEL_OPTIONS = new Set(['type', 'port', 'csum', 'nocsum', 'remcsum']);
-
-/** `type ipip` is what a tunnel is without it. */
-function checkTunnelOptions(entry: Entry, words: readonly Token[], report: Report): void {
-  const [option, value, ...rest] = words;
-  if (option?.text === 'type' && value?.text === 'ipip') {
-    reportTrailing(entry.statement.words.slice(0, 4), rest, report);
-  } else if (option !== undefined && TUNNEL_OPTIONS.has(option.text)) {
-    report('notSupportedYet', placeOf(words), { what: `'TUN ${option.text}'` });
-  } else reportTrailing(entry.statement.words.slice(0, 2), words, report);
-}
-
-interface ServiceContext {
-  readonly block: ReadBlock;
-  /** Absent when it could not be read: then the servers are only looked through. */
-  readonly identity: Endpoint | undefined;
-  readonly method: ForwardingMethod | undefined;
-}
-
-interface CompiledServer {
-  readonly server: RealServerConfig;
-  readonly checkers: readonly CompiledChecker[];
-  readonly isMethodDefault: boolean;
-}
-
-function compileServers(service: ServiceContext, report: Report): readonly CompiledServer[] {
-  const met = new Map<string, number>();
-  const servers: CompiledServer[] = [];
-  for (const entry of service.block.all('real_server')) {
-    const compiled = compileServer(entry, service, report);
-    if (compiled === undefined) continue;
-    const { server } = compiled;
-    const name = formatEndpoint(server.address, server.port);
-    const line = met.get(name);
-    if (line === undefined) {
-      met.set(name, server.span.line);
-      servers.push(compiled);
-    } else {
-      report('duplicateRealServer', placeOf(entry.statement.words), { server: name, line });
-    }
-  }
-  return servers;
-}
-
-function compileServer(
-  entry: Entry,
-  service: ServiceContext,
-  report: Report,
-): CompiledServer | undefined {
-  const place = placeOf(entry.statement.words);
-  const statements = entry.statement.block?.statements ?? [];
-  const block = readBlock({ context: 'real_server', place }, statements, report);
-  const endpoint = readServerEndpoint(entry, service.identity, report);
-  const ownMethod = readMethod(block.entry('lvs_method'), report);
-  const forwardingMethod = ownMethod ?? service.method ?? 'masq';
-  const target = endpoint ?? PLACEHOLDER;
-  const checked = { endpoint: target, service: service.block, server: block };
-  const checkers = compileCheckers(checked, report);
-  if (endpoint === undefined) return undefined;
-  const reached = reachedAt(entry, { endpoint, service, forwardingMethod }, report);
-  if (reached === undefined) return undefined;
-  return {
-    server: {
-      span: spanOf(place),
-      ...reached,
-      weight: block.number('weight') ?? service.block.number('weight') ?? DEFAULT_WEIGHT,
-      forwardingMethod,
-      checkers: checkers.map(({ config }) => config),
-    },
-    checkers,
-    isMethodDefault: !block.has('lvs_method'),
-  };
-}
-
-function readServerEndpoint(
-  entry: Entry,
-  service: Endpoint | undefined,
-  report: Report,
-): Endpoint | undefined {
-  const [first, second, ...rest] = entry.words;
-  if (first === undefined) return undefined;
-  const address = readAddress('a real_server', first, report);
-  reportTrailing(entry.statement.words.slice(0, 3), rest, report);
-  const port = second === undefined ? service?.port : readPort(entry.keyword, second, report);
-  return address === undefined || port === undefined ? undefined : { address, port };
-}
-
-interface Reach {
-  readonly endpoint: Endpoint;
-  readonly service: ServiceContext;
-  readonly forwardingMethod: ForwardingMethod;
-}
-
-/**
- * DR and TUN leave the packet as it is: same port; only TUN wraps one family in the other. Returns
- * what keepalived makes of it: the port of the service, no server of another family.
- */
-function reachedAt(entry: Entry, reach: Reach, report: Report): Endpoint | undefined {
-  const { endpoint, service, forwardingMethod } = reach;
-  const { identity } = service;
-  if (identity === undefined) return endpoint;
-  const place = placeOf(entry.statement.words);
-  const isMapped = forwardingMethod !== 'masq' && endpoint.port !== identity.port;
-  if (isMapped) {
-    report('portMapping', place, {
-      port: endpoint.port,
-      servicePort: identity.port,
-      method: forwardingMethod === 'droute' ? 'DR' : 'TUN',
-      address: endpoint.address.text,
-    });
-  }
-  const { family } = endpoint.address;
-  const serviceFamily = identity.address.family;
-  if (family === serviceFamily || forwardingMethod === 'tunnel') {
-    return isMapped ? { ...endpoint, port: identity.port } : endpoint;
-  }
-  report('mixedServerFamily', place, {
-    server: endpoint.address.text,
-    family: describeFamily(family),
-    serviceFamily: describeFamily(serviceFamily),
-  });
-  return undefined;
+  return protocol === 'SCTP' ? 'sctp' : 'udp';
 }
 
 /** One warning for each dangerous default that this service leans on. */

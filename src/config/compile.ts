@@ -4,6 +4,7 @@
  */
 import { leaveOutIncomplete } from './compat-left-out.ts';
 import { compileGlobalDefs } from './compile-global.ts';
+import { compileServerGroups, compileTlsClient } from './compile-server-group.ts';
 import { compileVirtualServers } from './compile-virtual-server.ts';
 import { compileInstances } from './compile-vrrp.ts';
 import { compileOldSyncDaemon, compileVrrpBlocks, knownNames } from './compile-vrrp-blocks.ts';
@@ -12,7 +13,7 @@ import { expandConfig, type IncludePort } from './expand.ts';
 import type { FileFacts } from './file-facts.ts';
 import type { Config } from './model.ts';
 import { parseConfig, ROOT_CONTEXT, type Statement } from './parser.ts';
-import { readBlock } from './read-block.ts';
+import { type Entry, type ReadBlock, readBlock } from './read-block.ts';
 import { contextOpenedBy, isKnown } from './schema.ts';
 import type { Place } from './source.ts';
 
@@ -68,14 +69,35 @@ export function compileStatements(
 ): Config {
   const root = readBlock({ context: ROOT_CONTEXT, place }, statements, report);
   const globals = compileGlobalDefs(root.all('global_defs'), place, { report, facts });
-  const virtualServers = compileVirtualServers(root.all('virtual_server'), report);
-  const around = { names: knownNames(root, virtualServers), files: globals.files };
+  const lvs = compileLvs(root, report);
+  const around = { names: knownNames(root, lvs.virtualServers), files: globals.files };
   return {
     globalDefs: { ...compileOldSyncDaemon(root), ...globals.globalDefs },
     vrrpInstances: compileInstances(root.all('vrrp_instance'), globals, around),
-    virtualServers,
+    ...lvs,
     ...compileVrrpBlocks(root, globals.block, around),
   };
+}
+
+/** Groups, services and what they are shown with. */
+function compileLvs(root: ReadBlock, report: Report): Omit<Config, 'globalDefs' | 'vrrpInstances'> {
+  const groups = compileServerGroups(root.all('virtual_server_group'), report);
+  const tlsClient = compileTlsClient(root.entry('SSL'), report);
+  const services = compileVirtualServers(root.all('virtual_server'), {
+    report,
+    groups: new Map(groups.map((group) => [group.name, group])),
+    trackFiles: namesOf(root.all('track_file')),
+    bfdInstances: namesOf(root.all('bfd_instance')),
+  });
+  return {
+    ...services,
+    ...(groups.length === 0 ? {} : { virtualServerGroups: groups }),
+    ...(tlsClient === undefined ? {} : { tlsClient }),
+  };
+}
+
+function namesOf(entries: readonly Entry[]): ReadonlySet<string> {
+  return new Set(entries.flatMap(({ value }) => (typeof value === 'string' ? value : [])));
 }
 
 function isEmpty(config: Config): boolean {

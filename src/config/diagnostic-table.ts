@@ -4,6 +4,7 @@
  * checks that it is. LVS1001.. reading, LVS1010.. shape, LVS1020.. keywords and values, LVS1040..
  * VRRP, LVS1060.. virtual servers, LVS1080.. defaults that a file should not lean on, LVS1200.. more of VRRP.
  */
+import { lvsDiagnostics } from './diagnostic-table-lvs.ts';
 import { vrrpDiagnostics } from './diagnostic-table-vrrp.ts';
 
 export type Severity = 'error' | 'warning';
@@ -402,6 +403,7 @@ export const diagnosticTable = {
     message: 'No alpha: servers get clients before their first check has passed',
     help: "add 'alpha'",
   },
+  ...lvsDiagnostics,
   ...vrrpDiagnostics,
 } as const satisfies Readonly<Record<string, DiagnosticRow>>;
 

@@ -5,6 +5,19 @@
  */
 import type { IpAddress, IpPrefix } from '../base/address.ts';
 import type { GlobalOptions } from './model-global.ts';
+import type {
+  BfdCheckConfig,
+  CheckerOptions,
+  ConnectingProbe,
+  FileCheckConfig,
+  HttpOptions,
+  MiscCheckConfig,
+  ServerOptions,
+  ServiceOptions,
+  TlsClientConfig,
+  UrlOptions,
+  VirtualServerGroupConfig,
+} from './model-lvs.ts';
 import type { Span } from './model-span.ts';
 import type { VrrpBlocks, VrrpInstanceOptions } from './model-vrrp.ts';
 
@@ -16,6 +29,10 @@ export interface Config extends VrrpBlocks {
   readonly staticAddresses?: readonly VirtualAddressConfig[];
   readonly vrrpInstances: readonly VrrpInstanceConfig[];
   readonly virtualServers: readonly VirtualServerConfig[];
+  /** Services that the daemon does not make yet: by mark, by group, other protocols. */
+  readonly plannedVirtualServers?: readonly PlannedVirtualServerConfig[];
+  readonly virtualServerGroups?: readonly VirtualServerGroupConfig[];
+  readonly tlsClient?: TlsClientConfig;
 }
 
 export interface GlobalDefs extends GlobalOptions {
@@ -99,7 +116,16 @@ export type ForwardingMethod = 'masq' | 'tunnel' | 'droute';
 
 export type TransportProtocol = 'tcp' | 'udp' | 'sctp';
 
-export interface VirtualServerConfig {
+/** What a service is told apart by. */
+export type ServiceIdentity =
+  | { readonly kind: 'address'; readonly address: IpAddress; readonly port: number }
+  | { readonly kind: 'fwmark'; readonly fwmark: number }
+  | { readonly kind: 'group'; readonly group: string };
+
+export type PlannedVirtualServerConfig = Omit<VirtualServerConfig, 'address' | 'port'> &
+  ServiceIdentity;
+
+export interface VirtualServerConfig extends ServiceOptions {
   readonly span: SourceSpan;
   readonly address: IpAddress;
   readonly port: number;
@@ -107,9 +133,10 @@ export interface VirtualServerConfig {
   /** IPVS scheduler name as the kernel knows it: `rr`, `wlc`, … */
   readonly scheduler: string;
   readonly realServers: readonly RealServerConfig[];
+  readonly backupPool?: readonly RealServerConfig[];
 }
 
-export interface RealServerConfig {
+export interface RealServerConfig extends ServerOptions {
   readonly span: SourceSpan;
   readonly address: IpAddress;
   readonly port: number;
@@ -118,13 +145,14 @@ export interface RealServerConfig {
   readonly forwardingMethod: ForwardingMethod;
   /** All must pass; none means always up. */
   readonly checkers: readonly CheckerConfig[];
+  readonly plannedCheckers?: readonly PlannedCheckerConfig[];
 }
 
 /**
  * What every checker has; keepalived's inheritance (virtual server, real server, checker) is
  * resolved.
  */
-export interface CheckerBase {
+export interface CheckerBase extends CheckerOptions {
   readonly span: SourceSpan;
   /** Where the probe connects: `connect_ip`, `connect_port`, or the real server's own. */
   readonly connectAddress: IpAddress;
@@ -146,13 +174,13 @@ export interface TcpCheckConfig extends CheckerBase {
   readonly kind: 'TCP_CHECK';
 }
 
-export interface HttpGetConfig extends CheckerBase {
+export interface HttpGetConfig extends CheckerBase, HttpOptions {
   readonly kind: 'HTTP_GET';
   /** At least one; all are asked at every check. */
   readonly urls: readonly HttpUrlConfig[];
 }
 
-export interface HttpUrlConfig {
+export interface HttpUrlConfig extends UrlOptions {
   readonly path: string;
   /** Accepted codes, as inclusive ranges; 200..299 by default. */
   readonly statusCodes: readonly StatusCodeRange[];
@@ -166,3 +194,16 @@ export interface StatusCodeRange {
 }
 
 export type CheckerConfig = TcpCheckConfig | HttpGetConfig;
+
+export interface SslGetConfig extends CheckerBase, HttpOptions {
+  readonly kind: 'SSL_GET';
+  readonly urls: readonly HttpUrlConfig[];
+}
+
+/** Checkers that the daemon does not run yet. */
+export type PlannedCheckerConfig =
+  | SslGetConfig
+  | (CheckerBase & ConnectingProbe)
+  | MiscCheckConfig
+  | FileCheckConfig
+  | BfdCheckConfig;

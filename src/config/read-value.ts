@@ -173,7 +173,7 @@ export function readInteger(
   return inRange(type, { value, min: type.min, max: type.max }, { keyword, word, report });
 }
 
-function readSeconds(
+export function readSeconds(
   type: Extract<ValueType, { kind: 'seconds' }>,
   keyword: Token,
   word: Token,

@@ -1,160 +1,350 @@
 /** Keywords of the checkers. */
-import { connectRows } from './schema-lvs.ts';
+import { CONNECT_TIMEOUT, inheritedRows, TARGET_ROWS } from './schema-lvs.ts';
 import {
-  accepted,
+  ADDRESS,
+  acceptedRows,
+  BOOLEAN,
+  choice,
   FLAG,
+  integer,
   type KeywordRow,
-  planned,
-  type ShortRow,
+  MAX_INT,
+  NOTHING,
+  plannedRows,
+  seconds,
   text,
+  type WorkingRow,
   words,
   works,
 } from './schema-rows.ts';
+import { SCRIPT } from './schema-tracking.ts';
 
 const LOGGED = 'lvsd counts every failure and logs every change with its reason';
+const MAX_MARK = 2 ** 32 - 1;
+const MAX_REDIRECTS = 20;
+const MAX_EXPIRY_DAYS = 3650;
+const MAX_UDP_PAYLOAD = 65_507;
+export const DNS_TYPES = ['A', 'NS', 'CNAME', 'SOA', 'MX', 'TXT', 'AAAA', 'RRSIG', 'DNSKEY'];
 
-const plannedConnect: readonly ShortRow[] = [
-  ['bindto', 'ADDRESS', '', 'Source address of the check'],
-  ['bind_if', 'IF', '', 'Interface of the check'],
-  ['bind_port', 'PORT', '0', 'Source port of the check'],
-  ['fwmark', 'INT', '0', 'Mark of the packets of the check'],
+/** Checkers that connect, with their defaults of retry and delay_before_retry. */
+const CONNECTING: readonly (readonly [name: string, retry: string, delay: string])[] = [
+  ['TCP_CHECK', '1', '1'],
+  ['HTTP_GET', '1', '3'],
+  ['SSL_GET', '1', '3'],
+  ['SMTP_CHECK', '1', '1'],
+  ['DNS_CHECK', '3', 'delay_loop'],
+  ['UDP_CHECK', '1', '1'],
+  ['PING_CHECK', '1', '1'],
+  ['REDIS_CHECK', '1', '1'],
+  ['AGENT_CHECK', '1', '1'],
+  ['DSR_CHECK', '1', '1'],
 ];
 
-const plannedTiming: readonly ShortRow[] = [
-  [['rise', 'fall'], 'INT', '', 'Checks in a row that change the state'],
-  [['fast_interval', 'down_interval'], 'SEC', '', 'Interval while changing, and while down'],
-  ['total_timeout', 'SEC', '', 'Bound of one whole check'],
-];
-
-const httpRows: readonly KeywordRow[] = works('HTTP_GET', [
-  ...connectRows,
+const sourceRows: readonly WorkingRow[] = [
+  { name: 'bindto', value: ADDRESS, doc: 'Source address of the check' },
+  { name: 'bind_if', value: text('an interface name'), doc: 'Interface of the check' },
+  { name: 'bind_port', value: integer(1, 65535), doc: 'Source port of the check' },
   {
-    name: 'url',
-    opens: 'url',
-    value: FLAG,
-    doc: 'One request; every url is asked at each check',
-    requiredExample: 'url { path / }',
-    isRepeatable: true,
+    name: 'fwmark',
+    value: integer(0, MAX_MARK),
+    defaultText: '0',
+    doc: 'Mark of the packets of the check',
   },
+];
+
+const pacingRows: readonly WorkingRow[] = [
+  {
+    name: 'rise',
+    value: integer(1, MAX_INT),
+    defaultText: '1',
+    doc: 'Passes in a row that bring a server up',
+  },
+  {
+    name: 'fall',
+    value: integer(1, MAX_INT),
+    defaultText: '1',
+    doc: 'Failures in a row, each after its retries, that take a server down',
+  },
+  {
+    name: 'fast_interval',
+    value: seconds(),
+    defaultText: 'delay_loop',
+    doc: 'Interval while the state is about to change',
+  },
+  {
+    name: 'down_interval',
+    value: seconds(),
+    defaultText: 'delay_loop',
+    doc: 'Interval while the server is down',
+  },
+  {
+    name: 'total_timeout',
+    value: seconds(1),
+    doc: 'Bound of one whole check with its retries',
+  },
+];
+
+const logRow: WorkingRow = {
+  name: 'log_all_failures',
+  value: BOOLEAN,
+  defaultText: 'off',
+  doc: 'Logs every failure',
+};
+
+const workingKinds = new Set(['TCP_CHECK', 'HTTP_GET']);
+
+const connectingRows = CONNECTING.flatMap(([context, retry, delay]) => {
+  const rows = [...inheritedRows(retry, delay), CONNECT_TIMEOUT, ...TARGET_ROWS];
+  return [
+    ...(workingKinds.has(context) ? works(context, rows) : plannedRows(context, rows)),
+    ...plannedRows(context, [...sourceRows, ...pacingRows]),
+    ...acceptedRows(context, LOGGED, [logRow]),
+  ];
+});
+
+const URL_BLOCK: WorkingRow = {
+  name: 'url',
+  opens: 'url',
+  value: FLAG,
+  doc: 'One request; all must pass, keepalived asks one each delay_loop',
+  requiredExample: 'url { path / }',
+  isRepeatable: true,
+};
+
+const httpRows: readonly WorkingRow[] = [
+  URL_BLOCK,
   { name: 'virtualhost', value: text('a host name'), doc: 'Host header of urls that do not say' },
   {
     name: 'nb_get_retry',
-    value: { kind: 'integer', min: 0, max: 2 ** 31 - 1 },
+    value: integer(0, MAX_INT),
     doc: 'Old spelling of retry',
     aliasOf: 'retry',
     isDeprecated: true,
   },
-]);
-
-const urlRows: readonly KeywordRow[] = works('url', [
-  {
-    name: 'path',
-    value: text('a path that begins with /'),
-    doc: 'What is asked for',
-    requiredExample: 'path /',
-  },
-  {
-    name: 'status_code',
-    value: words('CODE|FROM-TO …'),
-    defaultText: '200-299',
-    doc: 'Accepted status codes, single or as ranges',
-    isRepeatable: true,
-  },
-  {
-    name: 'virtualhost',
-    value: text('a host name'),
-    defaultText: 'virtualhost of the checker, the real server or the virtual server',
-    doc: 'Host header of this request',
-  },
-]);
-
-/** Checkers that do not work yet, with the keywords that are theirs alone. */
-const plannedCheckers: Readonly<Record<string, readonly ShortRow[]>> = {
-  SSL_GET: [
-    ['url', '{}', '', 'One request'],
-    ['virtualhost', 'NAME', '', 'Host header'],
-    ['nb_get_retry', 'INT', '1', 'Old spelling of retry'],
-  ],
-  MISC_CHECK: [
-    ['misc_path', 'SCRIPT', '', 'What to run'],
-    ['misc_timeout', 'SEC', '', 'Bound of one run'],
-    ['misc_dynamic', 'BOOL', 'off', 'The exit status is a weight'],
-    ['user', 'USER [GROUP]', '', 'Runs as this user'],
-  ],
-  SMTP_CHECK: [
-    ['helo_name', 'NAME', '', 'Name said to the server'],
-    ['host', '{}', '', 'Where to connect'],
-  ],
-  DNS_CHECK: [
-    ['type', 'TYPE', 'SOA', 'Record that is asked for'],
-    ['name', 'NAME', '.', 'Name that is asked for'],
-  ],
-  UDP_CHECK: [
-    ['payload', 'HEX', '', 'What is sent'],
-    ['require_reply', '[HEX]', '', 'What must come back'],
-    [['min_reply_length', 'max_reply_length'], 'INT', '', 'Length of the reply'],
-  ],
-  PING_CHECK: [],
-  FILE_CHECK: [
-    ['track_file', 'NAME', '', 'The file'],
-    ['weight', 'INT [reverse]', '', 'What its number is worth'],
-  ],
-  BFD_CHECK: [['name', 'NAME', '', 'The bfd_instance']],
-  REDIS_CHECK: [],
-  AGENT_CHECK: [],
-  DSR_CHECK: [],
-};
-
-const CHECKER_KEYWORDS: ShortRow = [
-  [
-    'delay_loop',
-    'retry',
-    'delay_before_retry',
-    'warmup',
-    'connect_timeout',
-    'alpha',
-    'connect_ip',
-    'connect_port',
-    'log_all_failures',
-  ],
-  'VALUE',
-  '',
-  'As in TCP_CHECK',
 ];
 
-export const checkerRows = [
-  ...works('TCP_CHECK', connectRows),
-  ...httpRows,
+const plannedHttpRows: readonly WorkingRow[] = [
+  {
+    name: 'http_protocol',
+    value: choice('1.0', '1.0C', '1.1'),
+    defaultText: '1.0',
+    doc: 'Version of HTTP; 1.0C adds Connection: close',
+  },
+  {
+    name: 'enable_sni',
+    value: BOOLEAN,
+    defaultText: 'off',
+    doc: 'Names the virtualhost in the TLS handshake',
+  },
+  {
+    name: 'sni_name',
+    value: text('a host name'),
+    defaultText: 'virtualhost',
+    doc: 'Name in the TLS handshake',
+  },
+  {
+    name: 'fast_recovery',
+    value: BOOLEAN,
+    defaultText: 'off',
+    doc: 'A server that is down is asked for its urls without waiting in between',
+  },
+  { name: 'tls_compliant', value: BOOLEAN, defaultText: 'off', doc: 'Ends TLS with close_notify' },
+  {
+    name: 'method',
+    value: choice('GET', 'HEAD', 'POST', 'PUT', 'OPTIONS'),
+    defaultText: 'GET',
+    doc: 'Method of the request',
+  },
+  { name: 'header', value: text('"NAME: VALUE"'), doc: 'A header to send', isRepeatable: true },
+  { name: 'body', value: text('the text to send'), doc: 'Body of the request' },
+  {
+    name: 'follow_redirects',
+    value: integer(0, MAX_REDIRECTS),
+    defaultText: '0',
+    doc: 'Redirects that are followed',
+  },
+  {
+    name: 'expect_header',
+    value: text('"NAME: VALUE"'),
+    doc: 'A header that the answer must have',
+    isRepeatable: true,
+  },
+  { name: 'verify', value: BOOLEAN, defaultText: 'off', doc: 'The certificate must be valid' },
+  { name: 'ca', value: text('a file'), doc: 'Authorities that are trusted by verify' },
+  {
+    name: 'cert_expiry_warn',
+    value: integer(0, MAX_EXPIRY_DAYS, 'days'),
+    defaultText: '0',
+    doc: 'Warns so long before the certificate ends; 0: never',
+  },
+];
+
+const urlRows: readonly KeywordRow[] = [
+  ...works('url', [
+    {
+      name: 'path',
+      value: text('a path that begins with /'),
+      doc: 'What is asked for',
+      requiredExample: 'path /',
+    },
+    {
+      name: 'status_code',
+      value: words('CODE|FROM-TO …'),
+      defaultText: '200-299',
+      doc: 'Accepted status codes, single or as ranges',
+      isRepeatable: true,
+    },
+    {
+      name: 'virtualhost',
+      value: text('a host name'),
+      defaultText: 'virtualhost of the checker, the real server or the virtual server',
+      doc: 'Host header of this request',
+    },
+  ]),
+  ...plannedRows('url', [
+    { name: 'digest', value: text('an MD5 of 32 hex digits'), doc: 'MD5 of the body' },
+    { name: 'regex', value: text('a pattern'), doc: 'The body must match' },
+    { name: 'regex_no_match', value: FLAG, doc: 'The body must not match' },
+    {
+      name: 'regex_options',
+      value: words('NAME …'),
+      doc: 'Options of the pattern, by their PCRE2 names in lower case',
+      isRepeatable: true,
+    },
+    {
+      name: 'regex_min_offset',
+      value: integer(0, MAX_INT, 'bytes'),
+      defaultText: '0',
+      doc: 'The match begins here or later',
+    },
+    {
+      name: 'regex_max_offset',
+      value: integer(0, MAX_INT, 'bytes'),
+      doc: 'The match begins before this',
+    },
+    { name: 'regex_stack', value: words('START MAX', 2), doc: 'Memory of the matcher, bytes' },
+    {
+      name: 'tls_compliant',
+      value: BOOLEAN,
+      defaultText: 'off',
+      doc: 'Ends TLS with close_notify',
+    },
+  ]),
+];
+
+/** Keywords that one planned checker has to itself. */
+const ownRows: Readonly<Record<string, readonly WorkingRow[]>> = {
+  SSL_GET: [...httpRows, ...plannedHttpRows],
+  MISC_CHECK: [
+    ...inheritedRows('0', '1'),
+    {
+      name: 'misc_path',
+      value: SCRIPT,
+      doc: 'What to run',
+      requiredExample: 'misc_path "/usr/local/bin/check.sh ARGUMENT"',
+    },
+    {
+      name: 'misc_timeout',
+      value: seconds(),
+      defaultText: 'delay_loop of the virtual_server',
+      doc: 'A run that takes longer has failed',
+    },
+    {
+      name: 'misc_dynamic',
+      value: BOOLEAN,
+      defaultText: 'off',
+      doc: 'Exit status 2 to 255: up, with weight 0 to 253',
+    },
+    { name: 'user', value: words('USER [GROUP]'), doc: 'Runs as this user' },
+    ...pacingRows,
+  ],
+  SMTP_CHECK: [
+    {
+      name: 'helo_name',
+      value: text('a host name'),
+      defaultText: 'smtpchecker.keepalived.org',
+      doc: 'Name said to the server',
+    },
+    {
+      name: 'host',
+      opens: 'host',
+      value: NOTHING,
+      doc: 'Old form: one place to connect to; its keywords now stand in the checker',
+      isRepeatable: true,
+    },
+  ],
+  host: [CONNECT_TIMEOUT, ...TARGET_ROWS, ...sourceRows],
+  DNS_CHECK: [
+    {
+      name: 'type',
+      value: choice(...DNS_TYPES),
+      defaultText: 'SOA',
+      doc: 'Record that is asked for',
+    },
+    { name: 'name', value: text('a name'), defaultText: '.', doc: 'Name that is asked for' },
+  ],
+  UDP_CHECK: [
+    { name: 'payload', value: words('HEX …'), doc: 'What is sent' },
+    {
+      name: 'require_reply',
+      value: words('[HEX …]', 0),
+      doc: 'A reply must come, and begin like this; X stands for any digit',
+    },
+    {
+      name: 'min_reply_length',
+      value: integer(0, MAX_UDP_PAYLOAD, 'bytes'),
+      defaultText: '0',
+      doc: 'Shortest reply',
+    },
+    {
+      name: 'max_reply_length',
+      value: integer(0, MAX_UDP_PAYLOAD, 'bytes'),
+      defaultText: '255',
+      doc: 'Longest reply; keepalived looks only with hex digits in require_reply',
+    },
+  ],
+  FILE_CHECK: [
+    {
+      name: 'track_file',
+      value: text('the name of a track_file'),
+      doc: 'The file',
+      requiredExample: 'track_file NAME',
+    },
+    {
+      name: 'weight',
+      value: words('INT [reverse]'),
+      defaultText: 'that of the track_file',
+      doc: 'What the number in the file is multiplied with',
+    },
+  ],
+  BFD_CHECK: [
+    {
+      name: 'name',
+      value: text('the name of a bfd_instance'),
+      doc: 'The session',
+      requiredExample: 'name NAME',
+    },
+    { name: 'alpha', value: FLAG, doc: 'Down until the session is up' },
+  ],
+  REDIS_CHECK: [
+    {
+      name: 'role',
+      value: choice('any', 'master', 'replica'),
+      defaultText: 'any',
+      doc: 'What the server must be',
+    },
+    { name: 'username', value: text('a name'), doc: 'Who logs in' },
+    { name: 'password_file', value: text('a file'), doc: 'File with the password' },
+    { name: 'tls', value: BOOLEAN, defaultText: 'off', doc: 'Connects over TLS' },
+  ],
+  AGENT_CHECK: [{ name: 'send', value: text('a line'), doc: 'Line that is sent to the agent' }],
+};
+
+export const checkerRows: readonly KeywordRow[] = [
+  ...connectingRows,
+  ...works('HTTP_GET', httpRows),
+  ...plannedRows('HTTP_GET', plannedHttpRows),
   ...urlRows,
-  ...['TCP_CHECK', 'HTTP_GET'].flatMap((context) => [
-    ...accepted(context, LOGGED, [['log_all_failures', 'BOOL', 'off', 'Logs every failure']]),
-    ...planned(context, [...plannedConnect, ...plannedTiming]),
-  ]),
-  ...planned('HTTP_GET', [
-    ['http_protocol', '1.0|1.0C|1.1', '', 'Version of HTTP'],
-    ['enable_sni', 'BOOL', 'off', 'Sends the host name in the TLS handshake'],
-    ['sni_name', 'NAME', '', 'Name in the TLS handshake'],
-    ['fast_recovery', '', '', 'All urls at once after a recovery'],
-    ['tls_compliant', 'BOOL', 'off', 'Ends TLS as the standard says'],
-    ['method', 'METHOD', 'GET', 'Method of the request'],
-    ['header', '"K: V"', '', 'A header of the request'],
-    ['body', 'TEXT', '', 'Body of the request'],
-    ['follow_redirects', 'INT', '0', 'Redirects that are followed'],
-    ['expect_header', '"K: V"', '', 'A header of the answer'],
-    ['verify', 'BOOL', 'off', 'Verifies the certificate'],
-    ['ca', 'FILE', '', 'Authorities that are trusted'],
-    ['cert_expiry_warn', 'DAYS', '', 'Warns before the certificate ends'],
-  ]),
-  ...planned('url', [
-    ['digest', 'MD5', '', 'MD5 of the body'],
-    ['regex', 'PATTERN', '', 'The body must match'],
-    ['regex_no_match', '', '', 'The body must not match'],
-    ['regex_options', 'NAMES', '', 'Options of the pattern'],
-    [['regex_min_offset', 'regex_max_offset'], 'INT', '', 'Where a match may begin'],
-    ['regex_stack', 'START MAX', '', 'Memory of the matcher'],
-    ['tls_compliant', 'BOOL', 'off', 'Ends TLS as the standard says'],
-  ]),
-  ...Object.entries(plannedCheckers).flatMap(([context, rows]) =>
-    planned(context, [CHECKER_KEYWORDS, ...plannedConnect, ...plannedTiming, ...rows]),
-  ),
+  ...Object.entries(ownRows).flatMap(([context, rows]) => plannedRows(context, rows)),
+  ...acceptedRows('MISC_CHECK', LOGGED, [logRow]),
 ];

@@ -1,5 +1,5 @@
 /** Keywords outside all blocks, and the blocks that lvsd does not act on yet. */
-import { accepted, NOTHING, planned, text, words, works } from './schema-rows.ts';
+import { NOTHING, planned, text, words, works } from './schema-rows.ts';
 
 export const rootRows = [
   ...works('root', [
@@ -32,18 +32,11 @@ export const rootRows = [
     },
   ]),
   ...planned('root', [
-    ['virtual_server_group', 'NAME {}', '', 'Addresses that share one virtual_server'],
     [
       ['includer', 'includem', 'includew', 'includeb', 'includea'],
       'PATTERN',
       '',
       'As include, and says what must match',
     ],
-  ]),
-  ...accepted('root', 'only SSL_GET would use it', [
-    ['SSL', '{}', '', 'Client certificate of SSL_GET'],
-  ]),
-  ...accepted('SSL', 'only SSL_GET would use it', [
-    [['password', 'ca', 'certificate', 'key'], 'TEXT', '', 'Of the client certificate'],
   ]),
 ];

@@ -7,6 +7,7 @@ import { type DiagnosticName, diagnosticTable } from '../../src/config/diagnosti
 import { MAX_DIAGNOSTICS } from '../../src/config/diagnostics.ts';
 import { MAX_INCLUDE_DEPTH, MAX_INCLUDED_FILES } from '../../src/config/expand.ts';
 import { compile, type Files } from './compile-fixture.ts';
+import { LVS_CASES } from './lvs-cases.ts';
 import { VRRP_CASES } from './vrrp-cases.ts';
 
 interface Case {
@@ -106,6 +107,7 @@ const CASES: Readonly<Record<DiagnosticName, Case>> = {
   defaultForwarding: { text: without('lb_kind') },
   defaultScheduler: { text: without('lb_algo') },
   notAlpha: { text: without('alpha') },
+  ...LVS_CASES,
   ...VRRP_CASES,
 };
 

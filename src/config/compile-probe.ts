@@ -1,0 +1,212 @@
+/** What the checkers have that the daemon does not run yet, kind by kind. */
+import type { Report } from './diagnostics.ts';
+import { didYouMean } from './did-you-mean.ts';
+import { type LvsContext, readLvsScript } from './lvs-context.ts';
+import type { CheckerBase } from './model.ts';
+import type {
+  BfdCheckConfig,
+  ConnectingProbe,
+  FileCheckConfig,
+  MiscCheckConfig,
+  UdpProbe,
+} from './model-lvs.ts';
+import { compact } from './present.ts';
+import { type Entry, type ReadBlock, readBlock } from './read-block.ts';
+import { readInteger, reportTrailing } from './read-value.ts';
+import { placeOf } from './source.ts';
+
+const HELO_NAME = 'smtpchecker.keepalived.org';
+const MAX_REPLY_LENGTH = 255;
+const WEIGHT = { kind: 'integer', min: -(2 ** 31 - 1), max: 2 ** 31 - 1 } as const;
+
+type ConnectingKind = ConnectingProbe['kind'];
+
+const CONNECTING: ReadonlySet<string> = new Set<ConnectingKind>([
+  'SMTP_CHECK',
+  'DNS_CHECK',
+  'UDP_CHECK',
+  'PING_CHECK',
+  'REDIS_CHECK',
+  'AGENT_CHECK',
+  'DSR_CHECK',
+]);
+
+export function isConnectingKind(kind: string): kind is ConnectingKind {
+  return CONNECTING.has(kind);
+}
+
+export function compileProbe(
+  kind: ConnectingKind,
+  block: ReadBlock,
+  report: Report,
+): ConnectingProbe {
+  switch (kind) {
+    case 'SMTP_CHECK':
+      return { kind, heloName: block.text('helo_name') ?? HELO_NAME };
+    case 'DNS_CHECK':
+      return { kind, type: block.text('type') ?? 'SOA', name: block.text('name') ?? '.' };
+    case 'UDP_CHECK':
+      return compileUdp(block, report);
+    case 'REDIS_CHECK':
+      return compact({
+        kind,
+        role: block.text('role') ?? 'any',
+        username: block.text('username'),
+        passwordFile: block.text('password_file'),
+        tls: block.flag('tls'),
+      });
+    case 'AGENT_CHECK':
+      return compact({ kind, send: block.text('send') });
+    case 'PING_CHECK':
+    case 'DSR_CHECK':
+      return { kind };
+    default:
+      return kind satisfies never;
+  }
+}
+
+/** The old form: what one host block says instead of the checker. */
+export function readHost(entry: Entry, report: Report): Partial<CheckerBase> {
+  const place = placeOf(entry.statement.words);
+  report('hostBlock', place, {});
+  const statements = entry.statement.block?.statements ?? [];
+  const block = readBlock({ context: 'host', place }, statements, report);
+  return compact({
+    connectAddress: block.address('connect_ip'),
+    connectPort: block.number('connect_port'),
+    connectTimeoutMs: block.number('connect_timeout'),
+    bindAddress: block.address('bindto'),
+    bindInterface: block.text('bind_if'),
+    bindPort: block.number('bind_port'),
+    fwmark: block.number('fwmark') || undefined,
+  });
+}
+
+function compileUdp(block: ReadBlock, report: Report): UdpProbe {
+  const reply = readHex(block.entry('require_reply'), report);
+  const minReplyLength = block.number('min_reply_length') ?? 0;
+  const maxReplyLength = block.number('max_reply_length') ?? MAX_REPLY_LENGTH;
+  const length = (reply?.length ?? 0) / 2;
+  if (minReplyLength > maxReplyLength) {
+    const reason = `min_reply_length ${minReplyLength} is above max_reply_length ${maxReplyLength}`;
+    report('replyLength', block.placeOf('min_reply_length'), { reason });
+  } else if (length > maxReplyLength) {
+    const reason = `require_reply has ${length} bytes, max_reply_length is ${maxReplyLength}`;
+    report('replyLength', block.placeOf('require_reply'), { reason });
+  }
+  return compact({
+    kind: 'UDP_CHECK' as const,
+    payload: readHex(block.entry('payload'), report),
+    requiresReply: block.has('require_reply'),
+    reply,
+    minReplyLength,
+    maxReplyLength,
+  });
+}
+
+/** Pairs of digits, with blanks between them as one likes; X in a reply is any digit. */
+function readHex(entry: Entry | undefined, report: Report): string | undefined {
+  if (entry === undefined || entry.words.length === 0) return undefined;
+  if (entry.words.some(({ kind }) => kind === 'opaque')) return undefined;
+  const found = entry.words.map(({ text }) => text).join(' ');
+  const hex = found.replace(/\s/g, '').toUpperCase();
+  const isReply = entry.keyword.text === 'require_reply';
+  const isHex = (isReply ? /^(?:[\dA-FX]{2})+$/ : /^(?:[\dA-F]{2})+$/).test(hex);
+  if (isHex) return hex;
+  report('hexInvalid', placeOf(entry.words), {
+    keyword: entry.keyword.text,
+    expected: isReply ? 'hex digits, X for any' : 'hex digits',
+    found,
+  });
+  return undefined;
+}
+
+type FreeKind = 'MISC_CHECK' | 'FILE_CHECK' | 'BFD_CHECK';
+
+interface FreeInput {
+  readonly block: ReadBlock;
+  readonly base: CheckerBase;
+  /** The virtual server that the server is in. */
+  readonly checked: { readonly service: ReadBlock };
+}
+
+/** Checkers that do not connect; undefined when they name nothing that is there. */
+export function compileFree(
+  kind: FreeKind,
+  input: FreeInput,
+  context: LvsContext,
+): MiscCheckConfig | FileCheckConfig | BfdCheckConfig | undefined {
+  if (kind === 'MISC_CHECK') return compileMisc(input, context);
+  return kind === 'FILE_CHECK' ? compileFile(input, context) : compileBfd(input, context);
+}
+
+function compileMisc(
+  { block, base, checked }: FreeInput,
+  context: LvsContext,
+): MiscCheckConfig | undefined {
+  const { connectAddress: _a, connectPort: _p, connectTimeoutMs: _t, ...timing } = base;
+  const timeoutMs =
+    block.number('misc_timeout') ?? checked.service.number('delay_loop') ?? base.delayLoopMs;
+  if (timeoutMs > base.delayLoopMs) {
+    const values = { timeout: timeoutMs / 1000, delay: base.delayLoopMs / 1000 };
+    context.report('miscTimeoutTooLong', block.placeOf('misc_timeout'), values);
+  }
+  const [user, group, ...rest] = block.entry('user')?.words ?? [];
+  const userEntry = block.entry('user');
+  if (userEntry !== undefined) {
+    reportTrailing(userEntry.statement.words.slice(0, 3), rest, context.report);
+  }
+  const command = readLvsScript(block.entry('misc_path'), 'check', context);
+  if (command === undefined) return undefined;
+  const runsAs = compact({ user: user?.text, group: group?.text });
+  return {
+    kind: 'MISC_CHECK',
+    ...timing,
+    command: { ...command, ...runsAs },
+    timeoutMs,
+    isDynamic: block.flag('misc_dynamic'),
+  };
+}
+
+function compileFile(
+  { block, base }: FreeInput,
+  { report, trackFiles }: LvsContext,
+): FileCheckConfig | undefined {
+  const weight = readWeight(block.entry('weight'), report);
+  const name = block.text('track_file');
+  if (name === undefined) return undefined;
+  if (!trackFiles.has(name)) {
+    const place = block.placeOf('track_file');
+    report('unknownTrackFile', place, { name }, () => didYouMean(name, trackFiles));
+    return undefined;
+  }
+  return compact({ kind: 'FILE_CHECK' as const, span: base.span, trackFile: name, ...weight });
+}
+
+function readWeight(
+  entry: Entry | undefined,
+  report: Report,
+): { readonly weight: number | undefined; readonly isReversed: boolean } {
+  const [word, reverse, ...rest] = entry?.words ?? [];
+  if (entry === undefined || word === undefined || word.kind === 'opaque') {
+    return { weight: undefined, isReversed: false };
+  }
+  const isReversed = reverse?.text === 'reverse';
+  const trailing = reverse === undefined || isReversed ? rest : [reverse, ...rest];
+  reportTrailing(entry.statement.words.slice(0, isReversed ? 3 : 2), trailing, report);
+  return { weight: readInteger(WEIGHT, entry.keyword, word, report), isReversed };
+}
+
+function compileBfd(
+  { block, base }: FreeInput,
+  { report, bfdInstances }: LvsContext,
+): BfdCheckConfig | undefined {
+  const name = block.text('name');
+  if (name === undefined) return undefined;
+  if (bfdInstances.has(name)) {
+    return { kind: 'BFD_CHECK', span: base.span, name, alpha: block.flag('alpha') };
+  }
+  const place = block.placeOf('name');
+  report('unknownBfdInstance', place, { name }, () => didYouMean(name, bfdInstances));
+  return undefined;
+}

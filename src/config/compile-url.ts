@@ -1,0 +1,188 @@
+/** url blocks and what HTTP_GET and SSL_GET have in common. */
+import type { Report } from './diagnostics.ts';
+import { didYouMean } from './did-you-mean.ts';
+import type { HttpUrlConfig, StatusCodeRange } from './model.ts';
+import type { HttpOptions, RegexConfig } from './model-lvs.ts';
+import { compact } from './present.ts';
+import { type Entry, type ReadBlock, readBlock } from './read-block.ts';
+import { readInteger, reportTrailing } from './read-value.ts';
+import { MAX_INT } from './schema-rows.ts';
+import { placeOf, type Token } from './source.ts';
+
+const DEFAULT_STATUS_CODES: readonly StatusCodeRange[] = [{ from: 200, to: 299 }];
+const MIN_STATUS_CODE = 100;
+const MAX_STATUS_CODE = 999;
+const STACK = { kind: 'integer', min: 1, max: MAX_INT } as const;
+
+/** PCRE2's options that are about a pattern, as keepalived spells them. */
+const REGEX_OPTIONS = [
+  'allow_empty_class',
+  'alt_bsux',
+  'alt_circumflex',
+  'alt_verbnames',
+  'auto_callout',
+  'caseless',
+  'dollar_endonly',
+  'dotall',
+  'dupnames',
+  'extended',
+  'extended_more',
+  'firstline',
+  'literal',
+  'match_unset_backref',
+  'multiline',
+  'never_backslash_c',
+  'never_ucp',
+  'never_utf',
+  'no_auto_capture',
+  'no_auto_possess',
+  'no_dotstar_anchor',
+  'no_start_optimize',
+  'ucp',
+  'ungreedy',
+  'utf',
+];
+
+export function compileUrl(
+  entry: Entry,
+  inheritedHost: string | undefined,
+  report: Report,
+): HttpUrlConfig {
+  const place = placeOf(entry.statement.words);
+  const statements = entry.statement.block?.statements ?? [];
+  const block = readBlock({ context: 'url', place }, statements, report);
+  const path = block.text('path') ?? '/';
+  if (!path.startsWith('/')) {
+    report('pathWithoutSlash', block.placeOf('path'), { found: path });
+  } else if (/\s/.test(path)) report('pathWithSpace', block.placeOf('path'), { found: path });
+  const codes = block.all('status_code').flatMap((line) => readStatusCodes(line, report));
+  return compact({
+    path,
+    statusCodes: codes.length === 0 ? DEFAULT_STATUS_CODES : codes,
+    virtualhost: block.text('virtualhost') ?? inheritedHost,
+    digest: readDigest(block, report),
+    regex: readRegex(block, report),
+    tlsCompliant: block.flag('tls_compliant') || undefined,
+  });
+}
+
+function readStatusCodes(entry: Entry, report: Report): readonly StatusCodeRange[] {
+  return entry.words.flatMap((word) => readStatusRange(word, report) ?? []);
+}
+
+function readStatusRange(word: Token, report: Report): StatusCodeRange | undefined {
+  if (word.kind === 'opaque') return undefined;
+  const keyword = 'status_code';
+  const match = /^(\d+)(?:-(\d+))?$/.exec(word.text);
+  if (match === null) {
+    report('wrongType', word, { keyword, expected: 'CODE or FROM-TO', found: word.text });
+    return undefined;
+  }
+  const from = Number(match[1]);
+  const to = match[2] === undefined ? from : Number(match[2]);
+  if (from >= MIN_STATUS_CODE && to <= MAX_STATUS_CODE && from <= to) return { from, to };
+  const expected = `codes from ${MIN_STATUS_CODE} to ${MAX_STATUS_CODE}, the lower one first`;
+  report('outOfRange', word, { keyword, expected, found: word.text });
+  return undefined;
+}
+
+function readDigest(block: ReadBlock, report: Report): string | undefined {
+  const digest = block.text('digest');
+  if (digest === undefined) return undefined;
+  if (/^[\da-fA-F]{32}$/.test(digest)) return digest.toLowerCase();
+  report('digestInvalid', block.placeOf('digest'), { found: digest });
+  return undefined;
+}
+
+const REGEX_KEYWORDS = [
+  'regex_no_match',
+  'regex_options',
+  'regex_min_offset',
+  'regex_max_offset',
+  'regex_stack',
+];
+
+function readRegex(block: ReadBlock, report: Report): RegexConfig | undefined {
+  const pattern = block.text('regex');
+  if (!block.has('regex')) {
+    for (const keyword of REGEX_KEYWORDS.filter((name) => block.has(name))) {
+      report('regexMissing', block.placeOf(keyword), { keyword });
+    }
+  }
+  const options = block
+    .all('regex_options')
+    .flatMap(({ words }) => words.flatMap((word) => readRegexOption(word, report) ?? []));
+  readStack(block.entry('regex_stack'), report);
+  if (pattern === undefined) return undefined;
+  const reason = options.includes('literal') ? undefined : whyNoPattern(pattern);
+  if (reason !== undefined) report('regexInvalid', block.placeOf('regex'), { reason });
+  return compact({
+    pattern,
+    isNegated: block.flag('regex_no_match'),
+    options,
+    minOffset: block.number('regex_min_offset') ?? 0,
+    maxOffset: block.number('regex_max_offset'),
+  });
+}
+
+function readRegexOption(word: Token, report: Report): string | undefined {
+  if (word.kind === 'opaque') return undefined;
+  if (REGEX_OPTIONS.includes(word.text)) return word.text;
+  report('regexOptionUnknown', word, { found: word.text }, () =>
+    didYouMean(word.text, REGEX_OPTIONS),
+  );
+  return undefined;
+}
+
+/** Compiled as JavaScript does it, without the options that PCRE has at the front. */
+function whyNoPattern(pattern: string): string | undefined {
+  try {
+    new RegExp(pattern.replace(/^\(\?[imsx]+\)/, ''));
+    return undefined;
+  } catch (error) {
+    const message = error instanceof Error ? error.message : String(error);
+    return message.replace(/^Invalid regular expression: \/[\s\S]*\/\w*: /, '');
+  }
+}
+
+/** Read for its mistakes; JavaScript's matcher has no such memory. */
+function readStack(entry: Entry | undefined, report: Report): void {
+  if (entry === undefined) return;
+  const [start, max, ...rest] = entry.words;
+  for (const word of [start, max]) {
+    if (word !== undefined && word.kind !== 'opaque') {
+      readInteger(STACK, entry.keyword, word, report);
+    }
+  }
+  if (max === undefined && start !== undefined) {
+    report('missingValue', entry.keyword, { keyword: 'regex_stack', expected: 'START MAX' });
+  }
+  reportTrailing(entry.statement.words.slice(0, 3), rest, report);
+}
+
+export function compileHttpOptions(block: ReadBlock): HttpOptions {
+  const texts = (name: string): readonly string[] | undefined => {
+    const found = block.all(name).flatMap(({ value }) => (typeof value === 'string' ? value : []));
+    return found.length === 0 ? undefined : found;
+  };
+  const method = block.text('method');
+  return compact({
+    httpProtocol: readVersion(block.text('http_protocol')),
+    enableSni: block.flag('enable_sni') || undefined,
+    sniName: block.text('sni_name'),
+    fastRecovery: block.flag('fast_recovery') || undefined,
+    tlsCompliant: block.flag('tls_compliant') || undefined,
+    method: method === 'GET' ? undefined : method,
+    headers: texts('header'),
+    body: block.text('body'),
+    followRedirects: block.number('follow_redirects') || undefined,
+    expectHeaders: texts('expect_header'),
+    verify: block.flag('verify') || undefined,
+    ca: block.text('ca'),
+    certExpiryWarnDays: block.number('cert_expiry_warn') || undefined,
+  });
+}
+
+function readVersion(text: string | undefined): '1.0C' | '1.1' | undefined {
+  return text === '1.0C' || text === '1.1' ? text : undefined;
+}

@@ -1,0 +1,187 @@
+/** The LVS side of the model: what services, servers and checkers have beyond the basics. */
+import type { Family, IpAddress } from '../base/address.ts';
+import type { Span } from './model-span.ts';
+import type { ScriptCommand, Secret } from './model-vrrp.ts';
+
+/** How `TUN` wraps packets; ipip without a checksum when absent. */
+export interface TunnelConfig {
+  readonly type: 'ipip' | 'gue' | 'gre';
+  /** Of gue. */
+  readonly port?: number;
+  readonly checksum: 'nocsum' | 'csum' | 'remcsum';
+}
+
+export interface PersistenceConfig {
+  readonly timeoutMs: number;
+  /** Clients of one network count as one; a host prefix when absent. */
+  readonly prefixLength?: number;
+  readonly engine?: string;
+}
+
+export interface SorryServerConfig {
+  readonly address: IpAddress;
+  /** The port of the service when absent. */
+  readonly port?: number;
+  readonly isInhibited: boolean;
+  /** That of the service when absent. */
+  readonly forwardingMethod?: 'masq' | 'tunnel' | 'droute';
+  readonly tunnel?: TunnelConfig;
+}
+
+/** Absent is not configured. */
+export interface ServiceOptions {
+  readonly tunnel?: TunnelConfig;
+  readonly inhibitOnFailure?: boolean;
+  readonly persistence?: PersistenceConfig;
+  readonly sorryServer?: SorryServerConfig;
+  readonly quorum?: number;
+  readonly hysteresis?: number;
+  readonly quorumUp?: ScriptCommand;
+  readonly quorumDown?: ScriptCommand;
+  readonly omega?: boolean;
+  readonly haSuspend?: boolean;
+  readonly ipFamily?: Family;
+  readonly onePacket?: boolean;
+  readonly schedulerFlags?: readonly string[];
+  readonly drainTimeoutMs?: number;
+  readonly slowStartMs?: number;
+  readonly panicThresholdPercent?: number;
+}
+
+export interface ServerOptions {
+  readonly tunnel?: TunnelConfig;
+  readonly inhibitOnFailure?: boolean;
+  readonly notifyUp?: ScriptCommand;
+  readonly notifyDown?: ScriptCommand;
+  readonly upperThreshold?: number;
+  readonly lowerThreshold?: number;
+}
+
+export interface CheckerOptions {
+  readonly bindAddress?: IpAddress;
+  readonly bindInterface?: string;
+  readonly bindPort?: number;
+  readonly fwmark?: number;
+  readonly rise?: number;
+  readonly fall?: number;
+  readonly fastIntervalMs?: number;
+  readonly downIntervalMs?: number;
+  readonly totalTimeoutMs?: number;
+}
+
+export interface HttpOptions {
+  readonly httpProtocol?: '1.0' | '1.0C' | '1.1';
+  readonly enableSni?: boolean;
+  readonly sniName?: string;
+  readonly fastRecovery?: boolean;
+  readonly tlsCompliant?: boolean;
+  readonly method?: string;
+  readonly headers?: readonly string[];
+  readonly body?: string;
+  readonly followRedirects?: number;
+  readonly expectHeaders?: readonly string[];
+  readonly verify?: boolean;
+  readonly ca?: string;
+  readonly certExpiryWarnDays?: number;
+}
+
+export interface UrlOptions {
+  /** 32 hex digits in lower case. */
+  readonly digest?: string;
+  readonly regex?: RegexConfig;
+  readonly tlsCompliant?: boolean;
+}
+
+export interface RegexConfig {
+  readonly pattern: string;
+  readonly isNegated: boolean;
+  /** PCRE2 names in lower case. */
+  readonly options: readonly string[];
+  readonly minOffset: number;
+  readonly maxOffset?: number;
+}
+
+/** What one kind of checker that connects has to itself. */
+export type ConnectingProbe =
+  | { readonly kind: 'SMTP_CHECK'; readonly heloName: string }
+  | { readonly kind: 'DNS_CHECK'; readonly type: string; readonly name: string }
+  | UdpProbe
+  | { readonly kind: 'PING_CHECK' }
+  | RedisProbe
+  | { readonly kind: 'AGENT_CHECK'; readonly send?: string }
+  | { readonly kind: 'DSR_CHECK' };
+
+export interface UdpProbe {
+  readonly kind: 'UDP_CHECK';
+  /** Hex digits. */
+  readonly payload?: string;
+  readonly requiresReply: boolean;
+  /** Hex digits; X stands for any. */
+  readonly reply?: string;
+  readonly minReplyLength: number;
+  readonly maxReplyLength: number;
+}
+
+export interface RedisProbe {
+  readonly kind: 'REDIS_CHECK';
+  readonly role: string;
+  readonly username?: string;
+  readonly passwordFile?: string;
+  readonly tls: boolean;
+}
+
+/** What a checker without a connection has. */
+export interface MiscCheckConfig extends CheckerOptions {
+  readonly kind: 'MISC_CHECK';
+  readonly span: Span;
+  readonly command: ScriptCommand;
+  readonly timeoutMs: number;
+  /** `misc_dynamic`. */
+  readonly isDynamic: boolean;
+  readonly delayLoopMs: number;
+  readonly retry: number;
+  readonly delayBeforeRetryMs: number;
+  readonly warmupMs: number;
+  readonly alpha: boolean;
+}
+
+export interface FileCheckConfig {
+  readonly kind: 'FILE_CHECK';
+  readonly span: Span;
+  readonly trackFile: string;
+  /** That of the track_file when absent. */
+  readonly weight?: number;
+  readonly isReversed: boolean;
+}
+
+export interface BfdCheckConfig {
+  readonly kind: 'BFD_CHECK';
+  readonly span: Span;
+  readonly name: string;
+  readonly alpha: boolean;
+}
+
+export type GroupMember =
+  | { readonly kind: 'address'; readonly address: IpAddress; readonly port: number }
+  /** `count` addresses from the first on; at most 2^16. */
+  | {
+      readonly kind: 'range';
+      readonly first: IpAddress;
+      readonly count: number;
+      readonly port: number;
+    }
+  | { readonly kind: 'fwmark'; readonly fwmark: number };
+
+export interface VirtualServerGroupConfig {
+  readonly name: string;
+  readonly span: Span;
+  readonly members: readonly GroupMember[];
+}
+
+/** The block SSL: what SSL_GET shows to servers. */
+export interface TlsClientConfig {
+  readonly password?: Secret;
+  readonly ca?: string;
+  readonly certificate?: string;
+  readonly key?: string;
+}

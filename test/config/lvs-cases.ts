@@ -1,0 +1,74 @@
+/** What brings about each diagnostic of the LVS side. */
+import type { lvsDiagnostics } from '../../src/config/diagnostic-table-lvs.ts';
+
+export interface LvsCase {
+  readonly text: string;
+  readonly along?: readonly string[];
+}
+
+/** Nearly everything of the LVS side is read and refused. */
+const NOT_YET = 'LVS1022';
+const COMPLETE = 'delay_loop 5\nlb_algo rr\nlb_kind DR\nprotocol TCP\nalpha\n';
+const UNMARKED = COMPLETE.replace('protocol TCP\n', '');
+const SERVER = 'real_server 10.0.0.2 80 {\nTCP_CHECK {\n}\n}\n';
+
+function service(lines: string, form = '10.0.0.1 80', head = COMPLETE): string {
+  return `virtual_server ${form} {\n${head}${lines}\n}\n`;
+}
+
+/** A service by mark: its servers have no port of their own. */
+function mark(lines: string, servers = SERVER): string {
+  return service(lines + servers, 'fwmark 7', UNMARKED);
+}
+
+function server(lines: string): string {
+  return service(`real_server 10.0.0.2 80 {\n${lines}\n}\n`);
+}
+
+function url(lines: string, kind = 'HTTP_GET'): string {
+  return server(`${kind} {\nurl {\npath /\n${lines}\n}\n}`);
+}
+
+function refused(text: string): LvsCase {
+  return { text, along: [NOT_YET] };
+}
+
+const GROUP = 'virtual_server_group G {\n10.0.0.1 80\n}\n';
+
+export const LVS_CASES: Readonly<Record<keyof typeof lvsDiagnostics, LvsCase>> = {
+  persistenceOff: { text: service(`persistence_timeout 0\n${SERVER}`) },
+  granularityFamily: refused(service(`persistence_granularity 24\n${SERVER}`)),
+  quorumTooLarge: refused(service(`quorum 2\n${SERVER}`)),
+  hysteresisTooLarge: refused(service(`hysteresis 1\n${SERVER}`)),
+  markFamilyUnknown: { text: mark('', ''), along: [NOT_YET, 'LVS1064'] },
+  onePacketWithoutUdp: refused(service(`ops\n${SERVER}`)),
+  flagBeforeScheduler: refused(
+    service(`sh-port\nlb_algo sh\n${SERVER}`, '10.0.0.1 80', COMPLETE.replace('lb_algo rr\n', '')),
+  ),
+  flagOfOtherScheduler: refused(service(`sh-port\n${SERVER}`)),
+  thresholdOrder: refused(server('uthreshold 5\nlthreshold 6')),
+  sorryIsRealServer: refused(service(`sorry_server 10.0.0.2 80\n${SERVER}`)),
+  suspendWithoutAddress: refused(mark('ha_suspend\n')),
+  omegaWithoutScripts: refused(service(`omega\n${SERVER}`)),
+  unknownTrackFile: refused(server('FILE_CHECK {\ntrack_file absent\n}')),
+  unknownBfdInstance: refused(server('BFD_CHECK {\nname absent\n}')),
+  hexInvalid: refused(server('UDP_CHECK {\npayload 0G\n}')),
+  replyLength: refused(server('UDP_CHECK {\nmin_reply_length 9\nmax_reply_length 8\n}')),
+  pathWithSpace: { text: url('').replace('path /', 'path "/a b"') },
+  pathWithoutSlash: { text: url('').replace('path /', 'path index.html') },
+  digestInvalid: refused(url('digest 123')),
+  regexInvalid: refused(url('regex "a(b"')),
+  regexOptionUnknown: refused(url('regex a\nregex_options caseles')),
+  regexMissing: refused(url('regex_no_match')),
+  virtualhostWithoutSni: refused(url('virtualhost www.example.org', 'SSL_GET')),
+  miscTimeoutTooLong: refused(server('MISC_CHECK {\nmisc_path /bin/true\nmisc_timeout 6\n}')),
+  hostBlock: refused(server('SMTP_CHECK {\nhost {\nconnect_port 25\n}\n}')),
+  protocolWithMark: refused(mark('protocol TCP\n')),
+  unknownServerGroup: refused(service(SERVER, 'group absent')),
+  duplicateServerGroup: refused(GROUP + GROUP + service(SERVER, 'group G')),
+  groupLine: refused(GROUP.replace('80', '80 90')),
+  groupEmpty: refused(GROUP.replace('10.0.0.1 80\n', '')),
+  sorryMissing: refused(service(`sorry_server_inhibit\n${SERVER}`)),
+  tunnelOption: refused(service(SERVER, '10.0.0.1 80', COMPLETE.replace('DR', 'TUN type gue'))),
+  commandUnreadable: refused(server('notify_up "a \'b"')),
+};
