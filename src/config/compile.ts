@@ -6,7 +6,9 @@ import { compileGlobalDefs } from './compile-global.ts';
 import { compileVirtualServers } from './compile-virtual-server.ts';
 import { compileInstances } from './compile-vrrp.ts';
 import { collectDiagnostics, type Diagnostic, type Report } from './diagnostics.ts';
-import { expandConfig, type IncludePort } from './expand.ts';
+import { expandConfig } from './expand.ts';
+import type { Surroundings } from './expand-parameters.ts';
+import type { IncludePort } from './include.ts';
 import type { Config } from './model.ts';
 import { parseConfig, ROOT_CONTEXT, type Statement } from './parser.ts';
 import { readBlock } from './read-block.ts';
@@ -17,6 +19,8 @@ export interface CompileOptions {
   /** `-i`, or the host name up to its first dot. */
   readonly configId: string;
   readonly include: IncludePort;
+  /** Absent where built-in parameters have nothing to ask. */
+  readonly surroundings?: Surroundings;
 }
 
 export interface CompileResult {

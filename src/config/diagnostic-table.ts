@@ -2,7 +2,8 @@
  * THE table of what can be wrong with a configuration. A code never changes its meaning and is
  * never used again for another; `{name}` in a template is filled by the reporter, and the compiler
  * checks that it is. LVS1001.. reading, LVS1010.. shape, LVS1020.. keywords and values, LVS1040..
- * VRRP, LVS1060.. virtual servers, LVS1080.. defaults that a file should not lean on.
+ * VRRP, LVS1060.. virtual servers, LVS1080.. defaults that a file should not lean on, LVS1200..
+ * the file grammar.
  */
 export type Severity = 'error' | 'warning';
 
@@ -44,7 +45,7 @@ export const diagnosticTable = {
     code: 'LVS1005',
     severity: 'error',
     message: 'Line of {length} characters, at most {limit} are read',
-    help: 'break the line; keepalived ignores every line longer than 1023 characters',
+    help: 'break the line; keepalived does not read lines longer than 1023 characters',
   },
   unterminatedQuote: {
     code: 'LVS1006',
@@ -330,6 +331,73 @@ export const diagnosticTable = {
     severity: 'warning',
     message: 'No alpha: servers get clients before their first check has passed',
     help: "add 'alpha'",
+  },
+  // Reading, from LVS1200: the file grammar.
+  longerThanKeepalived: {
+    code: 'LVS1200',
+    severity: 'warning',
+    message: 'Line of {length} characters; keepalived reads lines of at most {limit}',
+    help: 'break the line if keepalived is to read this file too',
+  },
+  carriageReturns: {
+    code: 'LVS1201',
+    severity: 'error',
+    message: 'This file is one line: its lines end in carriage returns only',
+    help: "convert it: tr '\\r' '\\n'",
+  },
+  notUtf8: {
+    code: 'LVS1202',
+    severity: 'warning',
+    message: 'A byte here is no UTF-8 text; it is read as U+FFFD',
+    help: 'save the file as UTF-8',
+  },
+  includeUnmatched: {
+    code: 'LVS1203',
+    severity: 'error',
+    message: "'{keyword} {pattern}' matches no file",
+    help: "correct the pattern, or write 'include', which takes what is there",
+  },
+  includeSkipped: {
+    code: 'LVS1204',
+    severity: 'warning',
+    message: "'{file}' is skipped: {reason}",
+    help: 'a file that is to be read must be a regular file without execute permission',
+  },
+  includeRefused: {
+    code: 'LVS1205',
+    severity: 'error',
+    message: "'{keyword}' must read all that it matches; '{file}' cannot be: {reason}",
+    help: 'a file that is to be read must be a regular file without execute permission',
+  },
+  includePattern: {
+    code: 'LVS1206',
+    severity: 'error',
+    message: 'This pattern is too long or names too many files',
+    help: 'put the files into a directory and include its *.conf',
+  },
+  parameterLeft: {
+    code: 'LVS1207',
+    severity: 'warning',
+    message: "'{found}' is left as it is: {reason}",
+    help: 'remove the $ if no parameter is meant, or define it above',
+  },
+  invalidSequence: {
+    code: 'LVS1208',
+    severity: 'error',
+    message: 'Sequence that cannot be read: {reason}',
+    help: "write '{form} TEXT'",
+  },
+  expansionTooLarge: {
+    code: 'LVS1209',
+    severity: 'error',
+    message: 'Parameters and sequences come to more than {limit}',
+    help: 'a sequence with a wrong end, or parameters that multiply each other, is the usual cause',
+  },
+  unfinishedDefinition: {
+    code: 'LVS1210',
+    severity: 'warning',
+    message: 'The value of the parameter {name} goes on, but the file ends',
+    help: 'remove the backslash at the end of the last line',
   },
 } as const satisfies Readonly<Record<string, DiagnosticRow>>;
 

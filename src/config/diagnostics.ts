@@ -20,6 +20,8 @@ export interface Diagnostic {
   readonly message: string;
   readonly help?: string;
   readonly span: SourceSpan;
+  /** What the line came to, when parameters or sequences were filled in. */
+  readonly expandedTo?: string;
   /** The include lines that led here, innermost first; empty in the file that was asked for. */
   readonly includeChain: readonly SourceSpan[];
 }
@@ -95,6 +97,7 @@ function makeDiagnostic(
     message: fillTemplate(row.message, values),
     ...(help === undefined ? {} : { help: fillTemplate(help, values) }),
     span: spanOf(place),
+    ...(place.expansion === undefined ? {} : { expandedTo: place.expansion.text }),
     includeChain,
   };
 }
@@ -151,6 +154,10 @@ function renderOne(diagnostic: Diagnostic, line: string | undefined, paint: Pain
     const caret = paint(severity === 'error' ? 'red' : 'yellow', marker);
     out.push(` ${number} | ${visible(text)}`.trimEnd(), ` ${gutter} | ${caret}`);
   }
+  if (diagnostic.expandedTo !== undefined) {
+    const expanded = visible(diagnostic.expandedTo.slice(0, MAX_EXCERPT));
+    out.push(` ${gutter} = expanded to: ${expanded}`);
+  }
   if (diagnostic.help !== undefined) out.push(` ${gutter} = help: ${visible(diagnostic.help)}`);
   for (const from of diagnostic.includeChain) {
     out.push(` ${gutter} = included from ${visible(from.file)}:${from.line}:${from.column}`);
@@ -200,17 +207,19 @@ export interface DiagnosticJson {
   readonly column: number;
   readonly endLine: number;
   readonly endColumn: number;
+  readonly expandedTo?: string;
   readonly includedFrom?: readonly SourceSpan[];
 }
 
 /** The flat form that `--json` prints. */
 export function diagnosticsToJson(diagnostics: readonly Diagnostic[]): readonly DiagnosticJson[] {
-  return diagnostics.map(({ code, severity, message, help, span, includeChain }) => ({
+  return diagnostics.map(({ code, severity, message, help, span, expandedTo, includeChain }) => ({
     code,
     severity,
     message,
     ...(help === undefined ? {} : { help }),
     ...span,
+    ...(expandedTo === undefined ? {} : { expandedTo }),
     ...(includeChain.length === 0 ? {} : { includedFrom: includeChain }),
   }));
 }

@@ -32,6 +32,36 @@ export const rootRows = [
       doc: 'Reads other files here; the path is relative to this file',
       isRepeatable: true,
     },
+    {
+      name: 'includer',
+      value: text('a file name or a pattern'),
+      doc: 'As include; what it matches must be readable',
+      isRepeatable: true,
+    },
+    {
+      name: 'includem',
+      value: text('a file name or a pattern'),
+      doc: 'As includer; it must match a file unless it has wildcards',
+      isRepeatable: true,
+    },
+    {
+      name: 'includew',
+      value: text('a file name or a pattern'),
+      doc: 'As includem; wildcards must match as well',
+      isRepeatable: true,
+    },
+    {
+      name: 'includeb',
+      value: text('a file name or a pattern'),
+      doc: 'As includer; each of {a,b} must match',
+      isRepeatable: true,
+    },
+    {
+      name: 'includea',
+      value: text('a file name or a pattern'),
+      doc: 'As all the others together',
+      isRepeatable: true,
+    },
   ]),
   ...planned('root', [
     ['vrrp_script', 'NAME {}', '', 'A script whose outcome moves priorities'],
@@ -50,12 +80,6 @@ export const rootRows = [
     ['net_namespace', 'NAME', '', 'Network namespace of the VRRP side'],
     ['net_namespace_ipvs', '[NAME]', '', 'Network namespace of the IPVS side'],
     ['namespace_with_ipsets', '', '', 'Uses ipsets in spite of an old kernel'],
-    [
-      ['includer', 'includem', 'includew', 'includeb', 'includea'],
-      'PATTERN',
-      '',
-      'As include, and says what must match',
-    ],
   ]),
   ...accepted('root', 'changes of the carrier are read from netlink, nothing is polled', [
     ['linkbeat_use_polling', '', '', 'Polls the carrier of every interface'],
