@@ -41,10 +41,11 @@ export function readShellWords(text: string): ShellWordsOutcome {
       const char = text[index] ?? '';
       if (quote === '' && isBlank(char)) break;
       if (char === '\\') {
-        const escape = readEscape(text, index + 1);
-        if (escape === undefined) return { ok: false, reason: 'a backslash ends it', offset: index };
-        parts.push(escape.text);
-        index = escape.end;
+        const escaped = readEscape(text, index + 1);
+        if (escaped === undefined)
+          return { ok: false, reason: 'a backslash ends it', offset: index };
+        parts.push(escaped.text);
+        index = escaped.end;
         continue;
       }
       index += 1;
@@ -71,7 +72,7 @@ function skipBlanks(text: string, start: number): number {
   return index;
 }
 
-const NUMERIC = /x([\da-fA-F]+)|([0-7]{1,3})|c([^])/y;
+const NUMERIC = /x([\da-fA-F]+)|([0-7]{1,3})|c(.)/sy;
 
 /** The escape whose backslash stands before `start`; undefined at the end of the text. */
 function readEscape(text: string, start: number): { text: string; end: number } | undefined {
