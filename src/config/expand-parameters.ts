@@ -26,7 +26,7 @@ export interface Surroundings {
 export const MAX_EXPANSION_DEPTH = 32;
 /** Characters that parameters and sequences may come to, every step of them counted as some. */
 export const MAX_EXPANSION_LENGTH = 8 * 1024 * 1024;
-const STEP_COST = 16;
+const STEP_COST = 32;
 
 /** What an expansion may still cost: parameters in parameters grow without a bound of their own. */
 export class ExpansionBudget {

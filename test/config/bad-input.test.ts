@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type LoadResult, loadConfig } from '../../src/config/load.ts';
+import { threadMs } from './compile-fixture.ts';
 
 const GOOD = 'global_defs {\n  router_id a\n}\n';
 let directory = '';
@@ -23,9 +24,9 @@ function path(name: string): string {
 
 function load(content: string | Uint8Array): LoadResult {
   writeFileSync(path('lvs.conf'), content);
-  const started = performance.now();
+  const started = threadMs();
   const result = loadConfig(path('lvs.conf'), { configId: 'x' });
-  expect(performance.now() - started).toBeLessThan(1000);
+  expect(threadMs() - started).toBeLessThan(1000);
   return result;
 }
 

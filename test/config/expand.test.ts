@@ -3,7 +3,7 @@ import { expect, test } from 'vitest';
 import { collectDiagnostics } from '../../src/config/diagnostics.ts';
 import { expandConfig } from '../../src/config/expand.ts';
 import { MAX_INCLUDE_DEPTH } from '../../src/config/include.ts';
-import { codesOf, compile, type Files, includesFrom } from './compile-fixture.ts';
+import { codesOf, compile, type Files, includesFrom, threadMs } from './compile-fixture.ts';
 
 function expand(text: string, files: Files = {}, configId = 'd1'): readonly string[] {
   const { report } = collectDiagnostics();
@@ -198,9 +198,9 @@ test.each([
   ],
   ['nested sequences', '~SEQ(i,2)'.repeat(5000)],
 ])('what grows without an end is one error, soon: %s', (_what, text) => {
-  const started = performance.now();
+  const started = threadMs();
   const { diagnostics, config } = compile(text);
-  expect(performance.now() - started).toBeLessThan(1000);
+  expect(threadMs() - started).toBeLessThan(1000);
   expect(config).toBeUndefined();
   const errors = diagnostics.filter(({ code }) => code === 'LVS1209' || code === 'LVS1005');
   expect(errors.length).toBeGreaterThanOrEqual(1);
