@@ -9,8 +9,10 @@ import { compileVirtualServers } from './compile-virtual-server.ts';
 import { compileInstances } from './compile-vrrp.ts';
 import { compileOldSyncDaemon, compileVrrpBlocks, knownNames } from './compile-vrrp-blocks.ts';
 import { collectDiagnostics, type Diagnostic, type Report } from './diagnostics.ts';
-import { expandConfig, type IncludePort } from './expand.ts';
+import { expandConfig } from './expand.ts';
+import type { Surroundings } from './expand-parameters.ts';
 import type { FileFacts } from './file-facts.ts';
+import type { IncludePort } from './include.ts';
 import type { Config } from './model.ts';
 import { parseConfig, ROOT_CONTEXT, type Statement } from './parser.ts';
 import { type Entry, type ReadBlock, readBlock } from './read-block.ts';
@@ -25,6 +27,8 @@ export interface CompileOptions {
   readonly compat?: boolean;
   /** Absent: what the configuration says of files is not compared with the disk. */
   readonly files?: FileFacts;
+  /** Absent where built-in parameters have nothing to ask. */
+  readonly surroundings?: Surroundings;
 }
 
 export interface CompileResult {

@@ -24,6 +24,8 @@ export interface Diagnostic {
   /** Of an error that `--compat` made a warning: what keepalived does. */
   readonly compat?: string;
   readonly span: SourceSpan;
+  /** What the line came to, when parameters or sequences were filled in. */
+  readonly expandedTo?: string;
   /** The include lines that led here, innermost first; empty in the file that was asked for. */
   readonly includeChain: readonly SourceSpan[];
 }
@@ -113,6 +115,7 @@ function makeDiagnostic(
     message: fillTemplate(row.message, values),
     ...(help === undefined ? {} : { help: fillTemplate(help, values) }),
     span: spanOf(place),
+    ...(place.expansion === undefined ? {} : { expandedTo: place.expansion.text }),
     includeChain,
   };
 }
@@ -169,6 +172,10 @@ function renderOne(diagnostic: Diagnostic, line: string | undefined, paint: Pain
     const caret = paint(severity === 'error' ? 'red' : 'yellow', marker);
     out.push(` ${number} | ${visible(text)}`.trimEnd(), ` ${gutter} | ${caret}`);
   }
+  if (diagnostic.expandedTo !== undefined) {
+    const expanded = visible(diagnostic.expandedTo.slice(0, MAX_EXCERPT));
+    out.push(` ${gutter} = expanded to: ${expanded}`);
+  }
   if (diagnostic.help !== undefined) out.push(` ${gutter} = help: ${visible(diagnostic.help)}`);
   if (diagnostic.compat !== undefined) out.push(` ${gutter} = compat: ${diagnostic.compat}`);
   for (const from of diagnostic.includeChain) {
@@ -221,18 +228,22 @@ export interface DiagnosticJson {
   readonly column: number;
   readonly endLine: number;
   readonly endColumn: number;
+  readonly expandedTo?: string;
   readonly includedFrom?: readonly SourceSpan[];
 }
 
 /** The flat form that `--json` prints. */
 export function diagnosticsToJson(diagnostics: readonly Diagnostic[]): readonly DiagnosticJson[] {
-  return diagnostics.map(({ code, severity, message, help, compat, span, includeChain }) => ({
-    code,
-    severity,
-    message,
-    ...(help === undefined ? {} : { help }),
-    ...(compat === undefined ? {} : { compat }),
-    ...span,
-    ...(includeChain.length === 0 ? {} : { includedFrom: includeChain }),
-  }));
+  return diagnostics.map(
+    ({ code, severity, message, help, compat, span, expandedTo, includeChain }) => ({
+      code,
+      severity,
+      message,
+      ...(help === undefined ? {} : { help }),
+      ...(compat === undefined ? {} : { compat }),
+      ...span,
+      ...(expandedTo === undefined ? {} : { expandedTo }),
+      ...(includeChain.length === 0 ? {} : { includedFrom: includeChain }),
+    }),
+  );
 }

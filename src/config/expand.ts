@@ -1,40 +1,52 @@
 /**
  * From one file to the lines that count for this host: includes are followed, `@id` lines are kept
- * or dropped. Tokens keep the place they were written at. Parameters (`$NAME=…`) and sequences
- * (`~SEQ`, `~LST`) are reported; what depends on them becomes opaque, so that nothing more is said
- * about it.
+ * or dropped, parameters are filled in, sequences are written out. Tokens keep the place they were
+ * written at, and those of an expanded line know what it came to. Lines in which nothing is to be
+ * expanded take a short way.
  */
+import { type Decommented, decomment } from './comments.ts';
 import type { Report } from './diagnostics.ts';
 import { nearestWord } from './did-you-mean.ts';
-import { scanSource } from './scanner.ts';
-import { type Line, type Place, placeOf, type SourceFile, type Token } from './source.ts';
-
-export const MAX_INCLUDE_DEPTH = 16;
-/** Characters of all files together. */
-export const MAX_CONFIG_LENGTH = 64 * 1024 * 1024;
-/** Files together, counting a file as often as it is included. */
-export const MAX_INCLUDED_FILES = 10_000;
-
-export type ReadOutcome =
-  | { readonly ok: true; readonly text: string }
-  | { readonly ok: false; readonly reason: string };
-
-/** How included files are found and read; the only way out of this pure part. */
-export interface IncludePort {
-  /**
-   * Files that `pattern` names, as full paths in the order of glob(3); a pattern without wildcards
-   * is returned as a path whether it exists or not. Relative patterns are relative to `fromFile`'s
-   * directory.
-   */
-  glob(pattern: string, fromFile: string): readonly string[];
-  read(file: string): ReadOutcome;
-}
+import {
+  ExpansionBudget,
+  type LineContext,
+  MAX_EXPANSION_DEPTH,
+  MAX_EXPANSION_LENGTH,
+  Parameters,
+  readDefinition,
+  type Surroundings,
+} from './expand-parameters.ts';
+import {
+  readSequence,
+  readSequenceHead,
+  SEQUENCE_FORMS,
+  type SequenceHead,
+} from './expand-sequences.ts';
+import { type IncludePort, Includer } from './include.ts';
+import { readIncludeKeyword } from './include-paths.ts';
+import {
+  type Columns,
+  columnsOf,
+  type MappedText,
+  replacedText,
+  sliceMapped,
+} from './mapped-text.ts';
+import {
+  forEachLine,
+  MAX_LINE_LENGTH,
+  reportUnterminated,
+  scanLine,
+  scanTokens,
+} from './scanner.ts';
+import type { Line, Place, SourceFile, Token } from './source.ts';
 
 export interface ExpandOptions {
   /** `-i`, or the host name up to its first dot. */
   readonly configId: string;
   readonly include: IncludePort;
   readonly report: Report;
+  /** Absent where built-in parameters have nothing to ask. */
+  readonly surroundings?: Surroundings;
 }
 
 export interface Expanded {
@@ -51,55 +63,67 @@ export function expandConfig(file: string, text: string, options: ExpandOptions)
   return { lines: expander.lines, sources: expander.sources };
 }
 
-/** keepalived's other includes say what must match; `include` takes whatever is there. */
-const CHECKED_INCLUDES = new Set(['includer', 'includem', 'includew', 'includeb', 'includea']);
-const DEFINITION = /^\$[A-Za-z_]\w*=/;
-const PARAMETER = /\$(?:\{([A-Za-z_]\w*)[^}]*\}|([A-Za-z_]\w*))/g;
-const SEQUENCE = /^~(SEQx?|LST)\b/;
-const BUILT_IN_PARAMETERS = ['_PWD', '_INSTANCE', '_RANDOM', '_ENV', '_HASH', '_BANG'];
+const NO_SURROUNDINGS: Surroundings = {
+  random: () => 0,
+  environment: () => undefined,
+  directoryOf: () => '.',
+};
+
+/** A line on its way through the expander. */
+interface Origin extends LineContext {
+  readonly source: SourceFile;
+  readonly line: number;
+  /** Of includes. */
+  readonly depth: number;
+}
+
+/** A definition whose lines are still coming. */
+interface OpenDefinition {
+  /** Undefined when it is for other hosts. */
+  readonly name: string | undefined;
+  readonly lines: string[];
+  readonly place: Place;
+}
 
 class Expander {
   readonly lines: Line[] = [];
-  readonly sources = new Map<string, string>();
   readonly #options: ExpandOptions;
-  readonly #parameters = new Set(BUILT_IN_PARAMETERS);
-  readonly #reportedParameters = new Set<string>();
-  readonly #openFiles = new Set<string>();
-  readonly #foundIds = new Map<string, Token>();
-  #length = 0;
-  #files = 0;
+  readonly #budget = new ExpansionBudget();
+  readonly #parameters: Parameters;
+  readonly #includer: Includer;
+  readonly #foundIds = new Map<string, Place>();
+  #definition: OpenDefinition | undefined;
 
   constructor(options: ExpandOptions) {
     this.#options = options;
+    this.#parameters = new Parameters(options.surroundings ?? NO_SURROUNDINGS, this.#budget);
+    this.#includer = new Includer(options.include, options.report);
   }
 
-  /** Recursion is bounded by MAX_INCLUDE_DEPTH. */
+  get sources(): ReadonlyMap<string, string> {
+    return this.#includer.sources;
+  }
+
+  /** Recursion is bounded by the includer. */
   addFile(source: SourceFile, depth: number): void {
-    this.sources.set(source.file, source.text);
-    this.#length += source.text.length;
-    this.#files += 1;
-    this.#openFiles.add(source.file);
-    let isDefining = false;
-    for (const line of scanSource(source, this.#options.report)) {
-      if (isDefining) {
-        isDefining = isContinued(line);
-        continue;
-      }
-      const kept = this.#applyConfigId(line);
-      const first = kept[0];
-      if (first === undefined) continue;
-      if (first.kind === 'word' && DEFINITION.test(first.text)) {
-        this.#refuseDefinition(kept, first);
-        isDefining = isContinued(kept);
-      } else if (first.kind === 'word' && first.text === 'include') {
-        this.#include(kept, depth);
-      } else if (first.kind === 'word' && CHECKED_INCLUDES.has(first.text)) {
-        this.#notSupported(first, `'${first.text}'`, "'include' is");
+    const { report } = this.#options;
+    const { text } = source;
+    this.#includer.enter(source);
+    let dollar = text.indexOf('$');
+    forEachLine(source, report, (line, start, end) => {
+      if (dollar >= 0 && dollar < start) dollar = text.indexOf('$', start);
+      const hasDollar = dollar >= 0 && dollar < end;
+      if (this.#definition !== undefined) {
+        this.#continueDefinition(this.#definition, decomment(text.slice(start, end)));
+      } else if (hasDollar || mayExpand(text, start, end)) {
+        this.#addExpanded({ source, line, start, end }, depth);
       } else {
-        this.lines.push(this.#hideParameters(kept, first));
+        const tokens = scanLine(source, line, start, end, report);
+        if (tokens.length > 0) this.lines.push(tokens);
       }
-    }
-    this.#openFiles.delete(source.file);
+    });
+    if (this.#definition !== undefined) this.#finishDefinition(this.#definition);
+    this.#includer.leave(source);
   }
 
   /** When a file speaks to named hosts and this is none of them, the id is probably wrong. */
@@ -118,107 +142,177 @@ class Expander {
     );
   }
 
-  /** The line without its `@id`; empty when it is for other hosts. */
-  #applyConfigId(line: Line): Line {
-    const first = line[0];
-    if (first?.kind !== 'word' || !first.text.startsWith('@')) return line;
-    const isNegated = first.text.startsWith('@^');
-    const id = first.text.slice(isNegated ? 2 : 1);
-    if (!isNegated && !this.#foundIds.has(id)) this.#foundIds.set(id, first);
-    return (id === this.#options.configId) === isNegated ? [] : line.slice(1);
-  }
-
-  #refuseDefinition(line: Line, first: Token): void {
-    const name = first.text.slice(1, first.text.indexOf('='));
-    this.#parameters.add(name);
-    this.#notSupported(placeOf(line), `The parameter $${name}`, 'write its value where it is used');
-  }
-
-  #include(line: Line, depth: number): void {
-    const { report } = this.#options;
-    const [word, argument, ...rest] = line;
-    if (word === undefined) return;
-    if (argument === undefined) {
-      report('missingValue', word, { keyword: 'include', expected: 'a file name or a pattern' });
-      return;
-    }
-    if (rest.length > 0) {
-      const words = rest.map((token) => token.text).join(' ');
-      const statement = `include ${argument.text}`;
-      report('trailingWords', placeOf(rest), { words, statement });
-    }
-    if (depth >= MAX_INCLUDE_DEPTH) {
-      report('includeTooDeep', argument, { limit: MAX_INCLUDE_DEPTH });
-      return;
-    }
-    const from = argument.source.file;
-    for (const file of this.#options.include.glob(argument.text, from)) {
-      if (!this.#includeFile(file, argument, depth)) return;
-    }
-  }
-
-  /** False when no more may be read. */
-  #includeFile(file: string, argument: Token, depth: number): boolean {
-    const { report } = this.#options;
-    if (this.#openFiles.has(file)) {
-      report('includeCycle', argument, { file });
-      return true;
-    }
-    const outcome = this.#options.include.read(file);
-    if (!outcome.ok) {
-      report('unreadableInclude', argument, { file, reason: outcome.reason });
-      return true;
-    }
-    if (this.#files >= MAX_INCLUDED_FILES) {
-      report('configTooLarge', argument, { limit: `${MAX_INCLUDED_FILES} files` });
-      return false;
-    }
-    if (this.#length + outcome.text.length > MAX_CONFIG_LENGTH) {
-      report('configTooLarge', argument, { limit: `${MAX_CONFIG_LENGTH} characters` });
-      return false;
-    }
-    this.addFile({ file, text: outcome.text, includedFrom: argument }, depth + 1);
-    return true;
+  #addExpanded(
+    { source, line, start, end }: { source: SourceFile; line: number; start: number; end: number },
+    depth: number,
+  ): void {
+    const { report, configId } = this.#options;
+    const { content, isContinued } = decomment(source.text.slice(start, end));
+    const placeAt = (columns: Columns): Place => ({ source, line, ...columns });
+    const origin = { source, line, depth, file: source.file, configId, report, placeAt };
+    const definition = this.#expandLine(content, origin, 0);
+    if (definition === undefined || !isContinued) return;
+    this.#definition = definition;
   }
 
   /**
-   * What stands on a sequence or a parameter has no meaning yet; an undefined `$word` is a plain
-   * word.
+   * Says what the line came to. When it is a definition, that is returned: more lines of it may
+   * follow. The recursion is bounded by `level`.
    */
-  #hideParameters(line: Line, first: Token): Line {
-    const sequence = first.kind === 'word' ? SEQUENCE.exec(first.text)?.[0] : undefined;
-    if (sequence !== undefined) {
-      this.#notSupported(first, `'${sequence}'`, 'write the lines out');
-      return line.map(hideWord);
+  #expandLine(whole: MappedText, origin: Origin, level: number): OpenDefinition | undefined {
+    const { report } = origin;
+    if (this.#budget.isSpent || whole.text === '') return undefined;
+    const place = origin.placeAt(columnsOf(whole, 0, whole.text.length));
+    if (level > MAX_EXPANSION_DEPTH) {
+      const reason = `${MAX_EXPANSION_DEPTH} levels of parameters and sequences`;
+      report('expansionTooLarge', place, { limit: reason });
+      return undefined;
     }
-    if (!line.some((token) => token.text.includes('$'))) return line;
-    return line.map((token) => this.#hideParameter(token));
+    const kept = this.#applyConfigId(whole, origin);
+    const definition = readDefinition(kept?.text ?? whole.text.replace(ID, ''));
+    if (definition !== undefined) return this.#define(definition, kept !== undefined, place);
+    if (kept === undefined) return undefined;
+    const { text } = kept;
+    const head = readSequenceHead(text);
+    if (head === 'unclosed') this.#refuseSequence('SEQ', 'its parenthesis is not closed', place);
+    else if (head !== undefined) this.#expandSequence(kept, head, origin, level);
+    else if (text.includes('$')) this.#expandParameters(kept, origin, level);
+    else this.#addLine(kept, origin);
+    return undefined;
   }
 
-  #hideParameter(token: Token): Token {
-    for (const match of token.text.matchAll(PARAMETER)) {
-      const name = match[1] ?? match[2] ?? '';
-      if (!this.#parameters.has(name)) continue;
-      if (!this.#reportedParameters.has(name)) {
-        this.#reportedParameters.add(name);
-        if (name.startsWith('_')) {
-          this.#notSupported(token, `The parameter $${name}`, 'write its value here');
-        }
+  /** The line without its `@id`; undefined when it is for other hosts. */
+  #applyConfigId(whole: MappedText, origin: Origin): MappedText | undefined {
+    const match = ID.exec(whole.text);
+    if (match === null) return whole;
+    const [prefix, negation, id = ''] = match;
+    const isNegated = negation === '^';
+    if (!isNegated && id !== '' && !this.#foundIds.has(id)) {
+      this.#foundIds.set(id, origin.placeAt(columnsOf(whole, 0, id.length + 1)));
+    }
+    if ((id === this.#options.configId) === isNegated) return undefined;
+    return sliceMapped(whole, prefix.length);
+  }
+
+  #define(
+    { name, value }: { readonly name: string; readonly value: string },
+    isForUs: boolean,
+    place: Place,
+  ): OpenDefinition {
+    // keepalived 2.2.7 drops only the first line of a definition for others, and stumbles over the
+    // rest (observed); here all its lines are dropped.
+    const definition = { name: isForUs ? name : undefined, lines: [] as string[], place };
+    addValueLine(definition.lines, value);
+    if (isForUs) this.#parameters.define(name, definition.lines);
+    return definition;
+  }
+
+  #continueDefinition(definition: OpenDefinition, { content, isContinued }: Decommented): void {
+    addValueLine(definition.lines, content.text);
+    if (!isContinued) this.#definition = undefined;
+  }
+
+  #finishDefinition({ name, place }: OpenDefinition): void {
+    this.#definition = undefined;
+    if (name !== undefined) this.#options.report('unfinishedDefinition', place, { name });
+  }
+
+  #expandSequence(line: MappedText, head: SequenceHead, origin: Origin, level: number): void {
+    const { word, argumentsStart, argumentsEnd, textStart } = head;
+    const place = origin.placeAt(columnsOf(line, 0, argumentsEnd + 1));
+    const words = sliceMapped(line, argumentsStart, argumentsEnd);
+    const outcome = readSequence(word, this.#parameters.expand(words, origin).line.text);
+    if (!outcome.ok) {
+      this.#refuseSequence(word, outcome.reason, place);
+      return;
+    }
+    const { names, count, valuesAt } = outcome.sequence;
+    const repeated = sliceMapped(line, textStart);
+    for (let index = 0; index < count; index += 1) {
+      if (!this.#spend(repeated.text.length, place)) return;
+      const values = valuesAt(index);
+      for (const [position, name] of names.entries()) {
+        this.#parameters.define(name, [values[position] ?? '']);
       }
-      return { ...token, kind: 'opaque' };
+      this.#expandLine(repeated, origin, level + 1);
     }
-    return token;
   }
 
-  #notSupported(place: Place, what: string, instead: string): void {
-    this.#options.report('notSupportedYet', place, { what }, instead);
+  #refuseSequence(word: SequenceHead['word'], reason: string, place: Place): void {
+    this.#options.report('invalidSequence', place, { reason, form: SEQUENCE_FORMS[word] });
+  }
+
+  #expandParameters(line: MappedText, origin: Origin, level: number): void {
+    const expanded = this.#parameters.expand(line, origin);
+    const place = origin.placeAt(columnsOf(line, 0, line.text.length));
+    if (!this.#spend(expanded.line.text.length, place)) return;
+    const mayGoOn = expanded.isSequence || expanded.line.text.startsWith('@');
+    if (mayGoOn) this.#expandLine(trimMapped(expanded.line), origin, level + 1);
+    else this.#addLine(expanded.line, origin);
+    for (const text of expanded.rest) {
+      if (!this.#spend(text.length, place)) return;
+      this.#expandLine(replacedText(text, expanded.columns), origin, level + 1);
+    }
+  }
+
+  /** A line in which everything is filled in. */
+  #addLine(line: MappedText, origin: Origin): void {
+    const { source, line: number, report } = origin;
+    const { text } = line;
+    if (text.length > MAX_LINE_LENGTH) {
+      const place = origin.placeAt(columnsOf(line, 0, text.length));
+      report('lineTooLong', place, { length: text.length, limit: MAX_LINE_LENGTH });
+      return;
+    }
+    const kind = readIncludeKeyword(text);
+    if (kind !== undefined) {
+      const argument = trimMapped(sliceMapped(line, kind.keyword.length));
+      const files = this.#includer.open(kind, argument, origin);
+      for (const included of files) this.addFile(included, origin.depth + 1);
+      return;
+    }
+    const range = { start: 0, end: text.length, hasComments: false };
+    const isVerbatim = line.parts.every(({ endColumn }) => endColumn === 0);
+    const tokens = scanTokens({ file: source.file, text }, number, range).map((token): Token => {
+      const [start, end] = [token.column - 1, token.endColumn - 1];
+      const place = { source, line: number, ...columnsOf(line, start, end) };
+      const { kind: tokenKind, text: content } = token;
+      const expansion = isVerbatim ? {} : { expansion: { text, start, end } };
+      return { kind: tokenKind, text: content, ...place, ...expansion };
+    });
+    const last = tokens.at(-1);
+    if (last?.kind === 'opaque') reportUnterminated(last, report);
+    if (tokens.length > 0) this.lines.push(tokens);
+  }
+
+  #spend(length: number, place: Place): boolean {
+    if (this.#budget.spend(length)) return true;
+    this.#options.report('expansionTooLarge', place, {
+      limit: `${MAX_EXPANSION_LENGTH} characters`,
+    });
+    return false;
   }
 }
 
-function isContinued(line: Line): boolean {
-  return line.at(-1)?.text.endsWith('\\') === true;
+/** `@id ` and `@^id `; an empty id is nobody's (observed). */
+const ID = /^@(\^?)([^ \t]*)[ \t]*/;
+
+/** Whether a line without a `$` may be more than a line of words. */
+function mayExpand(text: string, start: number, end: number): boolean {
+  let index = start;
+  while (index < end && (text[index] === ' ' || text[index] === '\t')) index += 1;
+  const char = text[index];
+  return char === '@' || char === '~' || (char === 'i' && text.startsWith('include', index));
 }
 
-function hideWord(token: Token): Token {
-  return token.kind === 'word' ? { ...token, kind: 'opaque' } : token;
+/** Empty lines do not count. */
+function addValueLine(lines: string[], text: string): void {
+  const line = text.replace(/\\$/, '').trim();
+  if (line !== '') lines.push(line);
+}
+
+function trimMapped(mapped: MappedText): MappedText {
+  const { text } = mapped;
+  const start = text.length - text.trimStart().length;
+  return sliceMapped(mapped, start, text.trimEnd().length);
 }

@@ -9,14 +9,17 @@ import {
   globSync,
   openSync,
   readSync,
+  type Stats,
   statSync,
 } from 'node:fs';
 import { hostname } from 'node:os';
 import { dirname, isAbsolute, join, resolve } from 'node:path';
 import { compileText } from './compile.ts';
 import type { Diagnostic } from './diagnostics.ts';
-import type { IncludePort } from './expand.ts';
+import type { Surroundings } from './expand-parameters.ts';
 import type { FileFact, FileFacts } from './file-facts.ts';
+import type { IncludePort, ReadOutcome } from './include.ts';
+import { hasWildcard } from './include-paths.ts';
 import type { Config } from './model.ts';
 
 /** Bytes of one file; 37,000 real servers take 11 MB. */
@@ -75,7 +78,7 @@ export function loadConfig(path: string, options: LoadOptions): LoadResult {
     const unreadable = { code, file: path, message };
     return { diagnostics: [], isLiftable: false, sources: new Map(), unreadable };
   }
-  const ports = { include: diskIncludes, files: diskFacts };
+  const ports = { include: diskIncludes, files: diskFacts, surroundings };
   return compileText(path, outcome.text, { ...options, ...ports });
 }
 
@@ -138,12 +141,16 @@ function canAccess(path: string, mode: number): boolean {
   }
 }
 
-const GLOB_CHARACTERS = /[*?[\]{}]/;
+const surroundings: Surroundings = {
+  random: Math.random,
+  environment: (name) => process.env[name],
+  directoryOf: (file) => dirname(resolve(file)),
+};
 
 const diskIncludes: IncludePort = {
   glob(pattern, fromFile) {
     const path = isAbsolute(pattern) ? pattern : join(dirname(fromFile), pattern);
-    if (!GLOB_CHARACTERS.test(pattern)) return [path];
+    if (!hasWildcard(pattern)) return [path];
     try {
       return globSync(path)
         .filter((file) => !isDirectory(file))
@@ -152,8 +159,28 @@ const diskIncludes: IncludePort = {
       return [path];
     }
   },
-  read: readText,
+  read: readIncluded,
 };
+
+const EXECUTE_BITS = 0o111;
+
+/** Devices and pipes are not even opened: an include must not wait for anyone. */
+function readIncluded(file: string): ReadOutcome {
+  let status: Stats;
+  try {
+    status = statSync(file);
+  } catch (error) {
+    return explainFailure(error);
+  }
+  if (status.isDirectory()) {
+    return { ok: false, reason: 'it is a directory, name files in it', isSkipped: true };
+  }
+  if (!status.isFile()) return { ok: false, reason: 'it is no regular file', isSkipped: true };
+  if ((status.mode & EXECUTE_BITS) !== 0) {
+    return { ok: false, reason: 'it may be executed', isSkipped: true };
+  }
+  return readText(file);
+}
 
 type TextOutcome =
   | { readonly ok: true; readonly text: string }
@@ -165,6 +192,7 @@ function readText(file: string): TextOutcome {
     if (bytes === undefined) {
       return refuse('TOO_LARGE', `it is larger than ${MAX_FILE_BYTES / 1024 / 1024} MiB`);
     }
+    if (isUtf16(bytes)) return refuse('NOT_TEXT', 'it is UTF-16 text, save it as UTF-8');
     if (bytes.includes(0)) {
       return refuse('NOT_TEXT', 'it contains NUL bytes and is no text file');
     }
@@ -172,6 +200,16 @@ function readText(file: string): TextOutcome {
   } catch (error) {
     return explainFailure(error);
   }
+}
+
+/** By its byte order mark, or ASCII with a NUL in each character. */
+function isUtf16(bytes: Buffer): boolean {
+  const [first, second, third, fourth] = bytes;
+  if ((first === 0xff && second === 0xfe) || (first === 0xfe && second === 0xff)) return true;
+  if (bytes.length < 4) return false;
+  const isLittle = first !== 0 && second === 0 && third !== 0 && fourth === 0;
+  const isBig = first === 0 && second !== 0 && third === 0 && fourth !== 0;
+  return isLittle || isBig;
 }
 
 /** Undefined when there is more than MAX_FILE_BYTES. Devices and pipes are read like files. */

@@ -1,8 +1,8 @@
 /**
  * Lines of tokens to a tree of statements. Braces are counted first; only when they do not balance
- * is the tree built again with a nose for the slip (keywords in the wrong place, indentation), so
- * that one missing brace is one diagnostic, at the block that lacks it, and the rest of the file is
- * still understood.
+ * is the tree built with a nose for the slip (keywords in the wrong place, indentation), so that
+ * one missing brace is one diagnostic, at the block that lacks it, and the rest of the file is still
+ * understood.
  */
 import type { Report } from './diagnostics.ts';
 import { type Line, type Place, placeOf, type Token } from './source.ts';
@@ -43,17 +43,28 @@ export function parseConfig(
   grammar: BlockGrammar,
   report: Report,
 ): ParsedConfig {
-  const strict = new TreeBuilder(grammar);
-  strict.addLines(lines);
-  const builder =
-    strict.strayCloses === 0 && strict.unclosed === 0 ? strict : new TreeBuilder(grammar, strict);
-  if (builder !== strict) builder.addLines(lines);
+  const builder = new TreeBuilder(grammar, countSlips(lines));
+  builder.addLines(lines);
   builder.finish();
   for (const problem of builder.problems) problem(report);
   const isAtHome = ({ words: [first] }: Statement): boolean =>
     first?.kind === 'opaque' || grammar.isKnown(first?.text ?? '', ROOT_CONTEXT);
   const isReliable = builder.strayCloses === 0 || builder.root.every(isAtHome);
   return { statements: builder.root, isReliable };
+}
+
+/** Takes the braces as they are written. */
+function countSlips(lines: readonly Line[]): Slips {
+  let unclosed = 0;
+  let strayCloses = 0;
+  for (const line of lines) {
+    for (const { kind } of line) {
+      if (kind === 'open') unclosed += 1;
+      else if (kind === 'close' && unclosed > 0) unclosed -= 1;
+      else if (kind === 'close') strayCloses += 1;
+    }
+  }
+  return { unclosed, strayCloses };
 }
 
 interface OpenBlock {
@@ -79,8 +90,7 @@ class TreeBuilder {
   readonly problems: ((report: Report) => void)[] = [];
   strayCloses = 0;
   readonly #grammar: BlockGrammar;
-  /** Absent when braces are to be taken as written. */
-  readonly #slips: Slips | undefined;
+  readonly #slips: Slips;
   readonly #stack: OpenBlock[];
   /** The last statement while a `{` may still follow it. */
   #pending: MutableStatement | undefined;
@@ -88,7 +98,7 @@ class TreeBuilder {
   #tooDeep = 0;
   #missingCloses = 0;
 
-  constructor(grammar: BlockGrammar, slips?: Slips) {
+  constructor(grammar: BlockGrammar, slips: Slips) {
     this.#grammar = grammar;
     this.#slips = slips;
     this.#stack = [{ context: ROOT_CONTEXT, statements: this.root }];
@@ -107,18 +117,15 @@ class TreeBuilder {
       this.#addStatement(line, line);
       return;
     }
-    let words: Token[] = [];
-    for (const token of line) {
-      if (!isBrace(token)) {
-        words.push(token);
-        continue;
-      }
-      this.#addStatement(words, line);
-      words = [];
+    let start = 0;
+    for (const [index, token] of line.entries()) {
+      if (!isBrace(token)) continue;
+      this.#addStatement(line.slice(start, index), line);
+      start = index + 1;
       if (token.kind === 'open') this.#open(token);
       else this.#close(token, line);
     }
-    this.#addStatement(words, line);
+    this.#addStatement(line.slice(start), line);
   }
 
   /** Reports the block still open at the end of the file, the innermost. */
@@ -224,11 +231,11 @@ class TreeBuilder {
   }
 
   get #hasStrays(): boolean {
-    return this.#slips !== undefined && this.#slips.strayCloses > 0;
+    return this.#slips.strayCloses > 0;
   }
 
   get #mayLackClose(): boolean {
-    return this.#tooDeep === 0 && this.#missingCloses < (this.#slips?.unclosed ?? 0);
+    return this.#tooDeep === 0 && this.#missingCloses < this.#slips.unclosed;
   }
 
   #isIndentedLess(token: Token): boolean {

@@ -1,5 +1,5 @@
 /** Keywords outside all blocks, and the blocks that lvsd does not act on yet. */
-import { NOTHING, planned, text, words, works } from './schema-rows.ts';
+import { NOTHING, text, words, works } from './schema-rows.ts';
 
 export const rootRows = [
   ...works('root', [
@@ -30,13 +30,35 @@ export const rootRows = [
       doc: 'Reads other files here; the path is relative to this file',
       isRepeatable: true,
     },
-  ]),
-  ...planned('root', [
-    [
-      ['includer', 'includem', 'includew', 'includeb', 'includea'],
-      'PATTERN',
-      '',
-      'As include, and says what must match',
-    ],
+    {
+      name: 'includer',
+      value: text('a file name or a pattern'),
+      doc: 'As include; what it matches must be readable',
+      isRepeatable: true,
+    },
+    {
+      name: 'includem',
+      value: text('a file name or a pattern'),
+      doc: 'As includer; it must match a file unless it has wildcards',
+      isRepeatable: true,
+    },
+    {
+      name: 'includew',
+      value: text('a file name or a pattern'),
+      doc: 'As includem; wildcards must match as well',
+      isRepeatable: true,
+    },
+    {
+      name: 'includeb',
+      value: text('a file name or a pattern'),
+      doc: 'As includer; each of {a,b} must match',
+      isRepeatable: true,
+    },
+    {
+      name: 'includea',
+      value: text('a file name or a pattern'),
+      doc: 'As all the others together',
+      isRepeatable: true,
+    },
   ]),
 ];

@@ -15,12 +15,22 @@ export interface SourceFile {
  */
 export type TokenKind = 'word' | 'string' | 'open' | 'close' | 'opaque';
 
+/** Part of a line after its parameters and sequences were filled in. */
+export interface Expansion {
+  /** The whole line as it came out. */
+  readonly text: string;
+  readonly start: number;
+  readonly end: number;
+}
+
 /** A place in a source, within one line. Counts from 1; the end is exclusive. */
 export interface Place {
   readonly source: SourceFile;
   readonly line: number;
   readonly column: number;
   readonly endColumn: number;
+  /** Absent where the file says literally what is meant. */
+  readonly expansion?: Expansion;
 }
 
 export interface Token extends Place {

@@ -5,7 +5,7 @@
 import { expect, test } from 'vitest';
 import { type DiagnosticName, diagnosticTable } from '../../src/config/diagnostic-table.ts';
 import { MAX_DIAGNOSTICS } from '../../src/config/diagnostics.ts';
-import { MAX_INCLUDE_DEPTH, MAX_INCLUDED_FILES } from '../../src/config/expand.ts';
+import { MAX_INCLUDE_DEPTH, MAX_INCLUDED_FILES } from '../../src/config/include.ts';
 import { compile, type Files } from './compile-fixture.ts';
 import { LVS_CASES } from './lvs-cases.ts';
 import { VRRP_CASES } from './vrrp-cases.ts';
@@ -51,7 +51,7 @@ const CASES: Readonly<Record<DiagnosticName, Case>> = {
   includeCycle: { text: 'include a', files: { a: 'include a' } },
   includeTooDeep: { text: 'include f0', files: chainOfIncludes() },
   configTooLarge: { text: 'include a\n'.repeat(MAX_INCLUDED_FILES), files: { a: '' } },
-  lineTooLong: { text: 'x'.repeat(10_000) },
+  lineTooLong: { text: 'x'.repeat(100_000) },
   unterminatedQuote: { text: 'global_defs {\nrouter_id "a\n}' },
   configIdUnmatched: { text: `@director9 x\n${instance('priority 5')}` },
   nothingConfigured: { text: '# nothing' },
@@ -107,6 +107,18 @@ const CASES: Readonly<Record<DiagnosticName, Case>> = {
   defaultForwarding: { text: without('lb_kind') },
   defaultScheduler: { text: without('lb_algo') },
   notAlpha: { text: without('alpha') },
+  // The file grammar.
+  longerThanKeepalived: { text: `${instance('priority 5')}# ${'x'.repeat(2000)}` },
+  carriageReturns: { text: 'global_defs {\r}\r' },
+  notUtf8: { text: `${instance('priority 5')}# \uFFFD` },
+  includeUnmatched: { text: `${instance('priority 5')}includew *` },
+  includeSkipped: { text: `${instance('priority 5')}include directory` },
+  includeRefused: { text: `${instance('priority 5')}includer directory` },
+  includePattern: { text: `include ${'{a,b}'.repeat(20)}` },
+  parameterLeft: { text: instance('priority 5', 'A$B') },
+  invalidSequence: { text: `${instance('priority 5')}~SEQ(i, x) y` },
+  expansionTooLarge: { text: '~SEQ(i, 100000000) @^director1 x' },
+  unfinishedDefinition: { text: `${instance('priority 5')}$A= b \\` },
   ...LVS_CASES,
   ...VRRP_CASES,
 };

@@ -2,18 +2,22 @@
 import { type CompileResult, compileText } from '../../src/config/compile.ts';
 import type { Report } from '../../src/config/diagnostics.ts';
 import { collectDiagnostics } from '../../src/config/diagnostics.ts';
-import type { IncludePort } from '../../src/config/expand.ts';
+import type { IncludePort } from '../../src/config/include.ts';
 import { scanSource } from '../../src/config/scanner.ts';
 import type { Line } from '../../src/config/source.ts';
 import { NAMED_FILES } from './vrrp-cases.ts';
 
 export type Files = Readonly<Record<string, string>>;
 
-/** `*` alone is a pattern for all files, in the order of the map; `unreadable` cannot be read. */
+/**
+ * `*` alone is a pattern for all files, in the order of the map; `directory` is none that can be
+ * read.
+ */
 export function includesFrom(files: Files): IncludePort {
   return {
     glob: (pattern) => (pattern === '*' ? Object.keys(files) : [pattern]),
     read: (file) => {
+      if (file === 'directory') return { ok: false, reason: 'a directory', isSkipped: true };
       const text = files[file];
       return text === undefined ? { ok: false, reason: 'no such file' } : { ok: true, text };
     },
@@ -43,4 +47,10 @@ export function scan(text: string): Scanned {
   const report: Report = collector.report;
   const lines = scanSource({ file: 'lvs.conf', text }, report);
   return { lines, codes: collector.finish(['lvs.conf']).map(({ code }) => code) };
+}
+
+/** CPU time of this thread: unlike the clock it does not run while others do. */
+export function threadMs(): number {
+  const { user, system } = process.threadCpuUsage();
+  return (user + system) / 1000;
 }
