@@ -208,10 +208,4 @@ export const lvsDiagnostics = {
     compat: 'keepalived logs it and goes on without it',
     message: 'This tunnel cannot be: {reason}',
   },
-  commandUnreadable: {
-    code: 'LVS1132',
-    severity: 'error',
-    compat: 'keepalived leaves the script out',
-    message: 'This command is empty, or has a quote without its closing quote',
-  },
 } as const;

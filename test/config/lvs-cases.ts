@@ -70,5 +70,4 @@ export const LVS_CASES: Readonly<Record<keyof typeof lvsDiagnostics, LvsCase>> =
   groupEmpty: refused(GROUP.replace('10.0.0.1 80\n', '')),
   sorryMissing: refused(service(`sorry_server_inhibit\n${SERVER}`)),
   tunnelOption: refused(service(SERVER, '10.0.0.1 80', COMPLETE.replace('DR', 'TUN type gue'))),
-  commandUnreadable: refused(server('notify_up "a \'b"')),
 };
