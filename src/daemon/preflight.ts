@@ -3,6 +3,7 @@
  * told at once, each in one sentence with its fix. Pure: the facts are gathered by preflight-facts.ts.
  */
 import type { Config } from '../config/model.ts';
+import { serverName } from '../config/names.ts';
 import type { ServiceName } from '../ipvs/types.ts';
 
 export interface Facts {
@@ -34,6 +35,7 @@ export function judgePreflight(config: Config, facts: Facts, adopt: boolean): re
   return [
     ...judgePrivileges(facts),
     ...judgeInterfaces(config, facts),
+    ...judgeChecks(config),
     ...judgeIpvs(facts.ipvs, adopt),
   ];
 }
@@ -75,6 +77,25 @@ function judgeInterfaces(config: Config, facts: Facts): readonly Problem[] {
     }
   }
   return problems;
+}
+
+/**
+ * Only `--compat` lets such a file come this far. A server without a checker is always up, so one whose
+ * every check is left out would take clients dead or alive: fail closed.
+ */
+function judgeChecks(config: Config): readonly Problem[] {
+  return config.virtualServers.flatMap((service) =>
+    service.realServers
+      .filter(({ checkers, plannedCheckers }) => checkers.length === 0 && plannedCheckers)
+      .map((server) => {
+        const kinds = (server.plannedCheckers ?? []).map(({ kind }) => kind).join(' and ');
+        const where = `${server.span.file}:${server.span.line}`;
+        return {
+          code: 'UNCHECKED_SERVER',
+          message: `${where}: ${serverName(service, server)} would never be checked, as lvsd does not support ${kinds} yet: give it a TCP_CHECK or HTTP_GET as well`,
+        };
+      }),
+  );
 }
 
 function judgeIpvs(ipvs: IpvsFact, adopt: boolean): readonly Problem[] {

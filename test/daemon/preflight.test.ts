@@ -89,3 +89,47 @@ describe('judgePreflight', () => {
     ]);
   });
 });
+
+describe('a server whose every check is one that lvsd does not do yet', () => {
+  const base = {
+    span,
+    connectAddress: { family: 'inet', text: '192.168.10.101' },
+    connectPort: 25,
+    connectTimeoutMs: 5_000,
+    delayLoopMs: 5_000,
+    retry: 1,
+    delayBeforeRetryMs: 1_000,
+    warmupMs: 0,
+    alpha: true,
+  } as const;
+  const server = {
+    span,
+    address: { family: 'inet', text: '192.168.10.101' },
+    port: 25,
+    weight: 1,
+    forwardingMethod: 'droute',
+    checkers: [],
+    plannedCheckers: [{ ...base, kind: 'PING_CHECK' }],
+  } as const;
+  const service = {
+    span,
+    address: { family: 'inet', text: '192.168.10.188' },
+    port: 25,
+    protocol: 'tcp',
+    scheduler: 'rr',
+  } as const;
+
+  it('is refused: without a checker it would count as up for ever', () => {
+    const unchecked = { ...config, virtualServers: [{ ...service, realServers: [server] }] };
+    const [problem] = judgePreflight(unchecked, facts({}), false);
+    expect(problem?.code).toBe('UNCHECKED_SERVER');
+    expect(problem?.message).toMatch(/lvs\.conf:7: tcp 192\.168\.10\.188:25\/.*PING_CHECK/);
+  });
+
+  it('is none when another check of it works, or when it has no check at all', () => {
+    const checked = { ...server, checkers: [{ ...base, kind: 'TCP_CHECK' }] } as const;
+    const { plannedCheckers: _, ...bare } = server;
+    const fine = { ...config, virtualServers: [{ ...service, realServers: [checked, bare] }] };
+    expect(judgePreflight(fine, facts({}), false)).toEqual([]);
+  });
+});
