@@ -168,12 +168,12 @@ function renderOne(diagnostic: Diagnostic, line: string | undefined, paint: Pain
   const gutter = ' '.repeat(number.length);
   const out = [`${paint('bold', visible(where))} ${label} ${visible(diagnostic.message)}`];
   if (line !== undefined) {
-    const { text, marker } = excerpt(line, span);
+    const { text, marker } = excerpt(maskSecrets(line), span);
     const caret = paint(severity === 'error' ? 'red' : 'yellow', marker);
     out.push(` ${number} | ${visible(text)}`.trimEnd(), ` ${gutter} | ${caret}`);
   }
   if (diagnostic.expandedTo !== undefined) {
-    const expanded = visible(diagnostic.expandedTo.slice(0, MAX_EXCERPT));
+    const expanded = visible(maskSecrets(diagnostic.expandedTo).slice(0, MAX_EXCERPT));
     out.push(` ${gutter} = expanded to: ${expanded}`);
   }
   if (diagnostic.help !== undefined) out.push(` ${gutter} = help: ${visible(diagnostic.help)}`);
@@ -203,6 +203,20 @@ function excerpt(line: string, span: SourceSpan): { text: string; marker: string
  * Control characters of a file must not reach the terminal; one stands for one, so carets stay
  * true.
  */
+/** What follows a word for a password or a key, also a misspelled one, on the same line. */
+const SECRET = /\b(auth_pa\w*|pass(?:word|wd|phrase)?|key)(\s+)([^{}]+)/gi;
+
+/**
+ * The line with its secrets as asterisks, every other character in its column. Diagnostics are pasted
+ * into tickets and kept in logs.
+ */
+export function maskSecrets(line: string): string {
+  return line.replace(
+    SECRET,
+    (_all, word: string, gap: string, secret: string) => word + gap + secret.replace(/\S/g, '*'),
+  );
+}
+
 function visible(text: string): string {
   // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for
   return text.replace(/[\u0000-\u0008\u000a-\u001f\u007f-\u009f]/g, '\uFFFD');
@@ -242,7 +256,7 @@ export function diagnosticsToJson(diagnostics: readonly Diagnostic[]): readonly 
       ...(help === undefined ? {} : { help }),
       ...(compat === undefined ? {} : { compat }),
       ...span,
-      ...(expandedTo === undefined ? {} : { expandedTo }),
+      ...(expandedTo === undefined ? {} : { expandedTo: maskSecrets(expandedTo) }),
       ...(includeChain.length === 0 ? {} : { includedFrom: includeChain }),
     }),
   );

@@ -1,0 +1,40 @@
+import { expect, test } from 'vitest';
+import { maskSecrets, renderDiagnostics } from '../../src/config/diagnostics.ts';
+import { compile } from './compile-fixture.ts';
+
+test.each([
+  ['    auth_pass topsecret99 tail', '    auth_pass *********** ****'],
+  [
+    'authentication { auth_type PASS auth_pass hunter2 }',
+    'authentication { auth_type PASS ********* ******* }',
+  ],
+  ['  auth_pas "hunter2"', '  auth_pas *********'],
+  ['  key 1 hex:00ff', '  key * ********'],
+  ['  password hunter2', '  password *******'],
+  ['  password_file /etc/lvsd/redis', '  password_file /etc/lvsd/redis'],
+  ['  passive', '  passive'],
+  ['  priority 150', '  priority 150'],
+])('%s', (line, masked) => {
+  expect(maskSecrets(line)).toHaveLength(line.length);
+  expect(maskSecrets(line)).toBe(masked);
+});
+
+test('the line under a diagnostic does not show the password', () => {
+  const text = `vrrp_instance A {
+  version 2
+  interface eth0
+  virtual_router_id 51
+  authentication {
+    auth_type PASS
+    auth_pass hunter2 tail
+  }
+  virtual_ipaddress {
+    10.0.0.1
+  }
+}
+`;
+  const { diagnostics, sources } = compile(text);
+  const shown = renderDiagnostics(diagnostics, sources, { color: false });
+  expect(shown).toContain('auth_pass');
+  expect(shown).not.toContain('hunter2');
+});
