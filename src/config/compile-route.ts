@@ -68,8 +68,9 @@ function compileRoute(
   const via = options.address('via');
   const source = options.address('src');
   const family = familyOf(options, destination, via?.family ?? source?.family);
-  checkFamily(options, ['via', 'src'], { family, list, around });
+  const fits = checkFamily(options, ['via', 'src'], { family, list, around });
   checkWay(statement, { type, options, hasHops: nextHops.length > 0 }, around);
+  if (!fits) return undefined;
   const device = options.text('dev');
   const metric = options.number('metric');
   const table = options.text('table');
@@ -172,17 +173,20 @@ function familyOf(options: ReadOptions, net: IpPrefix, other: Family | undefined
   return net.prefixLength === 0 ? (other ?? net.address.family) : net.address.family;
 }
 
+/** False where an address is of another family. */
 function checkFamily(
   options: ReadOptions,
   names: readonly string[],
   line: { readonly family: Family; readonly list: string; readonly around: Surroundings },
-): void {
+): boolean {
+  let fits = true;
   for (const name of names) {
     const address = options.address(name);
     const word = options.wordOf(name);
     // An IPv4 route may lead over an IPv6 gateway.
     if (name === 'via' && line.family === 'inet') continue;
     if (address === undefined || word === undefined || address.family === line.family) continue;
+    fits = false;
     line.around.files.report('familyMismatch', word, {
       keyword: name,
       address: address.text,
@@ -190,6 +194,7 @@ function checkFamily(
       expected: line.family === 'inet' ? 'IPv4' : 'IPv6',
     });
   }
+  return fits;
 }
 
 function compileTracking(
@@ -228,7 +233,8 @@ function compileRule(
     report('ruleWithoutAction', place, {});
   }
   if (action !== undefined && !options.has('priority')) report('ruleWithoutPriority', place, {});
-  if (from !== undefined && to !== undefined && isOtherFamily(from, to)) {
+  const isMixed = from !== undefined && to !== undefined && isOtherFamily(from, to);
+  if (isMixed) {
     report('familyMismatch', options.wordOf('to') ?? place, {
       keyword: 'to',
       address: to.address.text,
@@ -236,7 +242,8 @@ function compileRule(
       expected: `the family of ${from.address.text}`,
     });
   }
-  if (action === undefined) return undefined;
+  // keepalived leaves a rule with two tables out.
+  if (action === undefined || isMixed || options.isRepeated('table')) return undefined;
   return {
     span: spanOf(place),
     family,

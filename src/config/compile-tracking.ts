@@ -36,7 +36,8 @@ export function compileNamed<T>(
       files.report('duplicateName', place, { kind: entry.keyword.text, name, line });
     } else lines.set(name, place.line);
     const compiled = compileOne(name, block);
-    return compiled === undefined ? [] : [compiled];
+    // A block without a name is reported where it is read, and nothing can name it.
+    return compiled === undefined || name === '' ? [] : [compiled];
   });
 }
 
@@ -190,6 +191,7 @@ export function compileBfd(
       family: source.family === 'inet' ? 'IPv4' : 'IPv6',
       expected: `the family of ${neighbor.text}`,
     });
+    return undefined;
   }
   const isInet = neighbor.family === 'inet';
   const usesBoth = block.has('vrrp') === block.has('checker');

@@ -57,9 +57,12 @@ export function compileInstances(
     }
     checkCount(block, addresses.length, version, report);
     // An advert carries one address at least.
-    if (!isNew || addresses.length === 0) return [];
-    if (excluded.length === 0) return [compiled];
-    return [{ ...compiled, excludedAddresses: excluded.map(({ config }) => config) }];
+    if (!isNew || instance === '' || addresses.length === 0) return [];
+    const named = compiled.virtualAddresses.slice(0, MAX_ADDRESSES);
+    const unnamed = compiled.virtualAddresses.slice(MAX_ADDRESSES);
+    const excludedAddresses = [...unnamed, ...excluded.map(({ config }) => config)];
+    if (excludedAddresses.length === 0) return [compiled];
+    return [{ ...compiled, virtualAddresses: named, excludedAddresses }];
   });
 }
 

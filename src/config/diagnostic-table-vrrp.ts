@@ -1,4 +1,14 @@
 /** LVS1200..: what can be wrong on the VRRP side beyond single values. Part of THE table. */
+type CompatValues = Readonly<Record<string, string | number>>;
+
+/** Elsewhere the daemon ends with status 2: the address decides what the instance can have. */
+const LEFT_OUT_OF_OTHER_FAMILY: ReadonlyMap<string, string> = new Map([
+  ['src', 'keepalived leaves the route out'],
+  ['via', 'keepalived leaves the route out'],
+  ['to', 'keepalived leaves the rule out'],
+  ['source_ip', 'keepalived leaves the bfd_instance out'],
+]);
+
 export const vrrpDiagnostics = {
   unknownReference: {
     code: 'LVS1200',
@@ -60,6 +70,7 @@ export const vrrpDiagnostics = {
   tooManyAddresses: {
     code: 'LVS1209',
     severity: 'error',
+    compat: 'keepalived moves those beyond 255 to virtual_ipaddress_excluded',
     message: '{count} addresses in virtual_ipaddress, an advert names at most {limit}',
     help: 'move the others to virtual_ipaddress_excluded',
   },
@@ -130,6 +141,7 @@ export const vrrpDiagnostics = {
   familyMismatch: {
     code: 'LVS1220',
     severity: 'error',
+    compat: ({ keyword }: CompatValues) => LEFT_OUT_OF_OTHER_FAMILY.get(`${keyword}`),
     message: "'{keyword}' {address} is {family}, expected {expected}",
   },
   duplicatePeer: {
@@ -141,6 +153,7 @@ export const vrrpDiagnostics = {
   rangeReversed: {
     code: 'LVS1222',
     severity: 'error',
+    compat: 'keepalived discards every advert of this peer',
     message: "'{low}' is larger than '{high}'",
     help: 'exchange the two numbers',
   },
@@ -296,6 +309,7 @@ export const vrrpDiagnostics = {
   scriptRefused: {
     code: 'LVS1246',
     severity: 'error',
+    compat: 'keepalived never runs it, and what tracks it counts as up',
     message: "'{path}' can be changed by others than root, and enable_script_security is on",
     help: "'chown root' and 'chmod go-w' it and the directories above it",
   },
@@ -332,24 +346,28 @@ export const vrrpDiagnostics = {
   fifoScriptAlone: {
     code: 'LVS1252',
     severity: 'error',
+    compat: 'keepalived never starts it',
     message: "'{keyword}_script' has no '{keyword}' to read",
     help: "add '{keyword} /run/lvsd/events'",
   },
   unterminatedScriptQuote: {
     code: 'LVS1253',
     severity: 'error',
+    compat: 'keepalived leaves the command out',
     message: 'Quote without its closing quote in this command',
     help: "close it, or write \\' for a quote that is meant",
   },
   emptyCommand: {
     code: 'LVS1254',
     severity: 'error',
+    compat: 'keepalived leaves the command out',
     message: "'{keyword}' has an empty command",
     help: 'name a file to run',
   },
   optionTwice: {
     code: 'LVS1255',
     severity: 'error',
+    compat: 'keepalived takes the last one, or leaves the line out',
     message: "'{option}' is given twice in this line",
     help: 'keep one',
   },

@@ -37,6 +37,18 @@ const VRRP_NEEDS = new Set(['virtual_router_id', 'interface']);
 /** Without these its checker process crashes (2.2.7). */
 const HTTP_NEEDS = new Set(['url', 'path']);
 
+/** keepalived ends with status 2 at any other keyword without its value. */
+const WITHOUT_VALUE: ReadonlyMap<string, string> = new Map([
+  ...['router_id', 'notification_email_from', 'garp_extra_if'].map(
+    (name) => [name, READS_ON] as const,
+  ),
+  ['include', READS_ON],
+  ['script', 'keepalived leaves the script out'],
+  ['misc_path', 'keepalived leaves the check out'],
+  ['vrrp_instance', 'keepalived leaves the block out'],
+  ['vrrp_sync_group', 'keepalived leaves the block out'],
+]);
+
 function leavesBlockOut({ keyword }: DiagnosticValues): string | undefined {
   const name = `${keyword}`;
   if (VRRP_NEEDS.has(name) || HTTP_NEEDS.has(name)) return undefined;
@@ -201,6 +213,7 @@ export const diagnosticTable = {
   missingValue: {
     code: 'LVS1026',
     severity: 'error',
+    compat: ({ keyword }: DiagnosticValues) => WITHOUT_VALUE.get(`${keyword}`),
     message: "'{keyword}' has no value, expected {expected}",
   },
   wrongType: {
@@ -416,6 +429,7 @@ export const diagnosticTable = {
   carriageReturns: {
     code: 'LVS1301',
     severity: 'error',
+    compat: 'keepalived reads the whole file as one line, and so next to nothing',
     message: 'This file is one line: its lines end in carriage returns only',
     help: "convert it: tr '\\r' '\\n'",
   },
@@ -458,6 +472,7 @@ export const diagnosticTable = {
   invalidSequence: {
     code: 'LVS1308',
     severity: 'error',
+    compat: 'keepalived leaves the line out, unless only the name is none',
     message: 'Sequence that cannot be read: {reason}',
     help: "write '{form} TEXT'",
   },

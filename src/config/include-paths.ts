@@ -11,7 +11,8 @@
  * | `includeb` | error                                    | nothing                | error        |
  * | `includea` | error                                    | error                  | error        |
  *
- * A file that is named and absent keepalived calls an error for m, w and a only; here it always is.
+ * A file that is named and absent keepalived calls an error for m, w and a only; here it always is,
+ * and `--compat` lifts it for the others.
  */
 export interface IncludeKind {
   readonly keyword: string;
@@ -19,6 +20,8 @@ export interface IncludeKind {
   readonly mustBeReadable: boolean;
   /** A pattern with wildcards must match something. */
   readonly mustMatchWildcard: boolean;
+  /** A file that is named must be there, for keepalived too. */
+  readonly mustExist: boolean;
 }
 
 const KEYWORD = /^include([rmwba]?)(?=[ \t"]|$)/;
@@ -32,6 +35,7 @@ export function readIncludeKeyword(line: string): IncludeKind | undefined {
     keyword: match[0],
     mustBeReadable: letter !== '',
     mustMatchWildcard: letter === 'w' || letter === 'a',
+    mustExist: letter === 'm' || letter === 'w' || letter === 'a',
   };
 }
 

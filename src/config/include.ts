@@ -19,6 +19,8 @@ export type ReadOutcome =
       readonly reason: string;
       /** It is there and is none of the files that an include reads: keepalived goes on. */
       readonly isSkipped?: boolean;
+      /** There is none of that name. */
+      readonly isAbsent?: boolean;
     };
 
 /** How included files are found and read; the only way out of this pure part. */
@@ -109,7 +111,7 @@ export class Includer {
     return pattern;
   }
 
-  #read(file: string, { keyword, mustBeReadable }: IncludeKind, place: Place): string | undefined {
+  #read(file: string, kind: IncludeKind, place: Place): string | undefined {
     const report = this.#report;
     if (this.#openFiles.has(file)) {
       report('includeCycle', place, { file });
@@ -122,7 +124,10 @@ export class Includer {
       return undefined;
     }
     const { reason } = outcome;
-    if (outcome.isSkipped !== true) report('unreadableInclude', place, { file, reason });
+    const { keyword, mustBeReadable, mustExist } = kind;
+    if (outcome.isAbsent === true && mustExist) {
+      report('includeUnmatched', place, { keyword, pattern: file });
+    } else if (outcome.isSkipped !== true) report('unreadableInclude', place, { file, reason });
     else if (mustBeReadable) report('includeRefused', place, { keyword, file, reason });
     else report('includeSkipped', place, { file, reason });
     return undefined;

@@ -38,6 +38,17 @@ export interface LineContext {
 export class ReadOptions {
   readonly #found = new Map<string, { readonly value: OptionValue; readonly words: Token[] }>();
 
+  readonly #repeated = new Set<string>();
+
+  /** The option stands there once more. */
+  markRepeated(name: string): void {
+    this.#repeated.add(name);
+  }
+
+  isRepeated(name: string): boolean {
+    return this.#repeated.has(name);
+  }
+
   set(name: string, value: OptionValue, words: Token[]): void {
     this.#found.set(name, { value, words });
   }
@@ -94,7 +105,10 @@ export function readOptions(words: readonly Token[], context: LineContext): Read
       reportUnknownOption(word, context);
       break;
     }
-    if (options.has(name)) context.report('optionTwice', word, { option: word.text });
+    if (options.has(name)) {
+      context.report('optionTwice', word, { option: word.text });
+      options.markRepeated(name);
+    }
     const count = wordCount(type, words[index + 1]);
     const taken = words.slice(index, index + 1 + count);
     const value = readOption(type, word, taken, context);

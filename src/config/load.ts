@@ -170,7 +170,7 @@ function readIncluded(file: string): ReadOutcome {
   try {
     status = statSync(file);
   } catch (error) {
-    return explainFailure(error);
+    return withAbsence(explainFailure(error));
   }
   if (status.isDirectory()) {
     return { ok: false, reason: 'it is a directory, name files in it', isSkipped: true };
@@ -179,7 +179,11 @@ function readIncluded(file: string): ReadOutcome {
   if ((status.mode & EXECUTE_BITS) !== 0) {
     return { ok: false, reason: 'it may be executed', isSkipped: true };
   }
-  return readText(file);
+  return withAbsence(readText(file));
+}
+
+function withAbsence(outcome: TextOutcome): ReadOutcome {
+  return outcome.ok ? outcome : { ...outcome, isAbsent: outcome.code === 'ABSENT' };
 }
 
 type TextOutcome =

@@ -7,10 +7,12 @@ import { type CompileResult, compileText } from '../../src/config/compile.ts';
 import { type DiagnosticRow, diagnosticTable } from '../../src/config/diagnostic-table.ts';
 import { diagnosticsToJson, renderDiagnostics } from '../../src/config/diagnostics.ts';
 import { includesFrom } from './compile-fixture.ts';
+import { NAMED_FILES } from './vrrp-cases.ts';
 
 function read(text: string, compat: boolean): CompileResult {
   const include = includesFrom({});
-  return compileText('lvs.conf', text, { configId: 'director1', include, compat });
+  const options = { configId: 'director1', include, files: NAMED_FILES, compat };
+  return compileText('lvs.conf', text, options);
 }
 
 function instance(lines: string, address = '10.0.0.1/24'): string {
@@ -90,6 +92,44 @@ describe('the model under --compat is what keepalived makes of', () => {
 
   test('an instance without an address: none, as an advert carries one at least', () => {
     expect(read(instance('', 'www'), true).config?.vrrpInstances).toEqual([]);
+  });
+
+  test('more addresses than an advert names: the others without being named', () => {
+    const lines = Array.from({ length: 256 }, (_, at) => `10.0.0.${at}/32`).join('\n');
+    const [only] = read(instance('', lines), true).config?.vrrpInstances ?? [];
+    expect(only?.virtualAddresses).toHaveLength(255);
+    expect(only?.excludedAddresses).toMatchObject([{ address: { text: '10.0.0.255' } }]);
+  });
+
+  test('routes and rules that cannot be: none', () => {
+    const routes = 'virtual_routes {\n10.1.0.0/24 dev eth0 src fe80::1\n}\n';
+    const rules =
+      'virtual_rules {\nfrom 10.1.0.0/24 table 9 table 8\nto fe80::/64 from 10.1.0.0/24 table 9\n}';
+    const [only] = read(instance(routes + rules), true).config?.vrrpInstances ?? [];
+    expect(only).toBeDefined();
+    expect(only?.routes ?? []).toEqual([]);
+    expect(only?.rules ?? []).toEqual([]);
+  });
+
+  test.each(['/absent', '/plain', '/loose'])('the script %s: as it is written', (path) => {
+    const defs = 'global_defs {\nenable_script_security\n}\n';
+    const text = `${defs}vrrp_script c {\nscript ${path}\n}\n${instance('track_script {\nc\n}')}`;
+    expect(read(text, false).isLiftable).toBe(true);
+    expect(read(text, true).config).toMatchObject({
+      vrrpScripts: [{ name: 'c', probe: { kind: 'run', command: { path } } }],
+      vrrpInstances: [{ trackers: { scripts: [{ name: 'c' }] } }],
+    });
+  });
+
+  test('a block without a name: none', () => {
+    const unnamed = instance('').replace(' A ', ' ');
+    const group = 'vrrp_sync_group {\ngroup {\nB\n}\n}\n';
+    const { config } = read(
+      unnamed + group + instance('virtual_router_id 6').replace(' A ', ' B '),
+      true,
+    );
+    expect(config?.vrrpInstances).toMatchObject([{ name: 'B' }]);
+    expect(config?.vrrpSyncGroups ?? []).toEqual([]);
   });
 
   test('two instances of one name: the first', () => {

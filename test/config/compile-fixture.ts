@@ -19,7 +19,9 @@ export function includesFrom(files: Files): IncludePort {
     read: (file) => {
       if (file === 'directory') return { ok: false, reason: 'a directory', isSkipped: true };
       const text = files[file];
-      return text === undefined ? { ok: false, reason: 'no such file' } : { ok: true, text };
+      return text === undefined
+        ? { ok: false, reason: 'no such file', isAbsent: true }
+        : { ok: true, text };
     },
   };
 }

@@ -8,6 +8,7 @@ import { type CompileResult, compileText } from '../../src/config/compile.ts';
 import { diagnosticTable } from '../../src/config/diagnostic-table.ts';
 import { includesFrom } from './compile-fixture.ts';
 import { askKeepalived, readSamples } from './keepalived-verdict.ts';
+import { NAMED_FILES } from './vrrp-cases.ts';
 
 const samples = readSamples();
 
@@ -79,6 +80,46 @@ const MISTAKES: Readonly<Record<string, string>> = {
   'brace without a block': `${instance('')}{\n}\n`,
   'block where none belongs': instance('priority 5 {\n}'),
   'include of nothing': `${instance('')}include absent\n`,
+  'includer of nothing': `${instance('')}includer absent\n`,
+  'includem of nothing': `${instance('')}includem absent\n`,
+  'includew of nothing': `${instance('')}includew absent\n`,
+  'includea of nothing': `${instance('')}includea absent\n`,
+  'include without a name': `${instance('')}include\n`,
+  'script file that is absent': tracked('script /absent'),
+  'script without a command': tracked('script'),
+  'script with an empty command': tracked('script ""'),
+  'script with an open quote': tracked(`script "/bin/true 'a"`),
+  'notify with an empty command': instance('notify ""'),
+  'notify with an open quote': instance(`notify "/bin/true 'a"`),
+  'notify without a command': instance('notify'),
+  'check with an empty command': misc('misc_path ""'),
+  'check with an open quote': misc(`misc_path "/bin/true 'a"`),
+  'check without a command': misc('misc_path'),
+  'script of no fifo': `${defs('lvs_notify_fifo_script /bin/true')}${instance('')}`,
+  'router_id without its value': `${defs('router_id')}${instance('')}`,
+  'sender without its value': `${defs('notification_email_from')}${instance('')}`,
+  'garp_extra_if without seconds': instance('garp_extra_if all'),
+  'instance without a name': instance('', ''),
+  'group without a name': `${instance('')}${group('', 'A')}`,
+  'route with an option twice': instance('virtual_routes {\n10.1.0.0/24 dev eth0 dev eth1\n}'),
+  'rule with two tables': instance('virtual_rules {\nfrom 10.1.0.0/24 table 9 table 8\n}'),
+  'route from another family': instance('virtual_routes {\n10.1.0.0/24 dev eth0 src fe80::1\n}'),
+  'rule of two families': instance('virtual_rules {\nfrom 10.1.0.0/24 to fe80::/64 table 9\n}'),
+  'BFD from another family': `bfd_instance b {\nneighbor_ip 10.0.0.9\nsource_ip fe80::1\n}\n${instance('')}`,
+  'source of another family': instance('mcast_src_ip fe80::1'),
+  'group of another family': instance('mcast_dst_ip ff02::12'),
+  'TTL range of a peer reversed': instance(
+    'unicast_src_ip 10.0.0.8\nunicast_peer {\n10.0.0.9 min_ttl 9 max_ttl 8\n}',
+  ),
+  'more addresses than an advert names': instance('', 'A', addresses(300)),
+  'interface name too long': instance('track_interface {\neth0123456789abcdef\n}'),
+  'carriage returns alone': service('').replaceAll('\n', '\r'),
+  'sequence not closed': instance('~SEQ(n, 1, 3 priority $n'),
+  'sequence of words': instance('~SEQ(n, a) priority $n'),
+  'sequence that never ends': instance('~SEQ(n, 1, 0, 3) priority 10$n'),
+  'sequence without a good name': instance('~SEQ(1n, 1, 3) priority 10'),
+  'list with an open brace': instance('~LST({a,b, 1) priority $a'),
+  'list with more values than names': instance('~LST({a}, {1,2}) priority $a'),
   'quote without an end': `global_defs {\nrouter_id "a\n}\n${instance('')}`,
 };
 
@@ -90,6 +131,9 @@ const DIFFERENT: Readonly<Record<string, string>> = {
   'no virtual_router_id': 'the daemon, unlike -t, ends with 2: it must be set',
   'no interface': 'the daemon, unlike -t, ends with 2: unknown interface',
   'virtual_router_id of another': 'the daemon, unlike -t, ends with 2: both use it',
+  'interface name too long': 'the daemon, unlike -t, ends with 2: there is no such interface',
+  'source of another family': 'the daemon, unlike -t, ends with 2: it takes that family',
+  'group of another family': 'the daemon, unlike -t, ends with 2: it takes that family',
   'peer of another family': 'the daemon, unlike -t, ends with 2: it takes the family of the peer',
 };
 
@@ -101,6 +145,22 @@ function instance(lines: string, name = 'A', address = '10.0.0.1/24'): string {
 
 function group(name: string, members: string): string {
   return `vrrp_sync_group ${name} {\ngroup {\n${members}\n}\n}\n`;
+}
+
+function addresses(count: number): string {
+  return Array.from({ length: count }, (_, at) => `10.0.${at >> 8}.${at & 255}/32`).join('\n');
+}
+
+function defs(lines: string): string {
+  return `global_defs {\nscript_user root\nenable_script_security\n${lines}\n}\n`;
+}
+
+function tracked(lines: string): string {
+  return `${defs('')}vrrp_script c {\n${lines}\n}\n${instance('track_script {\nc\n}')}`;
+}
+
+function misc(lines: string): string {
+  return `${defs('')}${service('').replace('TCP_CHECK {', `MISC_CHECK {\n${lines}`)}`;
 }
 
 function password(text: string): string {
@@ -117,7 +177,8 @@ const verdicts = askKeepalived(files);
 
 function read(name: string, compat: boolean): CompileResult {
   const include = includesFrom({});
-  return compileText(name, files.get(name) ?? '', { configId: 'director1', include, compat });
+  const options = { configId: 'director1', include, files: NAMED_FILES, compat };
+  return compileText(name, files.get(name) ?? '', options);
 }
 
 test.each([...files.keys()])('--compat starts where keepalived would: %s', (name) => {
