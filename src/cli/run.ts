@@ -53,8 +53,8 @@ async function run(options: RunOptions, version: string): Promise<void> {
   }
   printDiagnostics(loaded);
   if (loaded.config === undefined) {
-    printError(`${options.file} is refused: correct the errors above (lvsd check shows them too)`);
-    if (loaded.isLiftable) printError(LIFTABLE);
+    const hint = loaded.isLiftable ? `; ${LIFTABLE}` : '';
+    printError(`${options.file} is refused: correct the errors above${hint}`);
     process.exitCode = 1;
     return;
   }
