@@ -22,8 +22,8 @@ function readVersion(): string {
 
 const program = new Command('lvsd')
   .description(
-    'Keeps a virtual IP alive on a pair of Linux directors (VRRP), checks real servers, and keeps the\n' +
-      "kernel's IPVS table true. One file: lvs.conf, in keepalived's grammar.",
+    'Keeps a virtual IP alive on a pair of Linux directors (VRRP), checks real servers, and keeps ' +
+      "the kernel's IPVS table true. One file: lvs.conf, in keepalived's grammar.",
   )
   .version(readVersion(), '-v, --version')
   .showHelpAfterError('(lvsd --help lists the commands)')
