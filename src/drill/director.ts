@@ -3,7 +3,12 @@
  */
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { ORDERLY_TAKEOVER_BOUND_MS, REQUESTS_IN_FLIGHT, requestsWithin } from './bounds.ts';
+import {
+  handoverLossBound,
+  ORDERLY_TAKEOVER_BOUND_MS,
+  REQUESTS_IN_FLIGHT,
+  requestsWithin,
+} from './bounds.ts';
 import type { DirectorName } from './lab.ts';
 
 export const PROGRAM_NAMES = ['lvsd', 'keepalived'] as const;
@@ -34,9 +39,9 @@ const lvsd: DirectorProgram = {
     ...['-i', director, '--socket', join(directory, 'control.sock')],
   ],
   joinedElection: /"from":"INIT","to":"BACKUP"/g,
-  // The release is make-before-break: only what is in flight can be lost.
-  orderlyLossBound: REQUESTS_IN_FLIGHT,
-  preemptLossBound: REQUESTS_IN_FLIGHT,
+  // The release is make-before-break: what is in flight can be lost, and what the lab stalls over.
+  orderlyLossBound: handoverLossBound(),
+  preemptLossBound: handoverLossBound(),
 };
 
 const keepalived: DirectorProgram = {
@@ -50,7 +55,7 @@ const keepalived: DirectorProgram = {
   joinedElection: /Entering BACKUP STATE \(init\)/g,
   // It takes the VIP off at once and leaves it nowhere for the backup's skew time.
   orderlyLossBound: REQUESTS_IN_FLIGHT + requestsWithin(ORDERLY_TAKEOVER_BOUND_MS),
-  preemptLossBound: REQUESTS_IN_FLIGHT,
+  preemptLossBound: handoverLossBound(),
 };
 
 const PROGRAMS: Readonly<Record<ProgramName, DirectorProgram>> = { lvsd, keepalived };
