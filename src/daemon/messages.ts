@@ -12,7 +12,9 @@ import type { IpAddress } from '../base/address.ts';
 import type { LogFields, LogLevel } from '../base/log.ts';
 import type { Config } from '../config/model.ts';
 import type { HealthSnapshot } from '../observe/status.ts';
+import type { Notice, Report } from '../vrrp/notice.ts';
 import type { InstanceSnapshot } from '../vrrp/snapshot.ts';
+import type { TrackerState } from '../vrrp/tracker-state.ts';
 
 /** What the supervisor must know to give an instance up when its process cannot. */
 export interface Mastership {
@@ -29,10 +31,25 @@ export type ToVrrp =
       readonly config: Config;
       /** Instances that were MASTER a moment ago, in a process that died: they go on as MASTER. */
       readonly resumeAsMaster: readonly string[];
+      /** Of every tracker but links. */
+      readonly trackers: readonly TrackerState[];
     }
   | { readonly kind: 'reconfigure'; readonly config: Config }
+  /** Those that changed. */
+  | { readonly kind: 'trackers'; readonly states: readonly TrackerState[] }
+  /** Hand mastership of an instance, or of every member of its sync group, to another router. */
+  | { readonly kind: 'handover'; readonly id: number; readonly instance: string }
   | { readonly kind: 'snapshot'; readonly id: number }
   | { readonly kind: 'stop' };
+
+/** How a handover ended. */
+export type HandoverOutcome =
+  | { readonly ok: true; readonly successor: string; readonly tookMs: number }
+  | {
+      readonly ok: false;
+      readonly code: 'UNKNOWN_INSTANCE' | 'NOT_MASTER' | 'ADDRESS_OWNER' | 'NO_SUCCESSOR' | 'BUSY';
+      readonly message: string;
+    };
 
 export type ToHealth =
   | {
@@ -61,6 +78,9 @@ interface FromAnyChild {
 export type FromVrrp =
   | FromAnyChild[keyof FromAnyChild]
   | { readonly kind: 'heartbeat'; readonly masterships: readonly Mastership[] }
+  | { readonly kind: 'notice'; readonly notice: Notice }
+  | { readonly kind: 'report'; readonly report: Report }
+  | { readonly kind: 'handedOver'; readonly id: number; readonly outcome: HandoverOutcome }
   | {
       readonly kind: 'snapshot';
       readonly id: number;

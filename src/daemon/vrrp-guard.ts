@@ -124,7 +124,7 @@ export class VrrpGuard {
   }
 
   #begin(resumeAsMaster: readonly string[]): void {
-    this.#child?.send({ kind: 'start', config: this.#config, resumeAsMaster });
+    this.#child?.send({ kind: 'start', config: this.#config, resumeAsMaster, trackers: [] });
     this.#heardMs = this.#ports.clock.monotonicMs();
     this.#watch(START_TIMEOUT_MS);
   }
@@ -144,6 +144,10 @@ export class VrrpGuard {
         return;
       case 'snapshot':
         this.#snapshots.answer(message.id, message.instances);
+        return;
+      case 'notice':
+      case 'report':
+      case 'handedOver':
         return;
       case 'stopped':
         this.#masterships = [];

@@ -49,6 +49,9 @@ class VrrpProcess {
           instances: [...this.#hosts.values()].map((host) => host.snapshot()),
         });
         return;
+      case 'trackers':
+      case 'handover':
+        return;
       case 'stop':
         this.#stop();
         return;

@@ -69,7 +69,7 @@ function setUp() {
 describe('VrrpGuard', () => {
   it('starts the process with the configuration and nothing to resume', () => {
     const { latest } = setUp();
-    expect(latest().told).toEqual([{ kind: 'start', config, resumeAsMaster: [] }]);
+    expect(latest().told).toEqual([{ kind: 'start', config, resumeAsMaster: [], trackers: [] }]);
   });
 
   it('replaces a master that dies and lets the replacement resume', () => {
