@@ -132,6 +132,7 @@ const DRIVERS: readonly string[] = [
   'daemon/health-process.ts',
   'daemon/instance-host.ts',
   'daemon/instance-transport.ts',
+  'daemon/local-igmp.ts',
   'daemon/preflight-facts.ts',
   'daemon/rehearsal.ts',
   'daemon/snapshots.ts',

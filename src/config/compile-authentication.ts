@@ -3,17 +3,22 @@ import { isAbsolute } from 'node:path';
 import { byteLength } from './device-name.ts';
 import type { Report } from './diagnostics.ts';
 import type { FileCheck } from './file-facts.ts';
+import type { OptionsContext } from './instance-context.ts';
 import type { VrrpVersion } from './model.ts';
 import type { HmacKeyConfig, Secret, VrrpInstanceOptions } from './model-vrrp.ts';
 import { type Entry, type ReadBlock, readBlock } from './read-block.ts';
 import { readInteger, reportTrailing } from './read-value.ts';
-import { placeOf } from './source.ts';
+import { placeOf, type Token } from './source.ts';
 
 /** RFC 2338 5.3.10: eight bytes of authentication data. */
 const MAX_PASSWORD_LENGTH = 8;
-const MIN_KEY_LENGTH = 16;
+/** keepalived 2.4 takes no shorter one: 128 bits of strength, whatever is invented. */
+const MIN_KEY_LENGTH = 32;
 const MAX_KEY_ID = 255;
-const DEFAULT_WINDOW_MS = 30_000;
+const HEX_DIGITS = /^(?:[\da-fA-F]{2})+$/;
+/** keepalived's default: three adverts, but at least 5 s. */
+const MIN_WINDOW_MS = 5000;
+const ADVERTS_IN_WINDOW = 3;
 
 function innerBlock(block: ReadBlock, keyword: string, report: Report): ReadBlock | undefined {
   const entry = block.entry(keyword);
@@ -31,7 +36,10 @@ export function compilePassword(
   if (inner === undefined) return {};
   if (version === 3) report('authenticationVersion3', inner.place, {});
   const type = inner.text('auth_type');
-  if (type === 'AH') report('authenticationHeader', inner.placeOf('auth_type'), {});
+  if (type === 'AH') {
+    report('authenticationHeader', inner.placeOf('auth_type'), {});
+    report('notSupportedYet', inner.placeOf('auth_type'), { what: "'auth_type AH'" });
+  }
   const [word, ...rest] = inner.entry('auth_pass')?.words ?? [];
   if (word === undefined || type === undefined) return {};
   if (rest.length > 0) reportTrailing([{ ...word, text: 'auth_pass' }], rest, report);
@@ -43,10 +51,16 @@ export function compilePassword(
   return { authentication: { type: type === 'AH' ? 'AH' : 'PASS', password } };
 }
 
-export function compileHmac(block: ReadBlock, files: FileCheck): Pick<VrrpInstanceOptions, 'hmac'> {
+export function compileHmac(
+  block: ReadBlock,
+  { around: { files }, advertIntervalMs }: OptionsContext,
+): Pick<VrrpInstanceOptions, 'hmac'> {
   const { report } = files;
   const inner = innerBlock(block, 'auth_hmac', report);
   if (inner === undefined) return {};
+  if (block.has('authentication')) {
+    report('authenticationTwice', block.placeOf('authentication'), {});
+  }
   const lines = new Map<number, number>();
   const keys = inner.all('key').flatMap((entry) => {
     const key = compileKey(entry, files);
@@ -66,7 +80,9 @@ export function compileHmac(block: ReadBlock, files: FileCheck): Pick<VrrpInstan
       keys,
       activeKey,
       antiReplay: inner.text('anti_replay') === 'monotonic' ? 'monotonic' : 'time',
-      timeWindowMs: inner.number('time_window') ?? DEFAULT_WINDOW_MS,
+      timeWindowMs:
+        inner.number('time_window') ??
+        Math.max(MIN_WINDOW_MS, ADVERTS_IN_WINDOW * advertIntervalMs),
       mode: mode === 'permissive' || mode === 'receive-only' ? mode : 'enforce',
     },
   };
@@ -90,9 +106,10 @@ function compileKey(entry: Entry, files: FileCheck): HmacKeyConfig | undefined {
   if (kind === 'file') {
     if (!isAbsolute(text)) report('relativePath', word, { keyword: 'key', found: text });
     else files.checkKey(text, word);
-    return { id, source: { kind: 'file', path: text } };
+    const key = readKeyFile(text, word, files);
+    return { id, source: { kind: 'file', path: text, ...(key === undefined ? {} : { key }) } };
   }
-  if (kind === 'hex' && !/^(?:[\da-fA-F]{2})+$/.test(text)) {
+  if (kind === 'hex' && !HEX_DIGITS.test(text)) {
     const expected = 'an even number of hexadecimal digits after hex:';
     report('wrongType', word, { keyword: 'key', expected, found: 'something else' });
     return undefined;
@@ -102,4 +119,22 @@ function compileKey(entry: Entry, files: FileCheck): HmacKeyConfig | undefined {
   if (length < MIN_KEY_LENGTH) report('weakKey', word, { length, limit: MIN_KEY_LENGTH });
   const key: Secret = { kind: 'secret', text: isHex ? text : word.text };
   return { id, source: { kind: isHex ? 'hex' : 'ascii', key } };
+}
+
+/** A line `hex:DIGITS`, or the key as text: as keepalived reads it. */
+function readKeyFile(path: string, word: Token, files: FileCheck): Secret | undefined {
+  const content = files.keyText(path);
+  if (content === undefined) return undefined;
+  const isHex = content.startsWith('hex:');
+  const digits = isHex ? content.slice('hex:'.length) : Buffer.from(content).toString('hex');
+  if (!HEX_DIGITS.test(digits)) {
+    const expected = 'a file with hex:DIGITS or a text in it';
+    files.report('wrongType', word, { keyword: 'key', expected, found: 'something else' });
+    return undefined;
+  }
+  const length = digits.length / 2;
+  if (length < MIN_KEY_LENGTH) {
+    files.report('weakKey', word, { length, limit: MIN_KEY_LENGTH });
+  }
+  return { kind: 'secret', text: digits };
 }

@@ -146,10 +146,19 @@ function compileKind(block: ReadBlock, report: Report): VrrpInstanceOptions['tra
   if (!block.has('auth_hmac')) {
     const reason = 'UDP comes from anywhere: add a key that both routers share';
     report('transportNeeds', place, { keyword: 'auth_hmac', reason });
+  } else if (!isEnforced(block)) {
+    const reason = 'UDP comes from anywhere: unsigned adverts must not count';
+    report('transportNeeds', place, { keyword: 'mode enforce', reason });
   }
   const type = { kind: 'integer', min: 1, max: 65_535 } as const;
   const number = port === undefined ? undefined : readInteger(type, entry.keyword, port, report);
   return { kind: 'udp', port: number ?? DEFAULT_UDP_PORT };
+}
+
+function isEnforced(block: ReadBlock): boolean {
+  const statements = block.entry('auth_hmac')?.statement.block?.statements ?? [];
+  const mode = statements.find(({ words }) => words[0]?.text === 'mode')?.words[1]?.text;
+  return mode === undefined || mode === 'enforce';
 }
 
 function compileChecksum(block: ReadBlock, report: Report): VrrpInstanceOptions {

@@ -30,6 +30,7 @@ export function compileDefaults(block: ReadBlock, report: Report): InstanceDefau
     higherPrioSendAdvert: block.flag('vrrp_higher_prio_send_advert'),
     ownerIgnoresAdverts: block.flag('vrrp_owner_ignore_adverts'),
     checksUnicastSource: block.flag('vrrp_check_unicast_src'),
+    skipsAddressCheck: block.flag('vrrp_skip_check_adv_addr'),
     checksumVersion3As2: block.flag('v3_checksum_as_v2'),
     notifiesPriorityChanges: block.flag('vrrp_notify_priority_changes'),
     multicastGroups: {
@@ -57,18 +58,24 @@ export function compileOptions(block: ReadBlock, context: OptionsContext): VrrpI
   const isOwner = priority === OWNER_PRIORITY;
   const isStrict = block.has('strict_mode') ? block.flag('strict_mode') : defaults.isStrict;
   if (isStrict) checkStrict(block, isOwner, report);
+  const skipsCheck = block.has('skip_check_adv_addr')
+    ? block.flag('skip_check_adv_addr')
+    : defaults.skipsAddressCheck;
+  const bufferBytes = block.number('kernel_rx_buf_size');
   if (block.has('witness') && !defaults.hasSharedState) {
     report('witnessWithoutState', block.placeOf('witness'), {});
   }
   return {
     ...compileElection(block, isStrict, context),
     ...compilePassword(block, context.version, report),
-    ...compileHmac(block, around.files),
+    ...compileHmac(block, context),
     ...compileTransport(block, context),
     ...compileFollowers(block, isOwner, around),
     ...compileOwnInterface(block, report),
     ...compileGarpOptions(block, defaults, report),
     ...(isStrict ? { isStrict } : {}),
+    ...(skipsCheck ? { skipsAddressCheck: true } : {}),
+    ...(bufferBytes === undefined ? {} : { receiveBufferBytes: bufferBytes }),
     ...compileAccept(block, isStrict && !isOwner),
     ...(block.has('promote_secondaries') ? { promotesSecondaries: true } : {}),
     ...(block.has('witness') ? { hasWitness: true } : {}),

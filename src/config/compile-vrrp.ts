@@ -83,13 +83,14 @@ function compileInstance(
   const family = virtualAddresses[0]?.address.family ?? 'inet';
   const version = compileVersion(block, family, { globals, report, around });
   const preempts = compilePreemption(block, report);
+  const advertIntervalMs = compileAdvertInterval(block, version, report);
   return {
     name,
     span: spanOf(block.place),
     virtualRouterId: block.number('virtual_router_id') ?? 0,
     interface: block.text('interface') ?? '',
     ...preempts,
-    advertIntervalMs: compileAdvertInterval(block, version, report),
+    advertIntervalMs,
     version,
     family,
     virtualAddresses,
@@ -98,6 +99,7 @@ function compileInstance(
       family,
       version,
       priority: preempts.priority,
+      advertIntervalMs,
       defaults: globals.defaults,
       around,
     }),

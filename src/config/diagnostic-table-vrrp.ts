@@ -104,7 +104,7 @@ export const vrrpDiagnostics = {
     code: 'LVS1214',
     severity: 'warning',
     message: "'auth_type AH' was withdrawn from VRRP in 2004",
-    help: "write 'auth_type PASS', or use auth_hmac",
+    help: "write 'auth_type PASS' on both routers, or use auth_hmac",
   },
   strictForbids: {
     code: 'LVS1215',
@@ -370,5 +370,11 @@ export const vrrpDiagnostics = {
     compat: 'keepalived takes the last one, or leaves the line out',
     message: "'{option}' is given twice in this line",
     help: 'keep one',
+  },
+  authenticationTwice: {
+    code: 'LVS1290',
+    severity: 'warning',
+    message: "'authentication' has no effect beside auth_hmac",
+    help: 'remove it when every router of the group has auth_hmac',
   },
 } as const;

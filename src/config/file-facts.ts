@@ -14,6 +14,8 @@ export interface FileFacts {
   /** A path with a slash, or a command that is looked up in PATH. */
   file(path: string): FileFact;
   hasInterface(name: string): boolean;
+  /** The text of a file with a key in it, without spaces around; undefined when it cannot be read. */
+  keyText?(path: string): string | undefined;
 }
 
 /** Reports what is wrong with files; says nothing when there are no facts. */
@@ -52,6 +54,10 @@ export class FileCheck {
 
   checkKey(path: string, word: Token): void {
     if (this.#facts?.file(path).isReadable === false) this.report('keyFileMissing', word, { path });
+  }
+
+  keyText(path: string): string | undefined {
+    return this.#facts?.keyText?.(path);
   }
 
   checkInterface(name: string, word: Token): void {

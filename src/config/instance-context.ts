@@ -18,6 +18,7 @@ export interface InstanceDefaults
   readonly downTimerAdverts: number;
   readonly higherPrioSendAdvert: boolean;
   readonly checksUnicastSource: boolean;
+  readonly skipsAddressCheck: boolean;
   readonly checksumVersion3As2: boolean;
   readonly notifiesPriorityChanges: boolean;
   readonly multicastGroups: Readonly<Partial<Record<Family, IpAddress>>>;
@@ -28,6 +29,7 @@ export interface OptionsContext {
   readonly family: Family;
   readonly version: VrrpVersion;
   readonly priority: number;
+  readonly advertIntervalMs: number;
   readonly defaults: InstanceDefaults;
   readonly around: Surroundings;
 }

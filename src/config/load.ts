@@ -97,6 +97,10 @@ const diskFacts: FileFacts = {
     return found === undefined ? ABSENT : describeFile(found);
   },
   hasInterface: (name) => canAccess(join('/sys/class/net', name), constants.F_OK),
+  keyText(path) {
+    const outcome = readText(path);
+    return outcome.ok ? outcome.text.trim() : undefined;
+  },
 };
 
 function findInPath(command: string): string | undefined {

@@ -1,6 +1,5 @@
 /** Keywords of global_defs that the model has and the daemon does not do yet. */
 import {
-  ADDRESS,
   BOOLEAN,
   each,
   integer,
@@ -25,7 +24,6 @@ const GARP_EXTRA: WorkingRow = {
 };
 
 const vrrp: readonly WorkingRow[] = [
-  { name: 'vrrp_strict', ...SWITCH, doc: 'RFC strictness, with all its consequences' },
   ...each(['vrrp_garp_interval', 'vrrp_gna_interval'], {
     value: seconds(0),
     defaultText: '0',
@@ -33,18 +31,6 @@ const vrrp: readonly WorkingRow[] = [
   }),
   GARP_EXTRA,
   oldSpelling('vrrp_vmac_garp_intvl', GARP_EXTRA.name, [GARP_EXTRA]),
-  {
-    name: 'vrrp_mcast_group4',
-    value: ADDRESS,
-    defaultText: '224.0.0.18',
-    doc: 'Group of IPv4 adverts',
-  },
-  {
-    name: 'vrrp_mcast_group6',
-    value: ADDRESS,
-    defaultText: 'ff02::12',
-    doc: 'Group of IPv6 adverts',
-  },
   {
     name: 'dynamic_interfaces',
     value: words('[allow_if_changes]', 0),
@@ -76,9 +62,6 @@ const vrrp: readonly WorkingRow[] = [
     neutralText: 'off',
     doc: 'The owner of the addresses ignores adverts',
   },
-  { name: 'vrrp_check_unicast_src', ...SWITCH, doc: 'Drops adverts of strangers' },
-  { name: 'v3_checksum_as_v2', ...SWITCH, doc: 'Checksum without the pseudo-header' },
-  { name: 'disable_local_igmp', ...SWITCH, doc: 'No IGMP reports for local groups' },
 ];
 
 const scripts: readonly WorkingRow[] = [

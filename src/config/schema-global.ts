@@ -1,5 +1,6 @@
 /** Keywords of global_defs that the daemon does, and those that have no effect here. */
 import {
+  ADDRESS,
   acceptedRows,
   BOOLEAN,
   choice,
@@ -80,7 +81,38 @@ function schedulingOf(process: (typeof PROCESSES)[number]): readonly WorkingRow[
   ];
 }
 
+/** What adverts are like and which of them count. */
+const ADVERTS: readonly WorkingRow[] = [
+  { name: 'vrrp_strict', ...SWITCH, doc: 'RFC strictness, with all its consequences' },
+  {
+    name: 'vrrp_skip_check_adv_addr',
+    ...SWITCH,
+    doc: 'Strict mode compares the address list of each new master only; else none is dropped for it',
+  },
+  {
+    name: 'vrrp_mcast_group4',
+    value: ADDRESS,
+    defaultText: '224.0.0.18',
+    doc: 'Group of IPv4 adverts',
+  },
+  {
+    name: 'vrrp_mcast_group6',
+    value: ADDRESS,
+    defaultText: 'ff02::12',
+    doc: 'Group of IPv6 adverts',
+  },
+  { name: 'vrrp_check_unicast_src', ...SWITCH, doc: 'Drops adverts of strangers' },
+  { name: 'v3_checksum_as_v2', ...SWITCH, doc: 'Checksum without the pseudo-header' },
+  { name: 'log_unknown_vrids', ...SWITCH, doc: 'Logs adverts of groups that are not configured' },
+  {
+    name: 'disable_local_igmp',
+    ...SWITCH,
+    doc: 'No IGMP reports for 224.0.0.0/24, on the whole host, while lvsd runs',
+  },
+];
+
 export const globalRows = [
+  ...works('global_defs', ADVERTS),
   ...works('global_defs', [
     {
       name: 'router_id',
@@ -319,7 +351,6 @@ export const globalRows = [
   ]),
   ...acceptedRows('global_defs', 'lvsd logs every change with its reason, and counts the rest', [
     { name: 'checker_log_all_failures', ...SWITCH, doc: 'Logs every failed check' },
-    { name: 'log_unknown_vrids', ...SWITCH, doc: 'Logs adverts of other groups' },
   ]),
   ...acceptedRows(
     'global_defs',
@@ -333,13 +364,6 @@ export const globalRows = [
       },
     ],
   ),
-  ...acceptedRows('global_defs', 'no advert is dropped for its list of addresses', [
-    {
-      name: 'vrrp_skip_check_adv_addr',
-      ...SWITCH,
-      doc: 'Skips the address list of adverts of the same master',
-    },
-  ]),
   ...acceptedRows('global_defs', 'nothing that is supported uses it', [
     {
       name: 'default_interface',

@@ -127,7 +127,7 @@ const IN_ADVERTS: readonly WorkingRow[] = [
     name: 'transport',
     value: words('ip | udp [PORT]'),
     defaultText: 'ip',
-    doc: 'What carries the adverts: protocol 112, or UDP to unicast peers',
+    doc: 'What carries the adverts: protocol 112, or UDP (port 50112) to unicast peers with auth_hmac',
   },
   { name: 'unicast_src_ip', value: ADDRESS, doc: 'Source of unicast adverts' },
   {
@@ -161,7 +161,8 @@ const IN_ADVERTS: readonly WorkingRow[] = [
   {
     name: 'old_unicast_checksum',
     value: words('[never]', 0),
-    doc: 'Checksum of peers of 1.3.6 and before',
+    defaultText: 'that of each peer',
+    doc: 'Unicast checksum of keepalived 1.3.6 and before; never: refuses it',
   },
   {
     name: 'v3_checksum_as_v2',
@@ -169,6 +170,27 @@ const IN_ADVERTS: readonly WorkingRow[] = [
     defaultText: 'v3_checksum_as_v2 of global_defs',
     neutralText: 'off',
     doc: 'Checksum of version 3 without the pseudo-header',
+  },
+];
+
+const RECEIVING: readonly WorkingRow[] = [
+  {
+    name: 'strict_mode',
+    value: BOOLEAN,
+    defaultText: 'vrrp_strict',
+    doc: 'RFC strictness, with all its consequences',
+  },
+  {
+    name: 'skip_check_adv_addr',
+    value: BOOLEAN,
+    defaultText: 'vrrp_skip_check_adv_addr',
+    doc: 'Strict mode compares the address list of each new master only; else none is dropped for it',
+  },
+  {
+    name: 'kernel_rx_buf_size',
+    value: integer(1, MAX_INT, 'bytes'),
+    defaultText: 'that of the system, enough for a hundred adverts',
+    doc: 'Receive buffer of the socket',
   },
 ];
 
@@ -186,13 +208,6 @@ const ELECTION: readonly WorkingRow[] = [
     neutralText: 'off',
     doc: 'As its vrrp_ keyword of global_defs',
   }),
-  {
-    name: 'strict_mode',
-    value: BOOLEAN,
-    defaultText: 'vrrp_strict',
-    neutralText: 'off',
-    doc: 'RFC strictness, with all its consequences',
-  },
   {
     name: 'timer_expired_backup',
     value: words('[PRIORITY]', 0),
@@ -303,14 +318,14 @@ const HMAC: readonly WorkingRow[] = [
   {
     name: 'time_window',
     value: seconds(1000, 300_000),
-    defaultText: '30',
-    doc: 'Age of an advert that is accepted',
+    defaultText: '5, or three times advert_int where that is more',
+    doc: 'Age of an advert that is accepted; the clocks of the routers must agree so far',
   },
   {
     name: 'mode',
     value: choice('enforce', 'permissive', 'receive-only'),
     defaultText: 'enforce',
-    doc: 'What a missing or wrong hash means',
+    doc: 'permissive: signs, accepts unsigned adverts; receive-only: does not even sign. A wrong hash is always refused',
   },
 ];
 
@@ -319,8 +334,8 @@ const SYNC_DAEMON =
 
 export const vrrpRows = [
   ...working,
+  ...works('vrrp_instance', [...IN_ADVERTS, ...RECEIVING]),
   ...plannedRows('vrrp_instance', [
-    ...IN_ADVERTS,
     ...ELECTION,
     oldSpelling('thread_timer_expired', 'timer_expired_backup', ELECTION),
     ...TRACKING,
@@ -330,14 +345,6 @@ export const vrrpRows = [
       name: 'lvs_sync_daemon_interface',
       value: text('an interface name'),
       doc: `Old: ${SYNC_DAEMON}`,
-    },
-  ]),
-  ...acceptedRows('vrrp_instance', 'no advert is dropped for its list of addresses', [
-    {
-      name: 'skip_check_adv_addr',
-      value: BOOLEAN,
-      defaultText: 'vrrp_skip_check_adv_addr',
-      doc: 'Skips the address list of adverts of the same master',
     },
   ]),
   ...acceptedRows('vrrp_instance', 'lvsd sends no mail; follow its log or `lvsd status`', [
@@ -358,18 +365,17 @@ export const vrrpRows = [
   ...acceptedRows('vrrp_instance', 'lvsd finds out by itself', [
     { name: 'native_ipv6', value: FLAG, doc: 'The addresses are IPv6' },
     { name: 'linkbeat_use_polling', value: FLAG, doc: 'Polls the carrier' },
-    { name: 'kernel_rx_buf_size', value: integer(1, MAX_INT, 'bytes'), doc: 'Receive buffer' },
     {
       name: 'debug',
       value: words('[LEVEL]', 0),
       doc: 'Not implemented in keepalived either',
     },
   ]),
-  ...plannedRows('authentication', [
+  ...works('authentication', [
     {
       name: 'auth_type',
       value: choice('PASS', 'AH'),
-      doc: 'A password in clear, or the withdrawn authentication header',
+      doc: 'PASS, a password in clear; AH was withdrawn, and lvsd does not speak it',
       requiredExample: 'auth_type PASS',
     },
     {
@@ -379,5 +385,5 @@ export const vrrpRows = [
       requiredExample: 'auth_pass ********',
     },
   ]),
-  ...plannedRows('auth_hmac', HMAC),
+  ...works('auth_hmac', HMAC),
 ];

@@ -8,9 +8,12 @@ import { systemClock } from '../base/clock.ts';
 import type { Config, VrrpInstanceConfig } from '../config/model.ts';
 import { LinkTable } from '../kernel/links.ts';
 import { trySetRealtime } from '../kernel/scheduling.ts';
+import type { OtherRouter } from '../vrrp/ports.ts';
+import { UnknownRouters } from '../vrrp/unknown-routers.ts';
 import { type ChildChannel, openChildChannel, sendLast } from './child-channel.ts';
 import { InstanceHost } from './instance-host.ts';
 import { leftoverAddresses, virtualAddressTexts } from './leftovers.ts';
+import { LocalIgmp } from './local-igmp.ts';
 import { type FromVrrp, heartbeatTiming, type ToVrrp } from './messages.ts';
 
 /** Above ordinary daemons, below the kernel's own threads and watchdogs. */
@@ -23,6 +26,9 @@ class VrrpProcess {
   #heartbeat: NodeJS.Timeout | undefined;
   #virtualAddresses: ReadonlySet<string> = new Set();
   #stopping = false;
+  readonly #unknown = new UnknownRouters();
+  readonly #igmp = new LocalIgmp();
+  #logsUnknown = false;
 
   constructor() {
     this.#channel = openChildChannel<ToVrrp, FromVrrp>({
@@ -76,12 +82,29 @@ class VrrpProcess {
       onError: (error) => log.warn({ code: error.code, error: error.message }, 'netlink trouble'),
     });
     this.#virtualAddresses = virtualAddressTexts(config);
+    this.#listen(config);
     this.#removeLeftovers(config, resumeAsMaster);
     for (const instance of config.vrrpInstances) {
       this.#add(instance, resumeAsMaster.has(instance.name));
     }
     this.#beat(config);
     this.#channel.send({ kind: 'ready' });
+  }
+
+  /** What concerns the hearing of all instances together. */
+  #listen(config: Config): void {
+    this.#unknown.configure(config.vrrpInstances);
+    this.#logsUnknown = config.globalDefs.logsUnknownVrids === true;
+    this.#igmp.set(config.globalDefs.disablesLocalIgmp === true, this.#channel.log);
+  }
+
+  #hearOther(other: OtherRouter): void {
+    if (!this.#logsUnknown || !this.#unknown.isNews(other)) return;
+    const { source, ...where } = other;
+    this.#channel.log.warn(
+      { ...where, source: source.text },
+      'advert of an unknown virtual router',
+    );
   }
 
   /** Addresses that a dead predecessor left: gone before our first advert, unless we go on as master. */
@@ -106,6 +129,7 @@ class VrrpProcess {
       log: this.#channel.log,
       virtualAddresses: () => this.#virtualAddresses,
       onTransition: () => this.#sendHeartbeat(),
+      onOtherRouter: (other) => this.#hearOther(other),
     });
     this.#hosts.set(instance.name, host);
     host.start(resumeAsMaster);
@@ -114,6 +138,7 @@ class VrrpProcess {
   /** Kept instances keep their state; removed ones are released; changed identities are replaced. */
   #reconfigure(config: Config): void {
     this.#virtualAddresses = virtualAddressTexts(config);
+    this.#listen(config);
     const wanted = new Map(config.vrrpInstances.map((instance) => [instance.name, instance]));
     for (const [name, host] of this.#hosts) {
       const next = wanted.get(name);
@@ -152,6 +177,7 @@ class VrrpProcess {
     const end = (): void => {
       clearInterval(this.#heartbeat);
       this.#links?.close();
+      this.#igmp.restore(this.#channel.log);
       sendLast({ kind: 'stopped' } satisfies FromVrrp, 0);
     };
     if (releasing.size === 0) end();
