@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import { sourceAddress } from '../../src/daemon/source-address.ts';
+import { chooseSource, sourceAddress } from '../../src/daemon/source-address.ts';
 import type { InterfaceAddress } from '../../src/kernel/links.ts';
+import { ip, peer, router } from '../vrrp/router.ts';
 
 const LINK = 253;
 const TENTATIVE = 0x40;
@@ -42,5 +43,30 @@ describe('sourceAddress', () => {
   it('is nothing where there is nothing to send from', () => {
     expect(sourceAddress([address('10.0.0.100')], 'inet', new Set(['10.0.0.100']))).toBeUndefined();
     expect(sourceAddress([address('2001:db8::1')], 'inet6', new Set())).toBeUndefined();
+  });
+});
+
+describe('chooseSource', () => {
+  const virtual = new Set(['2001:db8::100']);
+  const onInterface = [
+    address('10.0.0.1'),
+    address('fe80::1', { scope: LINK }),
+    address('2001:db8::100'),
+    address('2001:db8::1'),
+  ];
+  const everywhere = [...onInterface, address('10.9.9.9', { ifindex: 3 })];
+  const choose = (changes: Parameters<typeof router>[0]) =>
+    chooseSource(router(changes), { onInterface, everywhere, virtual })?.text;
+
+  it('is the one that is set, on any interface, and nothing while that is missing', () => {
+    expect(choose({ sourceAddress: ip('10.9.9.9') })).toBe('10.9.9.9');
+    expect(choose({ sourceAddress: ip('10.9.9.8') })).toBeUndefined();
+  });
+
+  it('is a global one for IPv6 peers that are not on the link', () => {
+    const family = 'inet6';
+    expect(choose({ family, unicastPeers: [peer('2001:db8:1::2')] })).toBe('2001:db8::1');
+    expect(choose({ family, unicastPeers: [peer('fe80::2')] })).toBe('fe80::1');
+    expect(choose({ family })).toBe('fe80::1');
   });
 });

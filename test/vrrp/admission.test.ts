@@ -1,7 +1,10 @@
 import { describe, expect, it } from 'vitest';
-import { admitAdvert, type DatagramFacts } from '../../src/vrrp/admission.ts';
-import { type Advert, vrrpGroup } from '../../src/vrrp/packet.ts';
-import { ip, router, vip } from './router.ts';
+import type { HmacConfig } from '../../src/config/model-vrrp.ts';
+import { admitAdvert, type DatagramFacts, NOTHING_HEARD } from '../../src/vrrp/admission.ts';
+import { advertDatagrams } from '../../src/vrrp/own-advert.ts';
+import { type Advert, decodeAdvert, vrrpGroup } from '../../src/vrrp/packet.ts';
+import { keyOf, sealedConfig } from './hmac.ts';
+import { ip, peer, router, vip } from './router.ts';
 
 const config = router();
 const advert: Advert = {
@@ -88,5 +91,147 @@ describe('admission', () => {
       primary,
     );
     expect(admission).toEqual({ ok: true, remarks: ['SECOND_OWNER'] });
+  });
+});
+
+describe('unicast', () => {
+  const us = { destination: primary };
+  const listed = router({ unicastPeers: [peer('10.0.0.2', { minTtl: 250, maxTtl: 254 })] });
+  const open = router({ unicastPeers: [peer('10.0.0.8')] });
+
+  it('any TTL is accepted where none is asked for, also from a router that is not listed', () => {
+    expect(admitAdvert(advert, { ...facts, ...us, ttl: 3 }, open, primary).ok).toBe(true);
+  });
+
+  it.each([
+    ['MULTICAST_FOR_UNICAST', open, {}],
+    ['NOT_A_PEER', { ...open, checksUnicastSource: true }, us],
+    ['NOT_A_PEER', { ...open, transport: { kind: 'udp', port: 50_112 } as const }, us],
+    ['TTL_OUT_OF_RANGE', listed, { ...us, ttl: 249 }],
+    ['TTL_OUT_OF_RANGE', listed, { ...us, ttl: 255 }],
+    ['OWN_ADDRESS', open, { ...us, source: primary }],
+  ])('refuses by name: %s', (code, config, changed) => {
+    const admission = admitAdvert(advert, { ...facts, ...changed }, config, primary);
+    expect(admission).toMatchObject({ ok: false, code });
+  });
+
+  it('a socket that tells no TTL is not asked for one', () => {
+    const { ttl: _, ...told } = { ...facts, ...us };
+    expect(admitAdvert(advert, told, listed, primary).ok).toBe(true);
+    expect(
+      admitAdvert(advert, { ...told, destination: facts.destination }, config, primary),
+    ).toEqual(expect.objectContaining({ ok: false, code: 'TTL_NOT_255' }));
+  });
+
+  it('the checksum of 1.3.6 is accepted unless it is ruled out', () => {
+    const old = { ...advert, checksumForm: 'old-unicast' } as const;
+    expect(admitAdvert(old, { ...facts, ...us }, open, primary).ok).toBe(true);
+    const never = { ...open, oldUnicastChecksum: 'never' } as const;
+    const admission = admitAdvert(old, { ...facts, ...us }, never, primary);
+    expect(admission).toMatchObject({ ok: false, code: 'OLD_CHECKSUM' });
+  });
+});
+
+describe('a password', () => {
+  const password = { kind: 'secret', text: 'secret' } as const;
+  const ours = router({ version: 2, authentication: { type: 'PASS', password } });
+  const theirs = { ...advert, version: 2, authType: 1 } as const;
+  const data = (text: string) => Buffer.from(text.padEnd(8, '\0'));
+
+  it('that is ours is accepted', () => {
+    expect(admitAdvert({ ...theirs, authData: data('secret') }, facts, ours, primary).ok).toBe(
+      true,
+    );
+  });
+
+  it.each([
+    ['AUTH_FAILURE', { authData: data('secreT') }],
+    ['AUTH_FAILURE', { authData: data('secret12') }],
+    ['AUTH_FAILURE', {}],
+    ['AUTH_TYPE_MISMATCH', { authType: 0 }],
+    ['AUTH_TYPE_MISMATCH', { authType: 2 }],
+  ])('refuses by name: %s', (code, changed) => {
+    const admission = admitAdvert({ ...theirs, ...changed }, facts, ours, primary);
+    expect(admission).toMatchObject({ ok: false, code });
+    expect(JSON.stringify(admission)).not.toContain('secret');
+  });
+});
+
+describe('auth_hmac', () => {
+  const seal = (hmac: HmacConfig): Advert => {
+    const own = { config: router({ hmac }), source: facts.source, priority: 150 };
+    const [datagram] = advertDatagrams(own, 1000n << 32n);
+    const decoded = datagram && decodeAdvert(datagram.payload, facts);
+    if (decoded?.ok !== true) throw new Error('Not decoded');
+    return decoded.advert;
+  };
+  const judge = (seen: Advert, hmac: HmacConfig, nowMs = 1_000_000) =>
+    admitAdvert(seen, facts, router({ hmac }), primary, NOTHING_HEARD, nowMs);
+
+  it.each(['enforce', 'permissive', 'receive-only'] as const)(
+    '%s: a right seal is accepted',
+    (mode) => {
+      expect(judge(seal(sealedConfig()), sealedConfig({ mode }))).toMatchObject({
+        ok: true,
+        remarks: [],
+      });
+    },
+  );
+
+  it.each([
+    ['permissive', true],
+    ['receive-only', true],
+    ['enforce', false],
+  ] as const)('%s: an unsigned advert is accepted: %s', (mode, isAccepted) => {
+    const admission = judge(advert, sealedConfig({ mode }));
+    expect(admission).toMatchObject(
+      isAccepted ? { ok: true, remarks: ['HMAC_MISSING'] } : { ok: false, code: 'HMAC_MISSING' },
+    );
+  });
+
+  it.each(['enforce', 'permissive', 'receive-only'] as const)(
+    '%s: a wrong seal is refused',
+    (mode) => {
+      const strange = seal(sealedConfig({ keys: [{ ...keyOf(2), id: 1 }] }));
+      expect(judge(strange, sealedConfig({ mode }))).toMatchObject({
+        ok: false,
+        code: 'HMAC_MISMATCH',
+      });
+    },
+  );
+
+  it('a seal is refused where none is configured: nobody checks it', () => {
+    expect(admitAdvert(seal(sealedConfig()), facts, config, primary)).toMatchObject({
+      ok: false,
+      code: 'HMAC_UNEXPECTED',
+    });
+  });
+
+  it('clocks that are half the window apart are remarked before they are too far apart', () => {
+    const hmac = sealedConfig();
+    expect(judge(seal(hmac), hmac, 1_003_000)).toMatchObject({ remarks: ['CLOCKS_DIFFER'] });
+    expect(judge(seal(hmac), hmac, 1_006_000)).toMatchObject({ ok: false, code: 'HMAC_STALE' });
+  });
+});
+
+describe('strict mode', () => {
+  const strict = router({ isStrict: true });
+  const other = { ...advert, addresses: [ip('10.0.0.101')] };
+
+  it('drops an advert that lists other addresses', () => {
+    expect(admitAdvert(other, facts, strict, primary)).toMatchObject({
+      ok: false,
+      code: 'ADDRESS_LIST_REFUSED',
+    });
+  });
+
+  it('skip_check_adv_addr: not from the sender whose list was right before', () => {
+    const skipping = { ...strict, skipsAddressCheck: true };
+    const first = admitAdvert(advert, facts, skipping, primary);
+    if (!first.ok) throw new Error(first.code);
+    const again = admitAdvert(other, facts, skipping, primary, first.memory);
+    expect(again).toMatchObject({ ok: true, remarks: ['ADDRESS_LIST_MISMATCH'] });
+    const stranger = { ...facts, source: ip('10.0.0.3') };
+    expect(admitAdvert(other, stranger, skipping, primary, first.memory).ok).toBe(false);
   });
 });

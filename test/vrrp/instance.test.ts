@@ -5,9 +5,16 @@ import type { Datagram } from '../../src/kernel/datagram.ts';
 import type { AddressOutcome } from '../../src/kernel/links.ts';
 import { VrrpInstance } from '../../src/vrrp/instance.ts';
 import type { RouterConfig } from '../../src/vrrp/machine.ts';
+import { advertDatagrams } from '../../src/vrrp/own-advert.ts';
 import { encodeAdvert, vrrpGroup } from '../../src/vrrp/packet.ts';
-import type { InstancePorts, Transition } from '../../src/vrrp/ports.ts';
+import type {
+  AdvertTransport,
+  InstancePorts,
+  ReceivedAdvert,
+  Transition,
+} from '../../src/vrrp/ports.ts';
 import { readDatagram } from '../hex/frames.ts';
+import { sealedConfig } from './hmac.ts';
 import { ip, router, vip } from './router.ts';
 
 const refused: AddressOutcome = { ok: false, code: 'EPERM', detail: 'not permitted' };
@@ -27,8 +34,12 @@ class World {
   readonly instance: VrrpInstance;
   #onExpire: () => void = () => {};
 
-  constructor(config: RouterConfig = router()) {
-    this.instance = new VrrpInstance(config, config.primaryAddress, this.#ports());
+  constructor(config: RouterConfig = router(), transport: Partial<AdvertTransport> = {}) {
+    const ports = this.#ports();
+    this.instance = new VrrpInstance(config, config.primaryAddress, {
+      ...ports,
+      transport: { ...ports.transport, ...transport },
+    });
   }
 
   /** Time passes; an expired timer runs, however late. */
@@ -202,6 +213,82 @@ describe('believing a timeout', () => {
     world.expire();
     expect(world.takeDone()).toEqual(['drain', 'send prio 100']);
     expect(world.armedMs).toBe(world.nowMs + 1000);
+  });
+});
+
+describe('a transport that cannot be drained in a call', () => {
+  function settling(): { readonly world: World; readonly settled: (() => void)[] } {
+    const settled: (() => void)[] = [];
+    const world = new World(router(), { settle: (onSettled) => settled.push(onSettled) });
+    world.instance.start({ linkUp: true, resumeAsMaster: false });
+    world.takeDone();
+    world.nowMs += 10_000;
+    world.expire();
+    return { world, settled };
+  }
+
+  it('is waited for, once, and what came meanwhile is heard first', () => {
+    const { world, settled } = settling();
+    world.expire();
+    expect(settled).toHaveLength(1);
+    expect(world.instance.state).toBe('BACKUP');
+    world.instance.receive(advert(200));
+    expect(world.armedMs).toBeUndefined();
+    settled[0]?.();
+    expect(world.instance.state).toBe('BACKUP');
+    expect(world.armedMs).toBe(world.nowMs + 3609.375);
+  });
+
+  it('that brought nothing makes the timeout true', () => {
+    const { world, settled } = settling();
+    settled[0]?.();
+    expect(world.instance.state).toBe('MASTER');
+  });
+
+  it('is not believed after the end', () => {
+    const { world, settled } = settling();
+    world.instance.close();
+    settled[0]?.();
+    expect(world.takeDone()).toEqual(['drain']);
+  });
+});
+
+describe('authenticated', () => {
+  const config = router({ hmac: sealedConfig() });
+  const sealed = (priority: number, sequence: bigint): ReceivedAdvert => {
+    const own = { config, source: ip('10.0.0.2'), priority };
+    const [datagram] = advertDatagrams(own, sequence);
+    if (datagram === undefined) throw new Error('Nothing to send');
+    return { ...datagram, source: own.source, ttl: 255 };
+  };
+  /** The second of the world's wall clock. */
+  const NOW = 1005n << 32n;
+
+  it('a replayed advert does not keep a dead master alive', () => {
+    const world = started(config);
+    const recorded = sealed(200, NOW);
+    world.instance.receive(recorded);
+    const deadlineMs = world.armedMs;
+    world.nowMs += 1000;
+    world.instance.receive(recorded);
+    expect(world.armedMs).toBe(deadlineMs);
+    expect(world.instance.snapshot()).toMatchObject({
+      counters: { advertsReceived: 1, 'refused.HMAC_REPLAYED': 1 },
+      peers: [{ address: '10.0.0.2', authentication: 'HMAC' }],
+    });
+  });
+
+  it('an unsigned advert and a forged one move nothing', () => {
+    const world = started(config);
+    const { armedMs } = world;
+    world.instance.receive(advert(200));
+    const { payload, ...facts } = sealed(200, NOW);
+    world.instance.receive({ ...facts, payload: payload.with(payload.length - 1, 0) });
+    expect(world.armedMs).toBe(armedMs);
+    expect(world.instance.snapshot().counters).toEqual({
+      'refused.HMAC_MISMATCH': 1,
+      'refused.HMAC_MISSING': 1,
+    });
   });
 });
 

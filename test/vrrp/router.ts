@@ -1,6 +1,7 @@
 /** Configurations for tests: an ordinary instance, changed where a test says so. */
 import { type IpAddress, parseAddress } from '../../src/base/address.ts';
 import type { GarpConfig, VirtualAddressConfig } from '../../src/config/model.ts';
+import type { UnicastPeerConfig } from '../../src/config/model-vrrp.ts';
 import type { RouterConfig } from '../../src/vrrp/machine.ts';
 
 const span = { file: 'test.conf', line: 1, column: 1, endLine: 1, endColumn: 2 };
@@ -15,6 +16,11 @@ export function ip(text: string): IpAddress {
 export function vip(prefix: string, device = 'eth0'): VirtualAddressConfig {
   const [text = '', length = '32'] = prefix.split('/');
   return { span, address: ip(text), prefixLength: Number(length), device, scope: 0 };
+}
+
+/** A line of unicast_peer. */
+export function peer(text: string, ttl: { minTtl?: number; maxTtl?: number } = {}) {
+  return { span, address: ip(text), ...ttl } satisfies UnicastPeerConfig;
 }
 
 /** keepalived's defaults. */

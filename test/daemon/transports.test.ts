@@ -1,0 +1,164 @@
+/**
+ * The daemon over what carries adverts beside multicast: unicast, UDP, and authenticated. Two directors in
+ * namespaces; the lesser takes over when the better is stopped, and is told so by priority 0.
+ */
+import { type ChildProcess, execFileSync } from 'node:child_process';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import type { InstanceSnapshot } from '../../src/vrrp/snapshot.ts';
+import { ended, eventually, type Host, Segment } from '../netns/segment.ts';
+
+interface Wiring {
+  readonly title: string;
+  readonly vip: string;
+  readonly addresses: readonly [string, string];
+  readonly version: 2 | 3;
+  /** Lines of the instance, for the router with the first address, and its peer with the second. */
+  readonly lines: (own: string, peer: string) => string;
+  readonly authentication: string;
+}
+
+const KEY = 'hex:000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f';
+const unicast = (own: string, peer: string): string =>
+  `unicast_src_ip ${own}\nunicast_peer {\n${peer}\n}`;
+const hmac = `auth_hmac {\nkey 1 ${KEY}\n}`;
+const v4 = ['10.62.0.1', '10.62.0.2'] as const;
+const v6 = ['fd62::1', 'fd62::2'] as const;
+
+const wirings: readonly Wiring[] = [
+  {
+    title: 'unicast over IPv4',
+    vip: '10.62.0.188',
+    addresses: v4,
+    version: 3,
+    lines: unicast,
+    authentication: 'none',
+  },
+  {
+    title: 'unicast over IPv6, without a source address given',
+    vip: 'fd62::188',
+    addresses: v6,
+    version: 3,
+    lines: (_own, peer) => `unicast_peer {\n${peer}\n}\ncheck_unicast_src`,
+    authentication: 'none',
+  },
+  {
+    title: 'multicast with auth_hmac over IPv6',
+    vip: 'fd62::188',
+    addresses: v6,
+    version: 3,
+    lines: () => hmac,
+    authentication: 'HMAC',
+  },
+  {
+    title: 'UDP with auth_hmac over IPv4',
+    vip: '10.62.0.188',
+    addresses: v4,
+    version: 3,
+    lines: (own, peer) => `${unicast(own, peer)}\ntransport udp\n${hmac}`,
+    authentication: 'HMAC',
+  },
+  {
+    title: 'UDP on another port with auth_hmac over IPv6',
+    vip: 'fd62::188',
+    addresses: v6,
+    version: 3,
+    lines: (own, peer) => `${unicast(own, peer)}\ntransport udp 5112\n${hmac}`,
+    authentication: 'HMAC',
+  },
+  {
+    title: 'version 2 with a password',
+    vip: '10.62.0.188',
+    addresses: v4,
+    version: 2,
+    lines: () => 'authentication {\nauth_type PASS\nauth_pass s3cret\n}',
+    authentication: 'PASS',
+  },
+];
+
+let segment: Segment;
+let directory: string;
+
+beforeEach(() => {
+  segment = new Segment();
+  directory = mkdtempSync(join(tmpdir(), 'lvsd-transports-'));
+});
+
+afterEach(() => {
+  segment.close();
+  rmSync(directory, { recursive: true, force: true });
+});
+
+interface Director {
+  readonly host: Host;
+  readonly file: string;
+  readonly socket: string;
+}
+
+function director(name: string, wiring: Wiring, priority: number, own: string, peer: string) {
+  const host = segment.addHost(name, `${own}/${own.includes(':') ? 64 : 24}`);
+  const file = join(directory, `${name}.conf`);
+  const length = own.includes(':') ? 128 : 32;
+  writeFileSync(
+    file,
+    `vrrp_instance VI_1 {
+interface eth0
+virtual_router_id 51
+version ${wiring.version}
+priority ${priority}
+advert_int ${wiring.version === 2 ? 1 : 0.1}
+virtual_ipaddress {
+${wiring.vip}/${length}
+}
+${wiring.lines(own, peer)}
+}
+`,
+  );
+  return { host, file, socket: join(directory, `${name}.sock`) };
+}
+
+function start({ host, file, socket }: Director): ChildProcess {
+  return segment.spawn(host, 'bin/lvsd', 'run', '-f', file, '--socket', socket);
+}
+
+function status({ socket }: Director): InstanceSnapshot | undefined {
+  try {
+    const text = execFileSync('bin/lvsd', ['status', '--json', '--socket', socket], {
+      encoding: 'utf8',
+      stdio: ['ignore', 'pipe', 'ignore'],
+    });
+    return (JSON.parse(text) as { vrrp: InstanceSnapshot[] }).vrrp[0];
+  } catch {
+    return undefined;
+  }
+}
+
+describe.each(wirings)('$title', (wiring) => {
+  it('one is master, the other hears it, and takes over when it resigns', {
+    timeout: 60_000,
+  }, async () => {
+    const [first, second] = wiring.addresses;
+    const better = director('better', wiring, 200, first, second);
+    const lesser = director('lesser', wiring, 100, second, first);
+    const holds = ({ host }: Director): boolean => segment.addresses(host).includes(wiring.vip);
+    const backup = start(lesser);
+    await eventually('the lesser is master, alone', () => holds(lesser));
+    const master = start(better);
+    await eventually('the better takes over', () => holds(better) && !holds(lesser));
+    await eventually('the lesser knows it', () => status(lesser)?.state === 'BACKUP');
+    expect(status(lesser)?.peers).toMatchObject([
+      { priority: 200, authentication: wiring.authentication, checksumForm: expect.any(String) },
+    ]);
+    const { counters = {} } = status(lesser) ?? {};
+    expect(Object.keys(counters).filter((name) => name.startsWith('refused.'))).toEqual([]);
+    master.kill('SIGTERM');
+    await ended(master);
+    await eventually('the lesser takes over', () => holds(lesser) && !holds(better));
+    expect(status(lesser)?.reason).toBe('MASTER_RESIGNED');
+    backup.kill('SIGTERM');
+    await ended(backup);
+    await eventually('nobody holds it', () => !holds(lesser));
+  });
+});
