@@ -13,6 +13,9 @@ import { type IpAddress, parseAddress } from '../base/address.ts';
 import type { SendOutcome } from '../kernel/datagram.ts';
 import type { ReceivedAdvert } from './ports.ts';
 
+/** Turns of the loop that a timeout waits for at most: a flood must not keep it from being told. */
+const SETTLE_TURNS_MAX = 300;
+
 export interface UdpEndpointOptions {
   /** Bound to it: what comes was sent to it. */
   readonly source: IpAddress;
@@ -25,12 +28,12 @@ export interface UdpEndpointOptions {
   readonly ttl: number;
   readonly receiveBufferBytes?: number;
   readonly onReceive: (advert: ReceivedAdvert) => void;
-  /** A receive or a send that failed later; the endpoint goes on. */
+  /** A receive that failed; the endpoint goes on. */
   readonly onError: (code: string, detail: string) => void;
 }
 
 export interface UdpEndpoint {
-  /** Never waits. */
+  /** Never waits; node tells a failure only later, so it is the outcome of the next send. */
   send(payload: Uint8Array, destination: IpAddress): SendOutcome;
   /** Calls back when everything that had arrived has been given to `onReceive`. */
   settle(onSettled: () => void): void;
@@ -57,7 +60,9 @@ export function openUdpEndpoint(options: UdpEndpointOptions): UdpOpening {
     if (isOpen) options.onError(error.code ?? 'UNKNOWN', error.message);
     else failure = error;
   });
+  let received = 0;
   socket.on('message', (payload, { address }) => {
+    received += 1;
     const from = parseAddress(address.replace(/%.*/, ''));
     if (from === undefined) return;
     options.onReceive({ payload: Uint8Array.from(payload), source: from, destination: source });
@@ -68,7 +73,7 @@ export function openUdpEndpoint(options: UdpEndpointOptions): UdpOpening {
       socket.setTTL(Math.max(1, ttl));
       if (receiveBufferBytes !== undefined) socket.setRecvBufferSize(receiveBufferBytes);
       isOpen = true;
-      return { ok: true, endpoint: endpointOf(socket, options) };
+      return { ok: true, endpoint: endpointOf(socket, options, () => received) };
     } catch (error) {
       failure = error as NodeJS.ErrnoException;
     }
@@ -79,36 +84,50 @@ export function openUdpEndpoint(options: UdpEndpointOptions): UdpOpening {
 
 function endpointOf(
   socket: Socket,
-  { ifname, peerPort, onError }: UdpEndpointOptions,
+  { ifname, peerPort }: UdpEndpointOptions,
+  received: () => number,
 ): UdpEndpoint {
   let isClosed = false;
-  socket.once('close', () => {
-    isClosed = true;
-  });
+  let failed: SendOutcome | undefined;
   return {
     send: (payload, destination) => {
       if (isClosed) return { ok: false, code: 'CLOSED', detail: 'The socket is closed' };
-      let outcome: SendOutcome = { ok: true };
-      let isLater = false;
+      const outcome = failed ?? { ok: true };
+      failed = undefined;
       socket.send(payload, peerPort, scoped(destination, ifname), (error) => {
         if (error === null) return;
         const { code = 'UNKNOWN' } = error as NodeJS.ErrnoException;
-        if (isLater) onError(code, error.message);
-        else outcome = { ok: false, code, detail: error.message };
+        failed = { ok: false, code, detail: error.message };
       });
-      isLater = true;
       return outcome;
     },
-    // The loop polls between two immediates: what the socket held before the first is read by the second.
-    settle: (onSettled) => {
-      setImmediate(() => setImmediate(onSettled));
-    },
+    settle: (onSettled) => settle(received, onSettled),
     close: () => {
       if (isClosed) return;
       isClosed = true;
       socket.close();
     },
   };
+}
+
+/**
+ * The loop polls between two immediates, and reads at most 32 datagrams of a socket each time (libuv,
+ * uv__udp_recvmsg): it has read all when a whole turn brought none.
+ */
+function settle(received: () => number, onSettled: () => void): void {
+  let before = received();
+  let turns = 0;
+  const turn = (): void => {
+    turns += 1;
+    const isQuiet = turns > 1 && received() === before;
+    if (isQuiet || turns === SETTLE_TURNS_MAX) {
+      onSettled();
+      return;
+    }
+    before = received();
+    setImmediate(turn);
+  };
+  setImmediate(turn);
 }
 
 function scoped({ text }: IpAddress, ifname: string): string {

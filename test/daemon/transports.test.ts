@@ -6,6 +6,7 @@ import { type ChildProcess, execFileSync } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { InstanceSnapshot } from '../../src/vrrp/snapshot.ts';
 import { ended, eventually, type Host, Segment } from '../netns/segment.ts';
@@ -20,6 +21,7 @@ interface Wiring {
   readonly authentication: string;
 }
 
+const GIVE_UP = fileURLToPath(new URL('../kernel/programs/give-up.ts', import.meta.url));
 const KEY = 'hex:000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f';
 const unicast = (own: string, peer: string): string =>
   `unicast_src_ip ${own}\nunicast_peer {\n${peer}\n}`;
@@ -108,7 +110,7 @@ interface eth0
 virtual_router_id 51
 version ${wiring.version}
 priority ${priority}
-advert_int ${wiring.version === 2 ? 1 : 0.1}
+advert_int ${wiring.version === 2 ? 1 : 0.5}
 virtual_ipaddress {
 ${wiring.vip}/${length}
 }
@@ -136,7 +138,7 @@ function status({ socket }: Director): InstanceSnapshot | undefined {
 }
 
 describe.each(wirings)('$title', (wiring) => {
-  it('one is master, the other hears it, and takes over when it resigns', {
+  it('one is master, the other hears it, and takes over when it resigns or is given up', {
     timeout: 60_000,
   }, async () => {
     const [first, second] = wiring.addresses;
@@ -156,6 +158,15 @@ describe.each(wirings)('$title', (wiring) => {
     master.kill('SIGTERM');
     await ended(master);
     await eventually('the lesser takes over', () => holds(lesser) && !holds(better));
+    expect(status(lesser)?.reason).toBe('MASTER_RESIGNED');
+    // Once more, but the master can say nothing: the supervisor says it for the dead process.
+    start(better);
+    await eventually('the better takes over again', () => holds(better) && !holds(lesser));
+    const source = status(lesser)?.masterAddress ?? '';
+    segment.killAll(better.host);
+    segment.run(better.host, process.execPath, GIVE_UP, better.file, source);
+    expect(holds(better)).toBe(false);
+    await eventually('the lesser takes over again', () => holds(lesser));
     expect(status(lesser)?.reason).toBe('MASTER_RESIGNED');
     backup.kill('SIGTERM');
     await ended(backup);
