@@ -1,11 +1,11 @@
 /**
  * Time as an argument. Inside lvsd time is CLOCK_MONOTONIC in milliseconds, with fractions; wall-clock
- * time is only ever shown to people, never compared.
+ * time is shown to people, and compared only with the wall clocks of other routers (auth_hmac).
  */
 export interface Clock {
   /** Monotonic milliseconds: differences mean something, the value itself does not. */
   monotonicMs(): number;
-  /** Wall clock, milliseconds since 1970: for logs and events only. */
+  /** Wall clock, milliseconds since 1970: for logs, events and the sequence numbers of auth_hmac. */
   realtimeMs(): number;
 }
 

@@ -155,7 +155,8 @@ function compileKind(block: ReadBlock, report: Report): VrrpInstanceOptions['tra
   return { kind: 'udp', port: number ?? DEFAULT_UDP_PORT };
 }
 
-function isEnforced(block: ReadBlock): boolean {
+/** auth_hmac without a `mode` that lets unsigned adverts pass. */
+export function isEnforced(block: ReadBlock): boolean {
   const statements = block.entry('auth_hmac')?.statement.block?.statements ?? [];
   const mode = statements.find(({ words }) => words[0]?.text === 'mode')?.words[1]?.text;
   return mode === undefined || mode === 'enforce';

@@ -4,7 +4,7 @@ import { compileNotify } from './compile-groups.ts';
 import { compileOwnInterface } from './compile-own-interface.ts';
 import { compileRoutes, compileRules } from './compile-route.ts';
 import { compileTrackers, type Surroundings } from './compile-trackers.ts';
-import { compileTransport } from './compile-transport.ts';
+import { compileTransport, isEnforced } from './compile-transport.ts';
 import type { Report } from './diagnostics.ts';
 import type { InstanceDefaults, OptionsContext } from './instance-context.ts';
 import type { VrrpInstanceOptions } from './model-vrrp.ts';
@@ -102,6 +102,10 @@ const STRICT_FORBIDS = [
 function checkStrict(block: ReadBlock, isOwner: boolean, report: Report): void {
   for (const keyword of STRICT_FORBIDS) {
     if (block.has(keyword)) report('strictForbids', block.placeOf(keyword), { keyword });
+  }
+  if (block.has('auth_hmac') && !isEnforced(block)) {
+    const keyword = 'auth_hmac without mode enforce';
+    report('strictForbids', block.placeOf('auth_hmac'), { keyword });
   }
   if (isOwner || block.has('accept') || block.has('no_accept')) return;
   report('strictDropsTraffic', block.place, {});

@@ -110,6 +110,18 @@ describe('auth_hmac', () => {
     expect(read('key 1 file:/text').config?.vrrpInstances[0]?.hmac?.timeWindowMs).toBe(5000);
   });
 
+  test.each([
+    ['permissive', ['LVS1215']],
+    ['enforce', []],
+  ])('strict mode and %s', (mode, codes) => {
+    const found = read(
+      `key 1 file:/text\nmode ${mode}\n}\nstrict_mode on\naccept\ntrack_interface {`,
+    );
+    expect(
+      found.diagnostics.filter(({ code }) => code === 'LVS1215').map(({ code }) => code),
+    ).toEqual(codes);
+  });
+
   test('UDP without it, or with less than enforce, is refused', () => {
     const udp = (lines: string) =>
       codesOf(compile(instance(`unicast_src_ip 10.0.0.8\n${PEERS}\ntransport udp\n${lines}`)));

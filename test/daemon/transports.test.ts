@@ -137,6 +137,43 @@ function status({ socket }: Director): InstanceSnapshot | undefined {
   }
 }
 
+describe('what an instance cannot speak without', () => {
+  const [plain] = wirings;
+  if (plain === undefined) throw new Error('No wiring');
+
+  it('track_src_ip: no master while the source address is missing, and master again with it', async () => {
+    const lines = (own: string, peer: string): string => `${unicast(own, peer)}\ntrack_src_ip`;
+    const only = director('only', { ...plain, lines }, 200, ...v4);
+    const holds = (): boolean => segment.addresses(only.host).includes(plain.vip);
+    segment.run(only.host, 'ip', 'addr', 'add', '10.62.0.9/24', 'dev', 'eth0');
+    start(only);
+    await eventually('it is master', holds);
+    // The subnet of the first address stays: 10.62.0.9 is promoted.
+    segment.run(only.host, 'sysctl', '-qw', 'net.ipv4.conf.all.promote_secondaries=1');
+    segment.run(only.host, 'ip', 'addr', 'del', '10.62.0.1/24', 'dev', 'eth0');
+    await eventually('it is in FAULT', () => status(only)?.state === 'FAULT' && !holds());
+    segment.run(only.host, 'ip', 'addr', 'add', '10.62.0.1/24', 'dev', 'eth0');
+    await eventually('it is master again', holds);
+  });
+
+  it('without its source address it waits, and starts when that comes', async () => {
+    const only = director('only', plain, 200, ...v4);
+    segment.run(only.host, 'ip', 'addr', 'del', '10.62.0.1/24', 'dev', 'eth0');
+    start(only);
+    await eventually('it waits', () => status(only)?.reason.includes('10.62.0.1') === true);
+    segment.run(only.host, 'ip', 'addr', 'add', '10.62.0.1/24', 'dev', 'eth0');
+    await eventually('it is master', () => status(only)?.state === 'MASTER');
+  });
+
+  it('unicast_fault_no_peer: an empty list is FAULT, not multicast', async () => {
+    const lines = (): string => 'unicast_peer {\n}\nunicast_fault_no_peer';
+    const only = director('only', { ...plain, lines }, 200, ...v4);
+    start(only);
+    await eventually('it is in FAULT', () => status(only)?.state === 'FAULT');
+    expect(status(only)?.reason).toContain('unicast_fault_no_peer');
+  });
+});
+
 describe.each(wirings)('$title', (wiring) => {
   it('one is master, the other hears it, and takes over when it resigns or is given up', {
     timeout: 60_000,
