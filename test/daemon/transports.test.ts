@@ -3,7 +3,7 @@
  * namespaces; the lesser takes over when the better is stopped, and is told so by priority 0.
  */
 import { type ChildProcess, execFileSync } from 'node:child_process';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -22,6 +22,7 @@ interface Wiring {
 }
 
 const GIVE_UP = fileURLToPath(new URL('../kernel/programs/give-up.ts', import.meta.url));
+const SYSCTL_OF_REPORTS = 'net.ipv4.igmp_link_local_mcast_reports';
 const KEY = 'hex:000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f';
 const unicast = (own: string, peer: string): string =>
   `unicast_src_ip ${own}\nunicast_peer {\n${peer}\n}`;
@@ -136,6 +137,46 @@ function status({ socket }: Director): InstanceSnapshot | undefined {
     return undefined;
   }
 }
+
+describe('what concerns all instances of a host', () => {
+  const [plain] = wirings;
+  if (plain === undefined) throw new Error('No wiring');
+
+  it('disable_local_igmp holds while lvsd runs; routers that nobody configured are logged once', async () => {
+    const lines = (): string => '';
+    const host = director('host', { ...plain, lines }, 200, ...v4);
+    const second = 'vrrp_instance VI_2 {\ninterface eth0\nvirtual_router_id 52\nadvert_int 1\n';
+    const more = `${second}virtual_ipaddress {\n10.62.0.189/32\n}\n}\n`;
+    const globals = 'global_defs {\nlog_unknown_vrids\ndisable_local_igmp\n}\n';
+    writeFileSync(host.file, globals + readFileSync(host.file, 'utf8') + more);
+    const reports = (): string => segment.run(host.host, 'sysctl', '-n', SYSCTL_OF_REPORTS).trim();
+    expect(reports()).toBe('1');
+    const daemon = start(host);
+    let said = '';
+    for (const stream of [daemon.stdout, daemon.stderr]) {
+      stream?.on('data', (chunk) => {
+        said += String(chunk);
+      });
+    }
+    await eventually('no reports', () => reports() === '0');
+    // Its peer has one group more, and both of ours.
+    const other = director('other', { ...plain, lines }, 100, ...([v4[1], v4[0]] as const));
+    const third = more.replace('VI_2', 'VI_3').replace('52', '53').replace('.189', '.190');
+    writeFileSync(other.file, readFileSync(other.file, 'utf8') + third);
+    start(other);
+    const told = (): number => said.split('unknown virtual router').length - 1;
+    await eventually('the stranger is told', () => told() > 0);
+    await eventually(
+      'more of its adverts come',
+      () => (status(host)?.counters.otherRouterIds ?? 0) >= 3,
+    );
+    expect(told()).toBe(1);
+    expect(said).toContain('"virtualRouterId":53');
+    daemon.kill('SIGTERM');
+    await ended(daemon);
+    expect(reports()).toBe('1');
+  });
+});
 
 describe('what an instance cannot speak without', () => {
   const [plain] = wirings;
