@@ -22,7 +22,6 @@ import type { Diagnostic } from '../config/diagnostics.ts';
 import { describeChange, diffConfig } from '../config/diff.ts';
 import { type LoadResult, loadConfig } from '../config/load.ts';
 import type { Config } from '../config/model.ts';
-import { limitChildren } from '../kernel/capabilities.ts';
 import type { DaemonStatus } from '../observe/status.ts';
 import { spawnBeside } from './child-handle.ts';
 import {
@@ -40,8 +39,6 @@ import { nodeTimers } from './timers.ts';
 import { VrrpGuard } from './vrrp-guard.ts';
 
 const OWNERSHIP_FILE = 'ipvs-owned.json';
-/** All that the children need: addresses, IPVS, raw and packet sockets, real-time priority. */
-const CHILD_CAPABILITIES = ['CAP_NET_ADMIN', 'CAP_NET_RAW', 'CAP_SYS_NICE'] as const;
 
 export interface SupervisorOptions {
   readonly configFile: string;
@@ -97,10 +94,6 @@ export class Supervisor {
     });
     if (!control.ok) return { problems: [control] };
     this.#control = control.server;
-    const limited = limitChildren(CHILD_CAPABILITIES);
-    if (!limited.ok) {
-      this.#log.debug({ code: limited.code }, 'the children have the capabilities of this process');
-    }
     this.#log.info(
       {
         version: this.#options.version,

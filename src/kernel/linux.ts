@@ -65,3 +65,10 @@ export const SCHED_RESET_ON_FORK = 0x40000000;
 export const PR_SET_PDEATHSIG = 1;
 export const PR_CAPBSET_READ = 23;
 export const PR_CAPBSET_DROP = 24;
+export const PR_SET_NO_NEW_PRIVS = 38;
+export const PR_CAP_AMBIENT = 47;
+export const PR_CAP_AMBIENT_IS_SET = 1;
+export const PR_CAP_AMBIENT_RAISE = 2;
+export const PR_CAP_AMBIENT_CLEAR_ALL = 4;
+/** linux/capability.h: masks of 64 bits. */
+export const _LINUX_CAPABILITY_VERSION_3 = 0x20080522;
