@@ -5,6 +5,7 @@ const SYSTEM_TESTS = [
   'test/cli/**/*.test.ts',
   'test/daemon/refusals.test.ts',
   'test/daemon/run.test.ts',
+  'test/daemon/script-runner.test.ts',
   'test/drill/**/*.test.ts',
   'test/host/realserver.test.ts',
   'test/interop/**/*.test.ts',

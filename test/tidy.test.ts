@@ -124,6 +124,7 @@ const DRIVERS: readonly string[] = [
   'daemon/instance-host.ts',
   'daemon/preflight-facts.ts',
   'daemon/rehearsal.ts',
+  'daemon/script-runner.ts',
   'daemon/snapshots.ts',
   'daemon/supervisor.ts',
   'daemon/timers.ts',
