@@ -1,8 +1,7 @@
 /**
  * Runs scripts: a program with its words, no shell (but what has no #! line is given to sh, by libuv's
- * execvp), in a session and process group of its own, with stdin
- * and stdout nowhere, within a time. It never waits: results come later, and no more than a bound run
- * at once.
+ * execvp), in a session and process group of its own, with stdin and stdout nowhere and nothing else of
+ * ours open, within a time. It never waits: results come later, and no more than a bound run at once.
  *
  * A script that outlives the supervisor (kill -9) goes on to its end: Node offers no PR_SET_PDEATHSIG
  * between fork and exec.
@@ -14,6 +13,7 @@ import { SCRIPT_PATH } from '../config/file-facts.ts';
 import { findScript } from '../config/load.ts';
 import type { ScriptCommand } from '../config/model-vrrp.ts';
 import { withoutAmbient } from '../kernel/capabilities.ts';
+import { closeAllOnExec } from '../kernel/descriptors.ts';
 import { planLaunch, type ScriptRules, scriptEnvironment } from './script-launch.ts';
 import type { ScriptOutcome, ScriptResult } from './script-result.ts';
 import type { SetTimer } from './timers.ts';
@@ -61,6 +61,7 @@ export class ScriptRunner {
   readonly #running = new Set<Job>();
 
   constructor(ports: RunnerPorts) {
+    closeAllOnExec();
     this.#ports = ports;
   }
 

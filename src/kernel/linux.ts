@@ -53,6 +53,9 @@ export const IPV6_TCLASS = 67;
 export const MSG_TRUNC = 0x20;
 export const MSG_DONTWAIT = 0x40;
 
+export const F_SETFD = 2;
+export const FD_CLOEXEC = 1;
+
 export const CLOCK_MONOTONIC = 1;
 export const TFD_TIMER_ABSTIME = 1;
 export const TFD_NONBLOCK = SOCK_NONBLOCK;
