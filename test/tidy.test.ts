@@ -125,6 +125,7 @@ const DRIVERS: readonly string[] = [
   'daemon/preflight-facts.ts',
   'daemon/rehearsal.ts',
   'daemon/script-runner.ts',
+  'daemon/script-trackers.ts',
   'daemon/snapshots.ts',
   'daemon/supervisor.ts',
   'daemon/timers.ts',
