@@ -4,11 +4,13 @@
  * bound; what is left out beyond that is counted and told. keepalived loses it silently, and never starts
  * a script again that has died.
  */
+
 import { closeSync, constants, fstatSync, openSync, writeSync } from 'node:fs';
 import type { Clock } from '../base/clock.ts';
 import type { Log } from '../base/log.ts';
 import type { NotifyFifoConfig } from '../config/model-global.ts';
 import { mkfifo, SysError } from '../kernel/libc.ts';
+import type { FifoStatus } from '../observe/outside.ts';
 import { afterDeath, type BackOff, noBackOff } from './back-off.ts';
 import type { PlannedRun } from './notify-plan.ts';
 import { describeOutcome } from './script-result.ts';
@@ -26,22 +28,6 @@ export interface FifoPorts {
   readonly setTimer: SetTimer;
   /** Without an end in time. */
   readonly run: (job: PlannedRun) => ScriptRun;
-}
-
-export interface FifoStatus {
-  readonly path: string;
-  /** Why there is none; absent while it is open. */
-  readonly problem?: string;
-  readonly written: number;
-  /** The pipe is full: nobody reads. */
-  readonly waiting: number;
-  readonly lost: number;
-  readonly script?: {
-    readonly path: string;
-    readonly isRunning: boolean;
-    readonly restarts: number;
-    readonly lastOutcome?: string;
-  };
 }
 
 export class Fifo {

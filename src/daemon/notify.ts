@@ -2,8 +2,10 @@
  * Runs notify scripts in order per object, within a time, and remembers how they ended. Never waits and is
  * never waited for, but for a bounded while when the daemon stops.
  */
+
 import type { Clock } from '../base/clock.ts';
 import type { Log } from '../base/log.ts';
+import type { NotifyResult, NotifyStatus } from '../observe/outside.ts';
 import type { PlannedRun } from './notify-plan.ts';
 import { NotifyQueue } from './notify-queue.ts';
 import { describeOutcome, type ScriptResult } from './script-result.ts';
@@ -18,26 +20,6 @@ const RESULTS_KEPT = 8;
 export interface NotifyJob extends PlannedRun {
   /** `MASTER`, `UP`, …: for status. */
   readonly state: string;
-}
-
-export interface NotifyResult {
-  readonly script: string;
-  readonly state: string;
-  readonly outcome: string;
-  readonly tookMs: number;
-  /** When it ended, ms since 1970. */
-  readonly atMs: number;
-  readonly stderr: string;
-}
-
-export interface NotifyStatus {
-  /** `INSTANCE VI_1`. */
-  readonly object: string;
-  readonly waiting: number;
-  /** Left out because too many waited. */
-  readonly dropped: number;
-  /** The latest last. */
-  readonly results: readonly NotifyResult[];
 }
 
 export interface NotifierPorts {

@@ -2,9 +2,11 @@
  * Runs the vrrp_scripts, each at its interval and never twice at once, and says what they make of
  * themselves. The first run of each is at once, the later ones are spread over the interval.
  */
+
 import type { Clock } from '../base/clock.ts';
 import type { Log } from '../base/log.ts';
 import type { VrrpScriptConfig } from '../config/model-vrrp.ts';
+import type { ScriptRunStatus } from '../observe/outside.ts';
 import { initialVerdict, judgeRun, type ScriptVerdict } from '../vrrp/script-verdict.ts';
 import type { TrackerState } from '../vrrp/tracker-state.ts';
 import { describeOutcome, hasPassed, type ScriptResult } from './script-result.ts';
@@ -17,15 +19,6 @@ export interface ScriptTrackerPorts {
   readonly setTimer: SetTimer;
   readonly run: (script: VrrpScriptConfig) => ScriptRun;
   readonly onState: (state: TrackerState) => void;
-}
-
-/** The last run of a script, for status. */
-export interface ScriptRunStatus {
-  readonly outcome: string;
-  readonly tookMs: number;
-  /** ms since 1970. */
-  readonly atMs: number;
-  readonly stderr: string;
 }
 
 interface Tracked {
