@@ -1,4 +1,4 @@
-/** Keywords of global_defs that the model has and the daemon does not do yet. */
+/** Keywords of global_defs: scripts and FIFOs, and what the model has and the daemon does not do yet. */
 import {
   ADDRESS,
   BOOLEAN,
@@ -11,6 +11,7 @@ import {
   text,
   type WorkingRow,
   words,
+  works,
 } from './schema-rows.ts';
 import { SCRIPT } from './schema-tracking.ts';
 
@@ -88,7 +89,7 @@ const scripts: readonly WorkingRow[] = [
   }),
   ...each(['notify_fifo_script', 'vrrp_notify_fifo_script', 'lvs_notify_fifo_script'], {
     value: SCRIPT,
-    doc: 'Started once, with the path of the pipe',
+    doc: 'Started with the path of the pipe, and again when it ends',
   }),
   ...each(['startup_script', 'shutdown_script'], {
     value: SCRIPT,
@@ -161,6 +162,7 @@ const sharedState: readonly WorkingRow[] = [
 ];
 
 export const plannedGlobalRows = [
-  ...plannedRows('global_defs', [...vrrp, ...scripts, ...ipvs, ...own]),
+  ...plannedRows('global_defs', [...vrrp, ...ipvs, ...own]),
+  ...works('global_defs', scripts),
   ...plannedRows('shared_state', sharedState),
 ];
