@@ -8,6 +8,7 @@ const SYSTEM_TESTS = [
   'test/daemon/refusals.test.ts',
   'test/daemon/run.test.ts',
   'test/daemon/script-runner.test.ts',
+  'test/daemon/scripts.test.ts',
   'test/drill/**/*.test.ts',
   'test/host/realserver.test.ts',
   'test/interop/**/*.test.ts',
