@@ -3,9 +3,13 @@ import { defineConfig } from 'vitest/config';
 /** Real kernels, real daemons, real peers: one file at a time, so that two cores are enough for each. */
 const SYSTEM_TESTS = [
   'test/cli/**/*.test.ts',
+  'test/daemon/fifo.test.ts',
+  'test/daemon/file-trackers.test.ts',
   'test/daemon/refusals.test.ts',
   'test/daemon/run.test.ts',
   'test/daemon/transports.test.ts',
+  'test/daemon/script-runner.test.ts',
+  'test/daemon/scripts.test.ts',
   'test/drill/**/*.test.ts',
   'test/host/realserver.test.ts',
   'test/interop/**/*.test.ts',

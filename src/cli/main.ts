@@ -4,6 +4,8 @@ import { Command } from 'commander';
 import { LibcUnavailableError } from '../kernel/libc.ts';
 import { addCheckCommand } from './check.ts';
 import { addDrillCommand } from './drill.ts';
+import { addEventsCommand } from './events.ts';
+import { addHandoverCommand } from './handover.ts';
 import { addKeywordsCommand } from './keywords.ts';
 import { printError } from './output.ts';
 import { addPlanCommand } from './plan.ts';
@@ -34,6 +36,8 @@ addCheckCommand(program);
 addPlanCommand(program);
 addKeywordsCommand(program);
 addStatusCommand(program);
+addEventsCommand(program);
+addHandoverCommand(program);
 addRealserverCommand(program);
 addDrillCommand(program);
 

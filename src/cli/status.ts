@@ -11,7 +11,7 @@ export function addStatusCommand(program: Command): void {
     .option('--socket <path>', 'control socket (or LVSD_CONTROL_SOCKET)')
     .option('--json', 'everything, as JSON')
     .action(async (options: { socket?: string; json?: boolean }) => {
-      const response = await ask(controlSocketPath(options.socket), 'status');
+      const response = await ask(controlSocketPath(options.socket), { command: 'status' });
       if (!response.ok) {
         printError(response.message);
         process.exitCode = 1;

@@ -2,6 +2,9 @@
 import type { Report } from './diagnostics.ts';
 import type { Token } from './source.ts';
 
+/** Where a command without a slash is looked for, by check and by the daemon alike. */
+export const SCRIPT_PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
+
 export interface FileFact {
   readonly exists: boolean;
   readonly isReadable: boolean;

@@ -17,7 +17,7 @@ import { dirname, isAbsolute, join, resolve } from 'node:path';
 import { compileText } from './compile.ts';
 import type { Diagnostic } from './diagnostics.ts';
 import type { Surroundings } from './expand-parameters.ts';
-import type { FileFact, FileFacts } from './file-facts.ts';
+import { type FileFact, type FileFacts, SCRIPT_PATH } from './file-facts.ts';
 import type { IncludePort, ReadOutcome } from './include.ts';
 import { hasWildcard } from './include-paths.ts';
 import type { Config } from './model.ts';
@@ -93,8 +93,7 @@ const ABSENT: FileFact = {
 
 const diskFacts: FileFacts = {
   file(path) {
-    const found = path.includes('/') ? path : findInPath(path);
-    return found === undefined ? ABSENT : describeFile(found);
+    return findScript(path)?.fact ?? ABSENT;
   },
   hasInterface: (name) => canAccess(join('/sys/class/net', name), constants.F_OK),
   keyText(path) {
@@ -103,9 +102,16 @@ const diskFacts: FileFacts = {
   },
 };
 
+/** The file that a command means, and what is there; absent: it is in no directory of the PATH. */
+export function findScript(
+  command: string,
+): { readonly path: string; readonly fact: FileFact } | undefined {
+  const path = command.includes('/') ? command : findInPath(command);
+  return path === undefined ? undefined : { path, fact: describeFile(path) };
+}
+
 function findInPath(command: string): string | undefined {
-  const directories = (process.env.PATH ?? '').split(':').filter((each) => isAbsolute(each));
-  return directories
+  return SCRIPT_PATH.split(':')
     .map((directory) => join(directory, command))
     .find((path) => canAccess(path, constants.X_OK));
 }

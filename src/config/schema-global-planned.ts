@@ -1,4 +1,4 @@
-/** Keywords of global_defs that the model has and the daemon does not do yet. */
+/** Keywords of global_defs: scripts and FIFOs, and what the model has and the daemon does not do yet. */
 import {
   BOOLEAN,
   each,
@@ -10,6 +10,7 @@ import {
   text,
   type WorkingRow,
   words,
+  works,
 } from './schema-rows.ts';
 import { SCRIPT } from './schema-tracking.ts';
 
@@ -71,7 +72,7 @@ const scripts: readonly WorkingRow[] = [
   }),
   ...each(['notify_fifo_script', 'vrrp_notify_fifo_script', 'lvs_notify_fifo_script'], {
     value: SCRIPT,
-    doc: 'Started once, with the path of the pipe',
+    doc: 'Started with the path of the pipe, and again when it ends',
   }),
   ...each(['startup_script', 'shutdown_script'], {
     value: SCRIPT,
@@ -144,6 +145,7 @@ const sharedState: readonly WorkingRow[] = [
 ];
 
 export const plannedGlobalRows = [
-  ...plannedRows('global_defs', [...vrrp, ...scripts, ...ipvs, ...own]),
+  ...plannedRows('global_defs', [...vrrp, ...ipvs, ...own]),
+  ...works('global_defs', scripts),
   ...plannedRows('shared_state', sharedState),
 ];

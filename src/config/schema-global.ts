@@ -19,12 +19,14 @@ import {
 const NO_MAIL = 'lvsd sends no mail; follow its log or `lvsd status`';
 const NO_SNMP = 'lvsd has no SNMP agent';
 const NO_DBUS = 'lvsd has no D-Bus interface';
-const NO_SCRIPTS = 'lvsd runs no scripts yet; every keyword that would run one is refused';
+const WRITTEN_PATHS = 'a script is started by its path as it is written';
+const ONE_GROUP = 'a script has the group of its user, or the one named, and no other';
+const NO_SERVER_SCRIPTS = 'scripts of real servers are refused yet';
 const NO_FIREWALL =
   'lvsd makes no firewall rules; no_accept and use_vmac, which need them, are refused';
 const NO_DUMPS = 'lvsd answers on its control socket and writes no dump files';
 const NO_SWAP =
-  'V8 reserves more address space than mlockall can pin; give the host memory instead of swap';
+  'memory is not locked: V8 reserves more address space than mlockall can pin; give the host memory instead of swap';
 const OWN_SCHEDULING = 'lvsd chooses the scheduling of its processes itself';
 const OWN_BUFFERS = 'lvsd sizes its socket buffers itself';
 
@@ -225,7 +227,7 @@ export const globalRows = [
       doc: 'Name on the bus',
     },
   ]),
-  ...acceptedRows('global_defs', NO_SCRIPTS, [
+  ...works('global_defs', [
     {
       name: 'script_user',
       value: words('USER [[:]GROUP]'),
@@ -237,9 +239,6 @@ export const globalRows = [
       ...SWITCH,
       doc: 'Refuses scripts of root that others can write',
     },
-    { name: 'use_symlink_paths', ...SWITCH, doc: 'Keeps symbolic links in script paths' },
-    { name: 'set_supplementary_groups', ...SWITCH, doc: 'Scripts keep their other groups' },
-    { name: 'rs_init_notifies', ...SWITCH, doc: 'Runs scripts of real servers at start' },
     { name: 'vrrp_notify_priority_changes', ...SWITCH, doc: 'Tells changed priorities' },
     {
       name: 'fifo_write_vrrp_states_on_reload',
@@ -257,6 +256,15 @@ export const globalRows = [
       defaultText: '10',
       doc: 'Time of the script',
     }),
+  ]),
+  ...acceptedRows('global_defs', WRITTEN_PATHS, [
+    { name: 'use_symlink_paths', ...SWITCH, doc: 'Keeps symbolic links in script paths' },
+  ]),
+  ...acceptedRows('global_defs', ONE_GROUP, [
+    { name: 'set_supplementary_groups', ...SWITCH, doc: 'Scripts keep their other groups' },
+  ]),
+  ...acceptedRows('global_defs', NO_SERVER_SCRIPTS, [
+    { name: 'rs_init_notifies', ...SWITCH, doc: 'Runs scripts of real servers at start' },
   ]),
   ...acceptedRows('global_defs', NO_FIREWALL, [
     { name: 'nftables', value: words('[TABLE]', 0), doc: 'Table for the rules' },

@@ -15,6 +15,7 @@ import {
   text,
   type WorkingRow,
   words,
+  works,
 } from './schema-rows.ts';
 
 const NAME = text('a name');
@@ -35,11 +36,14 @@ function block(name: string, opens: string, doc: string, lines = repeatable): Wo
   return { name, opens, doc, ...lines };
 }
 
-const blocks: readonly WorkingRow[] = [
+const trackerBlocks: readonly WorkingRow[] = [
   block('vrrp_script', 'vrrp_script', 'A script whose outcome moves priorities'),
-  block('vrrp_sync_group', 'vrrp_sync_group', 'Instances that change state together'),
   block('track_file', 'track_file_block', 'A file whose number moves priorities'),
   block('vrrp_track_process', 'vrrp_track_process', 'Processes whose presence moves priorities'),
+];
+
+const blocks: readonly WorkingRow[] = [
+  block('vrrp_sync_group', 'vrrp_sync_group', 'Instances that change state together'),
   block('bfd_instance', 'bfd_instance', 'A BFD session with a neighbour'),
   block('track_group', 'track_group', 'Lets static items be tracked by instances'),
   block('static_ipaddress', 'static_ipaddress', 'Addresses kept whatever the VRRP state', list),
@@ -98,12 +102,15 @@ const groupRows: readonly WorkingRow[] = [
     ...list,
   },
   ...trackerRows,
-  ...notifyRows,
   {
     name: 'sync_group_tracking_weight',
     value: FLAG,
     doc: 'Weights of the members count',
   },
+];
+
+const groupNotifyRows: readonly WorkingRow[] = [
+  ...notifyRows,
   {
     name: 'notify_priority_changes',
     value: BOOLEAN,
@@ -235,11 +242,8 @@ const garpGroupRows: readonly WorkingRow[] = [
 ];
 
 export const trackingRows = [
-  ...plannedRows('root', [
-    ...blocks,
-    oldSpelling('vrrp_track_file', 'track_file', blocks),
-    ...namespaces,
-  ]),
+  ...works('root', [...trackerBlocks, oldSpelling('vrrp_track_file', 'track_file', trackerBlocks)]),
+  ...plannedRows('root', [...blocks, ...namespaces]),
   ...acceptedRows('root', 'lvsd makes no ipsets', [
     { name: 'namespace_with_ipsets', value: FLAG, doc: 'Uses ipsets in spite of an old kernel' },
   ]),
@@ -268,12 +272,13 @@ export const trackingRows = [
     ...groupRows,
     oldSpelling('global_tracking', 'sync_group_tracking_weight', groupRows),
   ]),
+  ...works('vrrp_sync_group', groupNotifyRows),
   ...acceptedRows('vrrp_sync_group', NO_MAIL, [
     { name: 'smtp_alert', value: BOOLEAN, defaultText: 'off', doc: 'Mail on a change' },
   ]),
-  ...plannedRows('vrrp_script', scriptRows),
-  ...plannedRows('vrrp_track_process', processRows),
-  ...plannedRows('track_file_block', fileRows),
+  ...works('vrrp_script', scriptRows),
+  ...works('vrrp_track_process', processRows),
+  ...works('track_file_block', fileRows),
   ...plannedRows('bfd_instance', bfdRows),
   ...plannedRows('garp_group', garpGroupRows),
   ...plannedRows('track_group', [

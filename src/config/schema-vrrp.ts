@@ -220,16 +220,7 @@ const ELECTION: readonly WorkingRow[] = [
   },
 ];
 
-const TRACKING: readonly WorkingRow[] = [
-  ...trackerRows,
-  {
-    name: 'track_virtual_server',
-    opens: 'track_virtual_server',
-    value: NOTHING,
-    doc: 'Services whose lost quorum moves the priority: ADDRESS:PORT [weight N]',
-    isRepeatable: true,
-  },
-  { name: 'dont_track_primary', value: FLAG, doc: 'Its own interface may be down' },
+const NOTIFY: readonly WorkingRow[] = [
   ...notifyRows,
   { name: 'notify_deleted', value: SCRIPT, doc: 'Run when a reload removes the instance' },
   {
@@ -244,6 +235,18 @@ const TRACKING: readonly WorkingRow[] = [
     neutralText: 'off',
     doc: 'notify runs on changed priorities too',
   },
+];
+
+const TRACKING: readonly WorkingRow[] = [
+  ...trackerRows,
+  {
+    name: 'track_virtual_server',
+    opens: 'track_virtual_server',
+    value: NOTHING,
+    doc: 'Services whose lost quorum moves the priority: ADDRESS:PORT [weight N]',
+    isRepeatable: true,
+  },
+  { name: 'dont_track_primary', value: FLAG, doc: 'Its own interface may be down' },
 ];
 
 const GARP_EXTRA: WorkingRow = {
@@ -334,7 +337,7 @@ const SYNC_DAEMON =
 
 export const vrrpRows = [
   ...working,
-  ...works('vrrp_instance', [...IN_ADVERTS, ...RECEIVING]),
+  ...works('vrrp_instance', [...IN_ADVERTS, ...RECEIVING, ...NOTIFY]),
   ...plannedRows('vrrp_instance', [
     ...ELECTION,
     oldSpelling('thread_timer_expired', 'timer_expired_backup', ELECTION),

@@ -1,7 +1,7 @@
 /** A command's end of the control socket: one request, one response. */
 import { connect } from 'node:net';
 import {
-  type ControlRequest,
+  type ControlQuestion,
   type ControlResponse,
   encodeLine,
   LineSplitter,
@@ -19,12 +19,19 @@ export function controlSocketPath(option: string | undefined): string {
   return option ?? process.env.LVSD_CONTROL_SOCKET ?? DEFAULT_CONTROL_SOCKET;
 }
 
-/** Asks the daemon; whatever goes wrong is a response with `ok: false` and the sentence to print. */
-export function ask(path: string, command: ControlRequest['command']): Promise<ControlResponse> {
+/**
+ * Asks the daemon; whatever goes wrong is a response with `ok: false` and the sentence to print.
+ * `timeoutMs`: for what takes longer than answering from memory.
+ */
+export function ask<Question extends ControlQuestion>(
+  path: string,
+  question: Question,
+  timeoutMs = RESPONSE_TIMEOUT_MS,
+): Promise<ControlResponse<Question['command']>> {
   return new Promise((resolve) => {
     const socket = connect(path);
     const splitter = new LineSplitter(RESPONSE_CHARS_MAX);
-    const finish = (response: ControlResponse): void => {
+    const finish = (response: ControlResponse<Question['command']>): void => {
       clearTimeout(timer);
       socket.destroy();
       resolve(response);
@@ -33,14 +40,17 @@ export function ask(path: string, command: ControlRequest['command']): Promise<C
       finish({ id: null, ok: false, code, message });
     const timer = setTimeout(
       () =>
-        fail('TIMEOUT', `lvsd accepted the connection on ${path} but did not answer within 5 s`),
-      RESPONSE_TIMEOUT_MS,
+        fail(
+          'TIMEOUT',
+          `lvsd accepted the connection on ${path} but did not answer within ${timeoutMs / 1000} s`,
+        ),
+      timeoutMs,
     );
     socket.setEncoding('utf8');
-    socket.once('connect', () => socket.write(encodeLine({ id: 1, command })));
+    socket.once('connect', () => socket.write(encodeLine({ id: 1, ...question })));
     socket.on('data', (chunk) => {
       const [line] = splitter.push(String(chunk)).lines;
-      if (line !== undefined) finish(parseResponse(line));
+      if (line !== undefined) finish(parseResponse<Question>(line));
     });
     socket.once('end', () =>
       fail('CLOSED', `lvsd closed the connection on ${path} without answering`),
@@ -49,10 +59,12 @@ export function ask(path: string, command: ControlRequest['command']): Promise<C
   });
 }
 
-function parseResponse(line: string): ControlResponse {
+function parseResponse<Question extends ControlQuestion>(
+  line: string,
+): ControlResponse<Question['command']> {
   try {
     // The daemon is the same program: its lines have the shape that it was compiled with.
-    return JSON.parse(line) as ControlResponse;
+    return JSON.parse(line) as ControlResponse<Question['command']>;
   } catch {
     return {
       id: null,

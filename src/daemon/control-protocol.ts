@@ -2,35 +2,63 @@
  * The control socket's language: one JSON object a line, a request answered by one response with the
  * same id, on a unix stream socket. Decoding never throws: a bad line is answered, not fatal.
  */
+import type { EventsPage } from '../observe/events.ts';
 import type { DaemonStatus } from '../observe/status.ts';
 
 export const CONTROL_PROTOCOL_VERSION = 1;
 /** A longer line is refused: nothing that a client may ask needs it. */
 export const REQUEST_BYTES_MAX = 64 * 1024;
 
-export type ControlRequest = { readonly id: number; readonly command: 'status' };
+/** What each command answers. */
+export interface ControlResults {
+  readonly status: DaemonStatus;
+  readonly events: EventsPage;
+  readonly handover: HandoverDone;
+}
 
-export type ControlResponse =
-  | { readonly id: number; readonly ok: true; readonly result: DaemonStatus }
-  | {
-      readonly id: number | null;
-      readonly ok: false;
-      readonly code: string;
-      readonly message: string;
-    };
+export interface HandoverDone {
+  readonly instance: string;
+  /** Who is master now. */
+  readonly successor: string;
+  readonly tookMs: number;
+}
+
+/** A command with what it needs, without an id. */
+export type ControlQuestion =
+  | { readonly command: 'status' }
+  /** Those after the event with this number. */
+  | { readonly command: 'events'; readonly since: number }
+  /** `name`: of an instance, of a sync group, or a virtual address. */
+  | { readonly command: 'handover'; readonly name: string };
+
+export type ControlCommand = keyof ControlResults;
+export type ControlRequest = ControlQuestion & { readonly id: number };
+
+export interface ControlRefusal {
+  readonly id: number | null;
+  readonly ok: false;
+  readonly code: string;
+  readonly message: string;
+}
+
+export type ControlResponse<Command extends ControlCommand = ControlCommand> =
+  | { readonly id: number; readonly ok: true; readonly result: ControlResults[Command] }
+  | ControlRefusal;
 
 export function encodeLine(message: ControlRequest | ControlResponse): string {
   return `${JSON.stringify(message)}\n`;
 }
 
-/** A request, or the response that refuses the line. */
-export function decodeRequest(
-  line: string,
-):
+type Decoded =
   | { readonly ok: true; readonly request: ControlRequest }
-  | { readonly ok: false; readonly response: ControlResponse } {
-  const refuse = (id: number | null, code: string, message: string) =>
-    ({ ok: false, response: { id, ok: false, code, message } }) as const;
+  | { readonly ok: false; readonly response: ControlRefusal };
+
+function refuse(id: number | null, code: string, message: string): Decoded {
+  return { ok: false, response: { id, ok: false, code, message } };
+}
+
+/** A request, or the response that refuses the line. */
+export function decodeRequest(line: string): Decoded {
   const value = parseJson(line);
   if (typeof value !== 'object' || value === null) {
     return refuse(null, 'BAD_REQUEST', 'Expected one JSON object a line');
@@ -38,14 +66,28 @@ export function decodeRequest(
   const id = 'id' in value && typeof value.id === 'number' ? value.id : undefined;
   if (id === undefined) return refuse(null, 'BAD_REQUEST', 'Expected a numeric id');
   const command = 'command' in value ? value.command : undefined;
-  if (command !== 'status') {
-    return refuse(
-      id,
-      'UNKNOWN_COMMAND',
-      `Unknown command ${JSON.stringify(command)}, expected "status"`,
-    );
+  switch (command) {
+    case 'status':
+      return { ok: true, request: { id, command } };
+    case 'events': {
+      const since = 'since' in value ? value.since : 0;
+      if (typeof since !== 'number' || !Number.isSafeInteger(since) || since < 0) {
+        return refuse(id, 'BAD_REQUEST', 'Expected since to be the number of an event');
+      }
+      return { ok: true, request: { id, command, since } };
+    }
+    case 'handover':
+      if (!('name' in value) || typeof value.name !== 'string') {
+        return refuse(id, 'BAD_REQUEST', 'Expected the name of an instance');
+      }
+      return { ok: true, request: { id, command, name: value.name } };
+    default:
+      return refuse(
+        id,
+        'UNKNOWN_COMMAND',
+        `Unknown command ${JSON.stringify(command)}, expected "status", "events" or "handover"`,
+      );
   }
-  return { ok: true, request: { id, command } };
 }
 
 function parseJson(line: string): unknown {

@@ -13,7 +13,7 @@ import {
   describeDeath,
   type SpawnChild,
 } from './child-handle.ts';
-import type { FromHealth, ToHealth } from './messages.ts';
+import type { FromHealth, ServiceState, ToHealth } from './messages.ts';
 import { Snapshots } from './snapshots.ts';
 import type { CancelTimer, SetTimer } from './timers.ts';
 
@@ -25,6 +25,9 @@ export interface HealthGuardPorts {
   readonly log: Log;
   readonly spawn: SpawnChild<ToHealth, FromHealth>;
   readonly setTimer: SetTimer;
+  readonly onServices: (states: readonly ServiceState[]) => void;
+  /** The process died and is started again. */
+  readonly onRestart: (death: string) => void;
   readonly onFatal: (code: string, message: string) => void;
 }
 
@@ -124,6 +127,9 @@ export class HealthGuard {
       case 'snapshot':
         this.#snapshots.answer(message.id, message.snapshot);
         return;
+      case 'services':
+        this.#ports.onServices(message.states);
+        return;
       case 'stopped':
         return;
       case 'fatal':
@@ -145,6 +151,7 @@ export class HealthGuard {
     const { delayMs, backOff } = afterDeath(this.#backOff, livedMs);
     this.#backOff = backOff;
     this.#restarts += 1;
+    this.#ports.onRestart(describeDeath(death));
     this.#ports.log.error(
       { death: describeDeath(death), restartInMs: delayMs },
       'health process died, the kernel keeps the table as it is',

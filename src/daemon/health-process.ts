@@ -12,6 +12,7 @@ import { Reconciler } from '../ipvs/reconciler.ts';
 import { DeadlineTimer } from '../kernel/timer.ts';
 import { type ChildChannel, openChildChannel, sendLast } from './child-channel.ts';
 import type { FromHealth, ToHealth } from './messages.ts';
+import { judgeServices } from './service-states.ts';
 
 class HealthProcess {
   readonly #channel: ChildChannel<FromHealth>;
@@ -20,6 +21,8 @@ class HealthProcess {
   #reconciler: Reconciler | undefined;
   #client: IpvsClient | undefined;
   readonly #reasons = new Map<string, string>();
+  #quorums: ReadonlyMap<string, boolean> = new Map();
+  #toldServices = '';
   #isStopping = false;
 
   constructor() {
@@ -65,7 +68,10 @@ class HealthProcess {
       onChange: (change) => {
         this.#reasons.set(change.serverName, `${change.reason}: ${change.detail}`);
         // After the turn: in the middle of a reload not every server is known yet.
-        queueMicrotask(() => this.#want());
+        queueMicrotask(() => {
+          this.#want();
+          this.#tellServices();
+        });
       },
     });
     this.#engine.start(message.config.virtualServers);
@@ -83,7 +89,21 @@ class HealthProcess {
       sendLast({ kind: 'fatal', code: started.code, message: started.detail }, 1);
       return;
     }
+    this.#tellServices();
     this.#channel.send({ kind: 'ready' });
+  }
+
+  /** Says which services have their quorum, when that is news. */
+  #tellServices(): void {
+    const engine = this.#engine;
+    if (engine === undefined || this.#isStopping) return;
+    const services = this.#config?.virtualServers ?? [];
+    const { quorums, states } = judgeServices(services, (name) => engine.isUp(name), this.#quorums);
+    this.#quorums = quorums;
+    const told = JSON.stringify(states.map(({ name, hasQuorum }) => [name, hasQuorum]));
+    if (told === this.#toldServices) return;
+    this.#toldServices = told;
+    this.#channel.send({ kind: 'services', states });
   }
 
   #reload(config: Config): void {
@@ -92,6 +112,7 @@ class HealthProcess {
     const kept = new Set(this.#engine?.snapshot().map(({ name }) => name));
     for (const name of this.#reasons.keys()) if (!kept.has(name)) this.#reasons.delete(name);
     this.#want();
+    this.#tellServices();
   }
 
   #desired(): ReturnType<typeof desiredTable> {

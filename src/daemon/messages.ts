@@ -35,7 +35,10 @@ export type ToVrrp =
       readonly trackers: readonly TrackerState[];
     }
   | { readonly kind: 'reconfigure'; readonly config: Config }
-  /** Those that changed. */
+  /**
+   * Those that changed; before a reconfigure all of them, also those that only the new configuration
+   * names.
+   */
   | { readonly kind: 'trackers'; readonly states: readonly TrackerState[] }
   /** Hand mastership of an instance, or of every member of its sync group, to another router. */
   | { readonly kind: 'handover'; readonly id: number; readonly instance: string }
@@ -89,7 +92,18 @@ export type FromVrrp =
 
 export type FromHealth =
   | FromAnyChild[keyof FromAnyChild]
+  /** All services: before `ready`, and when one lost or regained its quorum. */
+  | { readonly kind: 'services'; readonly states: readonly ServiceState[] }
   | { readonly kind: 'snapshot'; readonly id: number; readonly snapshot: HealthSnapshot };
+
+/** Whether the service at an endpoint, of every protocol, has its quorum. */
+export interface ServiceState {
+  /** `192.168.10.188:80`, as track_virtual_server names it. */
+  readonly name: string;
+  readonly hasQuorum: boolean;
+  /** `weight 2 of 3 up, quorum 1`. */
+  readonly reason: string;
+}
 
 /** How often the vrrp process speaks up, and the silence after which it is believed to be stuck. */
 export interface HeartbeatTiming {

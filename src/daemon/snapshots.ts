@@ -10,18 +10,20 @@ export class Snapshots<T> {
     number,
     { readonly resolve: (answer: T | undefined) => void; readonly cancel: CancelTimer }
   >();
+  readonly #timeoutMs: number;
   #lastId = 0;
 
-  constructor(setTimer: SetTimer) {
+  constructor(setTimer: SetTimer, timeoutMs = ANSWER_TIMEOUT_MS) {
     this.#setTimer = setTimer;
+    this.#timeoutMs = timeoutMs;
   }
 
-  /** Resolves with the answer, or with undefined after 2 s or when the child dies. */
+  /** Resolves with the answer, or with undefined after the time, by default 2 s, or when the child dies. */
   ask(send: (id: number) => void): Promise<T | undefined> {
     this.#lastId += 1;
     const id = this.#lastId;
     return new Promise((resolve) => {
-      const cancel = this.#setTimer(ANSWER_TIMEOUT_MS, () => this.answer(id, undefined));
+      const cancel = this.#setTimer(this.#timeoutMs, () => this.answer(id, undefined));
       this.#waiting.set(id, { resolve, cancel });
       send(id);
     });

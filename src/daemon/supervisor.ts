@@ -22,7 +22,6 @@ import type { Diagnostic } from '../config/diagnostics.ts';
 import { describeChange, diffConfig } from '../config/diff.ts';
 import { type LoadResult, loadConfig } from '../config/load.ts';
 import type { Config } from '../config/model.ts';
-import { limitChildren } from '../kernel/capabilities.ts';
 import type { DaemonStatus } from '../observe/status.ts';
 import { spawnBeside } from './child-handle.ts';
 import {
@@ -33,15 +32,18 @@ import {
 import { type ControlServer, openControlServer } from './control-server.ts';
 import { giveUp } from './give-up.ts';
 import { HealthGuard } from './health-guard.ts';
+import { findInstance } from './instance-name.ts';
 import type { FromHealth, FromVrrp, ToHealth, ToVrrp } from './messages.ts';
+import { Notices } from './notices.ts';
 import { judgePreflight, type Problem } from './preflight.ts';
 import { gatherFacts } from './preflight-facts.ts';
 import { nodeTimers } from './timers.ts';
+import { Trackers } from './trackers.ts';
 import { VrrpGuard } from './vrrp-guard.ts';
 
 const OWNERSHIP_FILE = 'ipvs-owned.json';
-/** All that the children need: addresses, IPVS, raw and packet sockets, real-time priority. */
-const CHILD_CAPABILITIES = ['CAP_NET_ADMIN', 'CAP_NET_RAW', 'CAP_SYS_NICE'] as const;
+/** Notify scripts of a stop have so long before they are killed. */
+const LAST_NOTICES_MS = 5_000;
 
 export interface SupervisorOptions {
   readonly configFile: string;
@@ -71,6 +73,8 @@ export class Supervisor {
   #control: ControlServer | undefined;
   #vrrp: VrrpGuard | undefined;
   #health: HealthGuard | undefined;
+  readonly #trackers: Trackers;
+  readonly #notices: Notices;
   #ending: Promise<void> | undefined;
   #isReloading = false;
   readonly #onEnded: (exitStatus: number) => void;
@@ -83,6 +87,19 @@ export class Supervisor {
     this.#onEnded = onEnded;
     this.#startedAt = this.#now();
     this.#loadedAt = this.#startedAt;
+    const { clock, log } = options;
+    this.#notices = new Notices({ clock, log, setTimer: nodeTimers });
+    this.#trackers = new Trackers(config, {
+      clock,
+      log,
+      setTimer: nodeTimers,
+      onChange: (state) => {
+        this.#vrrp?.tellTrackers([state]);
+        const { kind, name, isUp, reason } = state;
+        const text = `${kind} ${name} is ${isUp ? 'up' : 'down'}: ${reason}`;
+        this.#notices.event({ kind: 'tracker', object: kind, name, text, fields: { isUp } });
+      },
+    });
   }
 
   /** Starts everything; a refusal means that nothing was touched. */
@@ -97,10 +114,6 @@ export class Supervisor {
     });
     if (!control.ok) return { problems: [control] };
     this.#control = control.server;
-    const limited = limitChildren(CHILD_CAPABILITIES);
-    if (!limited.ok) {
-      this.#log.debug({ code: limited.code }, 'the children have the capabilities of this process');
-    }
     this.#log.info(
       {
         version: this.#options.version,
@@ -110,7 +123,14 @@ export class Supervisor {
       },
       'starting',
     );
-    await this.#startProcesses();
+    this.#tellConfig('started');
+    this.#notices.configure(this.#config, false);
+    const { startupScript } = this.#config.globalDefs;
+    if (startupScript !== undefined) {
+      await this.#notices.runAlone('startup_script', startupScript);
+    }
+    // Told to stop meanwhile.
+    if (this.#ending === undefined) await this.#startProcesses(this.#trackers.start());
     return undefined;
   }
 
@@ -126,12 +146,20 @@ export class Supervisor {
     this.#loadedAt = this.#now();
     for (const change of changes) this.#log.info({ change: describeChange(change) }, 'reload');
     this.#log.info({ file, changes: changes.length }, 'reloaded');
+    this.#tellConfig('reloaded');
     this.#isReloading = true;
-    this.#health?.reconfigure(config);
-    this.#vrrp?.reconfigure(config);
-    void this.#startProcesses().then(() => {
+    void this.#apply(config).then(() => {
       this.#isReloading = false;
     });
+  }
+
+  async #apply(config: Config): Promise<void> {
+    this.#health?.reconfigure(config);
+    this.#notices.configure(config, true);
+    await this.#trackers.reconfigure(config);
+    if (this.#ending !== undefined) return;
+    this.#vrrp?.reconfigure(config);
+    await this.#startProcesses(Promise.resolve());
   }
 
   /** Orderly stop: hand the virtual IPs over, then withdraw the table, then end with `exitStatus`. */
@@ -146,12 +174,21 @@ export class Supervisor {
 
   async #end(): Promise<void> {
     await this.#vrrp?.stop();
+    this.#trackers.close();
     await this.#health?.stop();
+    await this.#notices.stop(LAST_NOTICES_MS);
+    const { shutdownScript } = this.#config.globalDefs;
+    if (shutdownScript !== undefined) {
+      await this.#notices.runAlone('shutdown_script', shutdownScript);
+    }
     this.#control?.close();
   }
 
-  /** Starts what the configuration needs and is not there yet: the table first, then VRRP. */
-  async #startProcesses(): Promise<void> {
+  /**
+   * Starts what the configuration needs and is not there yet: the table first, and what is tracked known
+   * (`watching`), then VRRP.
+   */
+  async #startProcesses(watching: Promise<void>): Promise<void> {
     const { clock } = this.#options;
     const onFatal = (code: string, message: string): void => {
       this.#log.error({ code }, message);
@@ -165,6 +202,10 @@ export class Supervisor {
         spawn: spawnBeside<ToVrrp, FromVrrp>('vrrp-process'),
         afterPending: setImmediate,
         giveUp: (config, masterships) => giveUp(config, masterships, this.#log),
+        trackers: () => this.#trackers.states(),
+        onNotice: (notice) => this.#notices.notice(notice),
+        onReport: (report) => this.#notices.report(report),
+        onRestart: (death) => this.#tellDeath('vrrp', death),
       });
       this.#vrrp.prepare();
     }
@@ -172,10 +213,16 @@ export class Supervisor {
       this.#health = new HealthGuard(
         this.#config,
         { ownershipFile: this.#ownershipFile(), adopt: this.#options.adopt },
-        { ...common, spawn: spawnBeside<ToHealth, FromHealth>('health-process') },
+        {
+          ...common,
+          spawn: spawnBeside<ToHealth, FromHealth>('health-process'),
+          onServices: (states) => this.#trackers.setServices(states),
+          onRestart: (death) => this.#tellDeath('health', death),
+        },
       );
       await this.#health.start();
     }
+    await watching;
     if (isNewVrrp && this.#ending === undefined) this.#vrrp?.start();
   }
 
@@ -213,7 +260,43 @@ export class Supervisor {
   }
 
   async #answer(request: ControlRequest): Promise<ControlResponse> {
-    return { id: request.id, ok: true, result: await this.#status() };
+    const { id } = request;
+    switch (request.command) {
+      case 'status':
+        return { id, ok: true, result: await this.#status() };
+      case 'events':
+        return { id, ok: true, result: this.#notices.eventsSince(request.since) };
+      case 'handover':
+        return this.#handover(id, request.name);
+      default:
+        return request satisfies never;
+    }
+  }
+
+  async #handover(id: number, given: string): Promise<ControlResponse> {
+    const found = findInstance(this.#config, given);
+    if (!found.ok) return { id, ...found };
+    const instance = found.name;
+    this.#log.info({ instance }, 'handover asked for');
+    const outcome = await this.#vrrp?.handover(instance);
+    if (outcome === undefined) {
+      const message = `The vrrp process went away over the handover of ${instance}: see \`lvsd status\``;
+      return { id, ok: false, code: 'NO_ANSWER', message };
+    }
+    if (!outcome.ok) return { id, ...outcome };
+    const { successor, tookMs } = outcome;
+    return { id, ok: true, result: { instance, successor, tookMs } };
+  }
+
+  #tellConfig(what: 'started' | 'reloaded'): void {
+    const name = this.#options.configFile;
+    const text = `${what} with ${name}`;
+    this.#notices.event({ kind: 'config', object: 'daemon', name, text, fields: {} });
+  }
+
+  #tellDeath(name: 'vrrp' | 'health', death: string): void {
+    const text = `the ${name} process died (${death}) and is started again`;
+    this.#notices.event({ kind: 'process', object: 'process', name, text, fields: { death } });
   }
 
   async #status(): Promise<DaemonStatus> {
@@ -228,6 +311,8 @@ export class Supervisor {
       loadedAt: this.#loadedAt,
       processes: { vrrp: processStatus(this.#vrrp), health: processStatus(this.#health) },
       vrrp: vrrp ?? [],
+      trackers: this.#trackers.status(),
+      notify: this.#notices.status(),
       ...(health === undefined ? {} : { health }),
     };
   }

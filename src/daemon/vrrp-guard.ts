@@ -6,7 +6,9 @@
 import type { Clock } from '../base/clock.ts';
 import type { Log } from '../base/log.ts';
 import type { Config } from '../config/model.ts';
+import type { Notice, Report } from '../vrrp/notice.ts';
 import type { InstanceSnapshot } from '../vrrp/snapshot.ts';
+import type { TrackerState } from '../vrrp/tracker-state.ts';
 import { afterDeath, type BackOff, noBackOff } from './back-off.ts';
 import {
   type ChildDeath,
@@ -15,7 +17,13 @@ import {
   type SpawnChild,
 } from './child-handle.ts';
 import { inherit, notResumed } from './dead-mans-switch.ts';
-import { type FromVrrp, heartbeatTiming, type Mastership, type ToVrrp } from './messages.ts';
+import {
+  type FromVrrp,
+  type HandoverOutcome,
+  heartbeatTiming,
+  type Mastership,
+  type ToVrrp,
+} from './messages.ts';
 import { Snapshots } from './snapshots.ts';
 import type { CancelTimer, SetTimer } from './timers.ts';
 
@@ -24,6 +32,8 @@ const START_TIMEOUT_MS = 15_000;
 /** Beyond the protocol's own bound of an orderly release. */
 const STOP_SLACK_MS = 2_000;
 const RELEASE_INTERVALS = 2;
+/** The process bounds a handover itself, by advert intervals of at most 255 s. */
+export const HANDOVER_TIMEOUT_MS = 600_000;
 
 export interface GuardPorts {
   readonly clock: Clock;
@@ -34,6 +44,12 @@ export interface GuardPorts {
   readonly afterPending: (then: () => void) => void;
   /** Priority 0 on the wire for these instances, and their addresses off. */
   readonly giveUp: (config: Config, masterships: readonly Mastership[]) => void;
+  /** What is known of everything that is tracked, now. */
+  readonly trackers: () => readonly TrackerState[];
+  readonly onNotice: (notice: Notice) => void;
+  readonly onReport: (report: Report) => void;
+  /** The process died and is started again. */
+  readonly onRestart: (death: string) => void;
   /** The child says that no restart would help. */
   readonly onFatal: (code: string, message: string) => void;
 }
@@ -41,6 +57,7 @@ export interface GuardPorts {
 export class VrrpGuard {
   readonly #ports: GuardPorts;
   readonly #snapshots: Snapshots<readonly InstanceSnapshot[]>;
+  readonly #handovers: Snapshots<HandoverOutcome>;
   #config: Config;
   #child: ChildHandle<ToVrrp> | undefined;
   #bornMs = 0;
@@ -59,6 +76,7 @@ export class VrrpGuard {
     this.#config = config;
     this.#ports = ports;
     this.#snapshots = new Snapshots(ports.setTimer);
+    this.#handovers = new Snapshots(ports.setTimer, HANDOVER_TIMEOUT_MS);
   }
 
   get pid(): number | undefined {
@@ -83,7 +101,18 @@ export class VrrpGuard {
 
   reconfigure(config: Config): void {
     this.#config = config;
+    this.tellTrackers(this.#ports.trackers());
     this.#child?.send({ kind: 'reconfigure', config });
+  }
+
+  tellTrackers(states: readonly TrackerState[]): void {
+    if (this.#mayStart) this.#child?.send({ kind: 'trackers', states });
+  }
+
+  /** Hands mastership over; undefined when the process died over it. */
+  handover(instance: string): Promise<HandoverOutcome | undefined> {
+    if (this.#child === undefined) return Promise.resolve(undefined);
+    return this.#handovers.ask((id) => this.#child?.send({ kind: 'handover', id, instance }));
   }
 
   /** What the process knows; undefined when it does not answer in time. */
@@ -124,7 +153,8 @@ export class VrrpGuard {
   }
 
   #begin(resumeAsMaster: readonly string[]): void {
-    this.#child?.send({ kind: 'start', config: this.#config, resumeAsMaster, trackers: [] });
+    const trackers = this.#ports.trackers();
+    this.#child?.send({ kind: 'start', config: this.#config, resumeAsMaster, trackers });
     this.#heardMs = this.#ports.clock.monotonicMs();
     this.#watch(START_TIMEOUT_MS);
   }
@@ -146,8 +176,13 @@ export class VrrpGuard {
         this.#snapshots.answer(message.id, message.instances);
         return;
       case 'notice':
+        this.#ports.onNotice(message.notice);
+        return;
       case 'report':
+        this.#ports.onReport(message.report);
+        return;
       case 'handedOver':
+        this.#handovers.answer(message.id, message.outcome);
         return;
       case 'stopped':
         this.#masterships = [];
@@ -181,6 +216,7 @@ export class VrrpGuard {
     this.#cancelWatch();
     this.#cancelDeadline();
     this.#snapshots.abandon();
+    this.#handovers.abandon();
     this.#child = undefined;
     const nowMs = clock.monotonicMs();
     const held = this.#masterships;
@@ -193,6 +229,7 @@ export class VrrpGuard {
     const { delayMs, backOff } = afterDeath(this.#backOff, nowMs - this.#bornMs);
     this.#backOff = backOff;
     this.#restarts += 1;
+    this.#ports.onRestart(describeDeath(death));
     const inheritance = inherit(held, (name) => this.#intervalMs(name), nowMs + delayMs);
     const letGo = new Set(inheritance.letGo);
     log.error(

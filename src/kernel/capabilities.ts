@@ -1,7 +1,16 @@
-/** What this process is allowed to do (capabilities(7)). */
+/** What this process, and what it starts, is allowed to do (capabilities(7)). */
 import { readFileSync } from 'node:fs';
 import * as libc from './libc.ts';
-import { PR_CAPBSET_DROP, PR_CAPBSET_READ } from './linux.ts';
+import {
+  _LINUX_CAPABILITY_VERSION_3,
+  PR_CAP_AMBIENT,
+  PR_CAP_AMBIENT_CLEAR_ALL,
+  PR_CAP_AMBIENT_IS_SET,
+  PR_CAP_AMBIENT_RAISE,
+  PR_CAPBSET_DROP,
+  PR_CAPBSET_READ,
+  PR_SET_NO_NEW_PRIVS,
+} from './linux.ts';
 
 /** Bit numbers from linux/capability.h: those lvsd has a use for. */
 const CAPABILITY_BITS = {
@@ -23,6 +32,9 @@ export function hasCapability(capability: Capability): boolean {
   return ((effective >> BigInt(CAPABILITY_BITS[capability])) & 1n) === 1n;
 }
 
+/** All that the two children need: addresses, IPVS, raw and packet sockets, real-time priority. */
+export const CHILD_CAPABILITIES = ['CAP_NET_ADMIN', 'CAP_NET_RAW', 'CAP_SYS_NICE'] as const;
+
 export type LimitOutcome =
   | { readonly ok: true }
   | { readonly ok: false; readonly code: string; readonly detail: string };
@@ -31,23 +43,64 @@ export type LimitOutcome =
 const CAPABILITY_BITS_MAX = 64;
 
 /**
- * Processes that this one starts from here on have at most the `kept` capabilities, also as root: the
- * others leave the bounding set of the calling thread, the one that forks. Our own stay as they are.
- * Refused without CAP_SETPCAP, as which a daemon that is not root has nothing to lose: ambient
- * capabilities are all that its children get.
+ * Gives up, for good, all that is not in `kept`: in what this thread may do, in what a program that it
+ * starts could gain (bounding set, no_new_privs). Threads and processes that it starts inherit that; so
+ * it comes first. Without CAP_SETPCAP the bounding set stays as it is, and no_new_privs does its work.
  */
-export function limitChildren(kept: readonly Capability[]): LimitOutcome {
-  const keptBits = new Set<number>(kept.map((capability) => CAPABILITY_BITS[capability]));
+export function limitSelf(kept: readonly Capability[]): LimitOutcome {
+  const keptMask = kept.reduce((mask, name) => mask | (1n << BigInt(CAPABILITY_BITS[name])), 0n);
   try {
-    for (let bit = 0; bit < CAPABILITY_BITS_MAX; bit += 1) {
-      if (!keptBits.has(bit) && isInBoundingSet(bit)) {
-        libc.prctl(PR_CAPBSET_DROP, bit, 'PR_CAPBSET_DROP');
-      }
-    }
+    dropBounds(keptMask);
+    const permitted = capabilityMask(readFileSync('/proc/self/status', 'utf8'), 'CapPrm');
+    setCapabilities(permitted & keptMask);
+    libc.prctl(PR_SET_NO_NEW_PRIVS, 1, 'PR_SET_NO_NEW_PRIVS');
     return { ok: true };
   } catch (error) {
     if (!(error instanceof libc.SysError)) throw error;
     return { ok: false, code: error.code, detail: error.message };
+  }
+}
+
+function dropBounds(keptMask: bigint): void {
+  try {
+    for (let bit = 0; bit < CAPABILITY_BITS_MAX; bit += 1) {
+      const isKept = ((keptMask >> BigInt(bit)) & 1n) === 1n;
+      if (!isKept && isInBoundingSet(bit)) libc.prctl(PR_CAPBSET_DROP, bit, 'PR_CAPBSET_DROP');
+    }
+  } catch (error) {
+    if (!(error instanceof libc.SysError) || error.code !== 'EPERM') throw error;
+  }
+}
+
+/**
+ * struct __user_cap_header_struct { u32 version; int pid; } and two of
+ * struct __user_cap_data_struct { u32 effective, permitted, inheritable; }, low words first. An empty
+ * inheritable set empties the ambient one as well.
+ */
+function setCapabilities(mask: bigint): void {
+  const header = new Uint32Array([_LINUX_CAPABILITY_VERSION_3, 0]);
+  const low = Number(mask & 0xffff_ffffn);
+  const high = Number(mask >> 32n);
+  const data = new Uint32Array([low, low, 0, high, high, 0]);
+  libc.capset(new Uint8Array(header.buffer), new Uint8Array(data.buffer));
+}
+
+/**
+ * Runs `start` with an empty ambient set, so that a program started in it has none of the capabilities
+ * that a daemon which is not root was given; then the set is as before.
+ */
+export function withoutAmbient<T>(start: () => T): T {
+  const names = Object.keys(CAPABILITY_BITS) as Capability[];
+  const what = 'PR_CAP_AMBIENT';
+  const raised = names
+    .map((name) => CAPABILITY_BITS[name])
+    .filter((bit) => libc.prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_IS_SET, what, bit) === 1);
+  if (raised.length === 0) return start();
+  libc.prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, what);
+  try {
+    return start();
+  } finally {
+    for (const bit of raised) libc.prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, what, bit);
   }
 }
 
@@ -63,7 +116,11 @@ function isInBoundingSet(bit: number): boolean {
 
 /** The CapEff mask in the text of /proc/PID/status; throws when the line is not there. */
 export function effectiveCapabilities(status: string): bigint {
-  const mask = /^CapEff:\s*([0-9a-f]+)$/m.exec(status)?.[1];
-  if (mask === undefined) throw new Error('The process status has no CapEff line');
+  return capabilityMask(status, 'CapEff');
+}
+
+function capabilityMask(status: string, set: 'CapEff' | 'CapPrm'): bigint {
+  const mask = new RegExp(`^${set}:\\s*([0-9a-f]+)$`, 'm').exec(status)?.[1];
+  if (mask === undefined) throw new Error(`The process status has no ${set} line`);
   return BigInt(`0x${mask}`);
 }

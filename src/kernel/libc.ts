@@ -64,6 +64,9 @@ interface Libc {
     old: Uint8Array | null,
   ) => number;
   readonly prctl: (option: number, a: number, b: number, c: number, d: number) => number;
+  readonly mkfifo: (path: string, mode: number) => number;
+  readonly fcntl: (fd: number, command: number, argument: number) => number;
+  readonly capset: (header: Uint8Array, data: Uint8Array) => number;
   readonly sched_setscheduler: (pid: number, policy: number, parameters: Uint8Array) => number;
   readonly sched_getscheduler: (pid: number) => number;
 }
@@ -109,6 +112,9 @@ function bindFunctions(library: LibraryHandle): Libc {
     timerfd_create: library.func('int timerfd_create(int, int)'),
     timerfd_settime: library.func('int timerfd_settime(int, int, void *, void *)'),
     prctl: library.func('int prctl(int, ulong, ulong, ulong, ulong)'),
+    mkfifo: library.func('int mkfifo(str, uint32_t)'),
+    fcntl: library.func('int fcntl(int, int, int)'),
+    capset: library.func('int capset(void *, void *)'),
     sched_setscheduler: library.func('int sched_setscheduler(int, int, void *)'),
     sched_getscheduler: library.func('int sched_getscheduler(int)'),
   };
@@ -214,9 +220,24 @@ export function timerfdSettime(fd: number, flags: number, value: Uint8Array): vo
   check(libc().timerfd_settime(fd, flags, value, null), 'timerfd_settime');
 }
 
-/** prctl(2) with one argument; `what` is the option's name. */
-export function prctl(option: number, argument: number, what: string): number {
-  return check(libc().prctl(option, argument, 0, 0, 0), `prctl ${what}`);
+/** prctl(2); `what` is the option's name. */
+export function prctl(option: number, argument: number, what: string, second = 0): number {
+  return check(libc().prctl(option, argument, second, 0, 0), `prctl ${what}`);
+}
+
+/** A FIFO with these permissions, less the umask. */
+export function mkfifo(path: string, mode: number): void {
+  check(libc().mkfifo(path, mode), 'mkfifo');
+}
+
+/** fcntl(2) with an integer argument. */
+export function fcntl(fd: number, command: number, argument: number): number {
+  return check(libc().fcntl(fd, command, argument), 'fcntl');
+}
+
+/** Capabilities of the calling thread; packed structs of linux/capability.h. */
+export function capset(header: Uint8Array, data: Uint8Array): void {
+  check(libc().capset(header, data), 'capset');
 }
 
 /** Scheduling of the calling thread. */

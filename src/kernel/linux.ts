@@ -25,6 +25,8 @@ export const SO_RCVBUF = 8;
 export const SO_SNDBUFFORCE = 32;
 export const SO_RCVBUFFORCE = 33;
 
+export const NETLINK_CONNECTOR = 11;
+
 export const SOL_NETLINK = 270;
 export const NETLINK_CAP_ACK = 10;
 export const NETLINK_EXT_ACK = 11;
@@ -56,6 +58,9 @@ export const IPV6_TCLASS = 67;
 export const MSG_TRUNC = 0x20;
 export const MSG_DONTWAIT = 0x40;
 
+export const F_SETFD = 2;
+export const FD_CLOEXEC = 1;
+
 export const CLOCK_MONOTONIC = 1;
 export const TFD_TIMER_ABSTIME = 1;
 export const TFD_NONBLOCK = SOCK_NONBLOCK;
@@ -68,3 +73,10 @@ export const SCHED_RESET_ON_FORK = 0x40000000;
 export const PR_SET_PDEATHSIG = 1;
 export const PR_CAPBSET_READ = 23;
 export const PR_CAPBSET_DROP = 24;
+export const PR_SET_NO_NEW_PRIVS = 38;
+export const PR_CAP_AMBIENT = 47;
+export const PR_CAP_AMBIENT_IS_SET = 1;
+export const PR_CAP_AMBIENT_RAISE = 2;
+export const PR_CAP_AMBIENT_CLEAR_ALL = 4;
+/** linux/capability.h: masks of 64 bits. */
+export const _LINUX_CAPABILITY_VERSION_3 = 0x20080522;

@@ -186,6 +186,11 @@ export class NetlinkSocket {
     return lost ?? OK;
   }
 
+  /** Sends what is not answered. */
+  tell(request: NetlinkRequest): AckOutcome {
+    return this.#send(this.#encode(request, this.#nextSequence(), 0));
+  }
+
   close(): void {
     if (this.#isClosed) return;
     this.#isClosed = true;

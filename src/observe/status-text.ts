@@ -2,6 +2,7 @@
 import type { ServerHealth } from '../health/engine.ts';
 import type { ReconcilerSnapshot } from '../ipvs/snapshot.ts';
 import type { InstanceSnapshot } from '../vrrp/snapshot.ts';
+import { renderNotifyTrouble, renderRemarks, trackerRows } from './outside-text.ts';
 import type { DaemonStatus } from './status.ts';
 
 export interface RenderOptions {
@@ -30,7 +31,11 @@ export function renderStatus(status: DaemonStatus, options: RenderOptions): stri
     ...renderProcesses(status),
     '',
     ...renderInstances(status.vrrp, options),
+    ...renderRemarks(status.vrrp),
   ];
+  const trackers = table(trackerRows(status.trackers));
+  if (trackers.length > 0) lines.push('', ...trackers);
+  lines.push(...renderNotifyTrouble(status.notify));
   if (status.health !== undefined) {
     const { servers, ipvs } = status.health;
     lines.push('', ...renderServices(servers, ipvs, options));

@@ -2,6 +2,7 @@
 import type { ServerHealth } from '../health/engine.ts';
 import type { ReconcilerSnapshot } from '../ipvs/snapshot.ts';
 import type { InstanceSnapshot } from '../vrrp/snapshot.ts';
+import type { FifoStatus, NotifyStatus, TrackerStatus } from './outside.ts';
 
 /** What the health process knows: verdicts, and the table as the kernel last showed it. */
 export interface HealthSnapshot {
@@ -33,5 +34,10 @@ export interface DaemonStatus {
     };
   };
   readonly vrrp: readonly InstanceSnapshot[];
+  readonly trackers: readonly TrackerStatus[];
+  readonly notify: {
+    readonly scripts: readonly NotifyStatus[];
+    readonly fifos: readonly FifoStatus[];
+  };
   readonly health?: HealthSnapshot;
 }

@@ -36,6 +36,8 @@ describe('lvsd', () => {
       'plan',
       'keywords',
       'status',
+      'events',
+      'handover',
       'realserver',
       'drill',
       'help',

@@ -53,7 +53,7 @@ const PEER = 'unicast_peer {\n10.0.0.9\n}';
 
 export const VRRP_CASES: Readonly<Record<keyof typeof vrrpDiagnostics, VrrpCase>> = {
   unknownReference: { text: instance('track_script {\nchk\n}'), along: PLANNED },
-  duplicateName: { text: script('script /a').repeat(2) + instance(''), along: PLANNED },
+  duplicateName: { text: script('script /a').repeat(2) + instance('') },
   duplicateTracker: {
     text: instance('track_interface {\neth1\neth1 weight 5\n}'),
     along: PLANNED,
@@ -117,22 +117,19 @@ export const VRRP_CASES: Readonly<Record<keyof typeof vrrpDiagnostics, VrrpCase>
   duplicateLine: { text: routes('10.1.0.0/24 dev eth1\n10.1.0.0/24 dev eth1'), along: PLANNED },
   timeoutLongerThanInterval: {
     text: instance('') + script('script /a\ninterval 2\ntimeout 3'),
-    along: PLANNED,
   },
   quorumUnreachable: {
     text: `${instance('')}vrrp_track_process p {\nprocess a\nquorum 3\nquorum_max 2\n}`,
-    along: PLANNED,
   },
-  relativePath: { text: `${instance('')}track_file f {\nfile run/x\n}`, along: PLANNED },
-  scriptMissing: { text: instance('') + script('script /absent'), along: PLANNED },
-  scriptNotExecutable: { text: instance('') + script('script /plain'), along: PLANNED },
-  scriptInsecure: { text: instance('') + script('script /loose'), along: PLANNED },
+  relativePath: { text: `${instance('')}track_file f {\nfile run/x\n}` },
+  scriptMissing: { text: instance('') + script('script /absent') },
+  scriptNotExecutable: { text: instance('') + script('script /plain') },
+  scriptInsecure: { text: instance('') + script('script /loose') },
   scriptRefused: {
     text: `global_defs {\nenable_script_security\n}\n${instance('')}${script('script /loose')}`,
-    along: ['LVS1023', ...PLANNED],
   },
-  notifyMissing: { text: instance('notify /absent'), along: PLANNED },
-  fileMissing: { text: `${instance('')}track_file f {\nfile /absent\n}`, along: PLANNED },
+  notifyMissing: { text: instance('notify /absent') },
+  fileMissing: { text: `${instance('')}track_file f {\nfile /absent\n}` },
   trackedInterfaceMissing: { text: instance('track_interface {\nabsent0\n}'), along: PLANNED },
   keyFileMissing: { text: hmac('key 1 file:/absent') },
   sharedStateWithoutServer: {
@@ -141,9 +138,8 @@ export const VRRP_CASES: Readonly<Record<keyof typeof vrrpDiagnostics, VrrpCase>
   },
   fifoScriptAlone: {
     text: `global_defs {\nnotify_fifo_script /a\n}\n${instance('')}`,
-    along: PLANNED,
   },
-  unterminatedScriptQuote: { text: instance(`notify "/a 'b"`), along: PLANNED },
-  emptyCommand: { text: instance('notify ""'), along: PLANNED },
+  unterminatedScriptQuote: { text: instance(`notify "/a 'b"`) },
+  emptyCommand: { text: instance('notify ""') },
   optionTwice: { text: routes('10.1.0.0/24 dev eth1 dev eth2'), along: PLANNED },
 };

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { silentLog } from '../../src/base/log.ts';
+import type { Config, VirtualAddressConfig } from '../../src/config/model.ts';
 import { ask } from '../../src/daemon/control-client.ts';
 import {
   type ControlResponse,
@@ -12,7 +13,9 @@ import {
   REQUEST_BYTES_MAX,
 } from '../../src/daemon/control-protocol.ts';
 import { type ControlServer, openControlServer } from '../../src/daemon/control-server.ts';
+import { findInstance } from '../../src/daemon/instance-name.ts';
 import type { DaemonStatus } from '../../src/observe/status.ts';
+import { configWith, span, vrrpInstance } from '../fake/configs.ts';
 
 const status: DaemonStatus = {
   protocol: 1,
@@ -27,6 +30,8 @@ const status: DaemonStatus = {
     health: { state: 'not-needed', restarts: 0 },
   },
   vrrp: [],
+  trackers: [],
+  notify: { scripts: [], fifos: [] },
 };
 
 let directory: string;
@@ -73,7 +78,11 @@ describe('the control socket', () => {
   it('answers status, with the permissions that the configuration gives', async () => {
     server = await open();
     expect(statSync(path).mode & 0o777).toBe(0o640);
-    await expect(ask(path, 'status')).resolves.toEqual({ id: 1, ok: true, result: status });
+    await expect(ask(path, { command: 'status' })).resolves.toEqual({
+      id: 1,
+      ok: true,
+      result: status,
+    });
   });
 
   it('refuses to start beside a daemon that answers there', async () => {
@@ -84,7 +93,7 @@ describe('the control socket', () => {
       answer: () => Promise.reject(new Error('never asked')),
     });
     expect(second).toMatchObject({ ok: false, code: 'ALREADY_RUNNING' });
-    await expect(ask(path, 'status')).resolves.toMatchObject({ ok: true });
+    await expect(ask(path, { command: 'status' })).resolves.toMatchObject({ ok: true });
   });
 
   it('replaces the file of a daemon that is gone', async () => {
@@ -92,11 +101,11 @@ describe('the control socket', () => {
     server.close();
     writeFileSync(path, '');
     server = await open();
-    await expect(ask(path, 'status')).resolves.toMatchObject({ ok: true });
+    await expect(ask(path, { command: 'status' })).resolves.toMatchObject({ ok: true });
   });
 
   it('says so when nobody is there', async () => {
-    const response = await ask(path, 'status');
+    const response = await ask(path, { command: 'status' });
     expect(response).toMatchObject({ ok: false, code: 'NOT_REACHABLE' });
     expect(response.ok ? '' : response.message).toContain('lvsd run');
   });
@@ -118,7 +127,7 @@ describe('the control socket', () => {
   ])('answers %s with an error and goes on serving', async (_what, bytes, code) => {
     server = await open();
     await expect(sendRaw(bytes)).resolves.toMatchObject({ ok: false, code });
-    await expect(ask(path, 'status')).resolves.toMatchObject({ ok: true });
+    await expect(ask(path, { command: 'status' })).resolves.toMatchObject({ ok: true });
   });
 });
 
@@ -129,6 +138,77 @@ describe('decodeRequest', () => {
       expect(decodeRequest(line).ok).toBe(false);
     },
   );
+});
+
+describe('decodeRequest of a command with words', () => {
+  it('reads events and handover', () => {
+    expect(decodeRequest('{"id":1,"command":"events","since":7}')).toEqual({
+      ok: true,
+      request: { id: 1, command: 'events', since: 7 },
+    });
+    expect(decodeRequest('{"id":1,"command":"events"}')).toMatchObject({ request: { since: 0 } });
+    expect(decodeRequest('{"id":1,"command":"handover","name":"VI_1"}')).toMatchObject({
+      request: { command: 'handover', name: 'VI_1' },
+    });
+  });
+
+  it.each([
+    '{"id":1,"command":"events","since":-1}',
+    '{"id":1,"command":"events","since":"1"}',
+    '{"id":1,"command":"handover"}',
+    '{"id":1,"command":"handover","name":5}',
+  ])('refuses %s', (line) => {
+    expect(decodeRequest(line)).toMatchObject({
+      ok: false,
+      response: { id: 1, code: 'BAD_REQUEST' },
+    });
+  });
+});
+
+describe('findInstance', () => {
+  const address = (text: string): VirtualAddressConfig => ({
+    span,
+    address: { family: 'inet', text },
+    prefixLength: 32,
+    device: 'eth0',
+    scope: 0,
+  });
+  const config: Config = {
+    ...configWith(
+      vrrpInstance({ virtualAddresses: [address('10.0.0.5'), address('10.0.0.9')] }),
+      vrrpInstance({ name: 'VI_2', virtualAddresses: [address('10.0.0.9')] }),
+    ),
+    vrrpSyncGroups: [
+      {
+        name: 'G1',
+        span,
+        members: ['VI_2'],
+        usesMemberWeights: false,
+        notifiesPriorityChanges: false,
+      },
+    ],
+  };
+
+  it.each([
+    ['VI_1', 'VI_1'],
+    ['G1', 'VI_2'],
+    ['10.0.0.5', 'VI_1'],
+  ])('%s is %s', (given, name) => {
+    expect(findInstance(config, given)).toEqual({ ok: true, name });
+  });
+
+  it('lists the candidates of a name that is unknown or that several have', () => {
+    expect(findInstance(config, 'VI')).toEqual({
+      ok: false,
+      code: 'UNKNOWN_INSTANCE',
+      message: 'No vrrp_instance is called VI: VI_1, VI_2, G1',
+    });
+    expect(findInstance(config, '10.0.0.9')).toEqual({
+      ok: false,
+      code: 'AMBIGUOUS_NAME',
+      message: '10.0.0.9 is an address of several instances: VI_1, VI_2',
+    });
+  });
 });
 
 describe('LineSplitter', () => {

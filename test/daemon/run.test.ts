@@ -206,6 +206,8 @@ describe('privileges', () => {
     // linux/capability.h: CAP_NET_ADMIN 12, CAP_NET_RAW 13, CAP_SYS_NICE 23.
     const mask = ((1 << 12) | (1 << 13) | (1 << 23)).toString(16).padStart(16, '0');
     for (const set of ['CapPrm', 'CapEff', 'CapBnd']) expect(text).toContain(`${set}:\t${mask}\n`);
+    expect(text).toContain(`CapInh:\t${'0'.repeat(16)}\n`);
+    expect(text).toContain('NoNewPrivs:\t1\n');
   });
 });
 

@@ -3,10 +3,12 @@ import { silentLog } from '../../src/base/log.ts';
 import type { ChildDeath } from '../../src/daemon/child-handle.ts';
 import type { FromVrrp, Mastership, ToVrrp } from '../../src/daemon/messages.ts';
 import { VrrpGuard } from '../../src/daemon/vrrp-guard.ts';
+import type { TrackerState } from '../../src/vrrp/tracker-state.ts';
 import { configWith, vrrpInstance } from '../fake/configs.ts';
 import { FakeTime } from '../fake/fake-time.ts';
 
 const config = configWith(vrrpInstance());
+const tracker: TrackerState = { kind: 'script', name: 'chk', isUp: false, reason: 'exit status 1' };
 
 /** A child that does only what the test says; remembers what it was told. */
 class FakeChild {
@@ -29,12 +31,17 @@ function setUp() {
   const time = new FakeTime();
   const children: FakeChild[] = [];
   const givenUp: string[] = [];
+  const heard: string[] = [];
   const guard = new VrrpGuard(config, {
     clock: time.clock,
     log: silentLog,
     setTimer: time.setTimer,
     afterPending: (then) => then(),
     giveUp: (_config, masterships) => givenUp.push(...masterships.map(({ name }) => name)),
+    trackers: () => [tracker],
+    onNotice: ({ name, state }) => heard.push(`${name} ${state}`),
+    onReport: ({ name, instance }) => heard.push(`${instance} ${name}`),
+    onRestart: (death) => heard.push(death),
     onFatal: () => {},
     spawn: ({ onMessage, onDeath }) => {
       const child = new FakeChild(onMessage, onDeath);
@@ -63,13 +70,15 @@ function setUp() {
     latest().say({ kind: 'ready' });
     latest().say({ kind: 'heartbeat', masterships: heldNow() });
   };
-  return { time, children, givenUp, guard, latest, becomeMaster };
+  return { time, children, givenUp, heard, guard, latest, becomeMaster };
 }
 
 describe('VrrpGuard', () => {
   it('starts the process with the configuration and nothing to resume', () => {
     const { latest } = setUp();
-    expect(latest().told).toEqual([{ kind: 'start', config, resumeAsMaster: [], trackers: [] }]);
+    expect(latest().told).toEqual([
+      { kind: 'start', config, resumeAsMaster: [], trackers: [tracker] },
+    ]);
   });
 
   it('replaces a master that dies and lets the replacement resume', () => {
@@ -175,5 +184,48 @@ describe('VrrpGuard', () => {
     const snapshot = guard.snapshot();
     latest().die();
     await expect(snapshot).resolves.toBeUndefined();
+  });
+
+  it('a replacement gets the present states of the trackers with its start', () => {
+    const { time, latest, becomeMaster } = setUp();
+    becomeMaster();
+    latest().die();
+    time.advance(0);
+    expect(latest().told[0]).toMatchObject({ resumeAsMaster: ['VI_1'], trackers: [tracker] });
+  });
+
+  it('passes on what is tracked, all of it before a new configuration', () => {
+    const { guard, latest } = setUp();
+    guard.tellTrackers([]);
+    guard.reconfigure(config);
+    expect(latest().told.slice(1)).toEqual([
+      { kind: 'trackers', states: [] },
+      { kind: 'trackers', states: [tracker] },
+      { kind: 'reconfigure', config },
+    ]);
+  });
+
+  it('passes on notices, reports and deaths', () => {
+    const { latest, heard } = setUp();
+    const told = { object: 'INSTANCE', name: 'VI_1', priority: 100, reason: 'x' } as const;
+    latest().say({ kind: 'notice', notice: { ...told, state: 'MASTER' } });
+    const report = { name: 'splitBrainDetected', instance: 'VI_1', fields: {} } as const;
+    latest().say({ kind: 'report', report });
+    latest().die();
+    expect(heard).toEqual(['VI_1 MASTER', 'VI_1 splitBrainDetected', 'signal SIGKILL']);
+  });
+
+  it('answers a handover with what the process says, and with undefined when it dies over it', async () => {
+    const { guard, latest, becomeMaster } = setUp();
+    becomeMaster();
+    const outcome = { ok: true, successor: '10.0.0.2', tookMs: 12 } as const;
+    const asked = guard.handover('VI_1');
+    expect(latest().told.at(-1)).toEqual({ kind: 'handover', id: 1, instance: 'VI_1' });
+    latest().say({ kind: 'handedOver', id: 1, outcome });
+    await expect(asked).resolves.toEqual(outcome);
+    const lost = guard.handover('VI_1');
+    latest().die();
+    await expect(lost).resolves.toBeUndefined();
+    await expect(guard.handover('VI_1')).resolves.toBeUndefined();
   });
 });

@@ -1,3 +1,5 @@
+import { execFileSync } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
 import { describe, expect, test } from 'vitest';
 import { effectiveCapabilities } from '../../src/kernel/capabilities.ts';
 import { describeErrno, errnoCode } from '../../src/kernel/errno.ts';
@@ -86,6 +88,40 @@ describe('a process', () => {
     const refused = [EPERM_OUTCOME, 0];
     expect([[{ ok: true }, 0x40000002], refused]).toContainEqual([outcome, policy]);
     expect(bad).toMatchObject({ ok: false, code: 'BAD_PRIORITY' });
+  });
+});
+
+/** linux/capability.h: CAP_NET_ADMIN 12, CAP_NET_RAW 13, CAP_SYS_NICE 23. */
+const CHILD_MASK = '0000000000803000';
+const NO_MASK = '0'.repeat(16);
+
+function privileges(...command: string[]): Record<string, Record<string, string>> {
+  const program = fileURLToPath(new URL('programs/privileges.ts', import.meta.url));
+  const [file = process.execPath, ...args] = [...command, process.execPath, program];
+  return JSON.parse(execFileSync(file, args, { encoding: 'utf8' }));
+}
+
+describe.runIf(isRoot)(`privileges (${ROOT_REASON})`, () => {
+  test('of a child of a root daemon are three, for good, also in what it starts', () => {
+    const { outcome, own, after } = privileges();
+    expect(outcome).toEqual({ ok: true });
+    const kept = { CapPrm: CHILD_MASK, CapEff: CHILD_MASK, CapBnd: CHILD_MASK, NoNewPrivs: '1' };
+    expect(own).toMatchObject({ ...kept, CapInh: NO_MASK, CapAmb: NO_MASK });
+    expect(after).toMatchObject(kept);
+  });
+
+  test('of a script are none when the daemon is not root, whatever the daemon was given', () => {
+    const caps = '+net_admin,+net_raw';
+    const user = ['--reuid', '65534', '--regid', '65534', '--clear-groups'];
+    const command = ['setpriv', ...user, '--inh-caps', caps, '--ambient-caps', caps];
+    const { inherited, dropped, restored, outcome, own, after } = privileges(...command);
+    const given = '0000000000003000';
+    expect(inherited).toMatchObject({ CapEff: given, CapAmb: given });
+    expect(dropped).toMatchObject({ CapEff: NO_MASK, CapPrm: NO_MASK, CapAmb: NO_MASK });
+    expect(restored).toEqual(inherited);
+    expect(outcome).toEqual({ ok: true });
+    expect(own).toMatchObject({ CapEff: given, CapAmb: NO_MASK, NoNewPrivs: '1' });
+    expect(after).toMatchObject({ CapEff: NO_MASK });
   });
 });
 

@@ -16,6 +16,8 @@ const status: DaemonStatus = {
     vrrp: { state: 'running', pid: 43, restarts: 1 },
     health: { state: 'running', pid: 44, restarts: 0 },
   },
+  trackers: [],
+  notify: { scripts: [], fifos: [] },
   vrrp: [
     {
       name: 'VI_1',
@@ -70,6 +72,83 @@ describe('renderStatus', () => {
       '  192.168.10.101:80  DOWN   61 s  -        -       -       -      no checker, always up',
       'IPVS entries put back after somebody else changed them: 2',
       'Left alone, created by somebody else: tcp 192.168.10.9:80',
+    ]);
+  });
+
+  it('says what holds an instance back, what is tracked, and which scripts failed', () => {
+    const run = { outcome: 'exit status 2', tookMs: 5, atMs: NOW, stderr: 'no route\nmore' };
+    const [instance] = status.vrrp;
+    if (instance === undefined) throw new Error('No instance');
+    const shown = {
+      ...instance,
+      effectivePriority: 90,
+      faults: ['script chk'],
+      contributions: [
+        { source: 'script chk', amount: 0, isUp: false, isFault: true, reason: 'exit status 2' },
+        { source: 'file load', amount: -10, isUp: true, isFault: false, reason: 'holds -10' },
+      ],
+      splitBrain: { peer: '192.168.10.99', priority: 100, sinceMs: 1 },
+      handedOver: true,
+    };
+    const text = renderStatus(
+      {
+        ...status,
+        vrrp: [shown],
+        trackers: [
+          {
+            kind: 'script',
+            name: 'chk',
+            isUp: false,
+            reason: 'exit status 2',
+            weight: 0,
+            isReversed: false,
+            lastRun: run,
+          },
+          {
+            kind: 'file',
+            name: 'load',
+            isUp: true,
+            value: -10,
+            reason: 'holds -10',
+            weight: 1,
+            isReversed: true,
+          },
+        ],
+        notify: {
+          scripts: [
+            {
+              object: 'INSTANCE VI_1',
+              waiting: 1,
+              dropped: 0,
+              results: [{ ...run, script: '/etc/n', state: 'MASTER' }],
+            },
+          ],
+          fifos: [
+            {
+              path: '/run/f',
+              written: 9,
+              waiting: 3,
+              lost: 1,
+              script: { path: '/r', isRunning: false, restarts: 2, lastOutcome: 'exit status 1' },
+            },
+          ],
+        },
+      },
+      { color: false, nowMs: NOW },
+    );
+    expect(text.split('\n').slice(5, 17)).toEqual([
+      'VI_1 is held in FAULT by script chk (exit status 2)',
+      'VI_1 priority 90 = 100 - 10 file load',
+      'VI_1 SPLIT BRAIN: 192.168.10.99 (100) is master too',
+      'VI_1 was handed over and does not take it back',
+      '',
+      'TRACKER     STATE  VALUE  WEIGHT     BECAUSE',
+      'script chk  DOWN   -      0          exit status 2: no route',
+      'file load   up     -10    1 reverse  holds -10',
+      'INSTANCE VI_1: /etc/n for MASTER: exit status 2',
+      'INSTANCE VI_1: 1 notify scripts wait, 0 were left out',
+      'FIFO /run/f: nobody reads, 3 lines wait, 1 lost',
+      'FIFO script /r ended 2 times (exit status 1)',
     ]);
   });
 
