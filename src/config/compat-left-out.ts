@@ -5,7 +5,8 @@
 import { compatOf, diagnosticTable } from './diagnostic-table.ts';
 import type { Report } from './diagnostics.ts';
 import { ROOT_CONTEXT, type Statement } from './parser.ts';
-import { contextOpenedBy, requiredKeywordsOf } from './schema.ts';
+import { readValue } from './read-value.ts';
+import { contextOpenedBy, findKeyword, requiredKeywordsOf } from './schema.ts';
 import type { KeywordRow } from './schema-rows.ts';
 import { placeOf } from './source.ts';
 
@@ -32,8 +33,27 @@ function leaveOut(
     }
     const { name: keyword, requiredExample: example } = missing;
     report('missingKeyword', placeOf(statement.words), { context: opened, keyword, example });
+    reportMissingValues(inside, opened, report);
     return [];
   });
+}
+
+/** keepalived reads a block before it leaves it out, and ends at a keyword without its value. */
+function reportMissingValues(
+  statements: readonly Statement[],
+  context: string,
+  report: Report,
+): void {
+  for (const { words, block } of statements) {
+    const row = findKeyword(words[0]?.text ?? '', context);
+    if (row === undefined) continue;
+    if (words.length === 1) {
+      readValue(row, words, (name, ...rest) => {
+        if (name === 'missingValue') report(name, ...rest);
+      });
+    }
+    if (row.opens !== undefined) reportMissingValues(block?.statements ?? [], row.opens, report);
+  }
 }
 
 /** The first keyword that is missing and whose absence keepalived answers by leaving out. */

@@ -1,4 +1,5 @@
 /** url blocks and what HTTP_GET and SSL_GET have in common. */
+import { IGNORES_IT } from './compat-text.ts';
 import type { Report } from './diagnostics.ts';
 import { didYouMean } from './did-you-mean.ts';
 import type { HttpUrlConfig, StatusCodeRange } from './model.ts';
@@ -155,7 +156,11 @@ function readStack(entry: Entry | undefined, report: Report): void {
     }
   }
   if (max === undefined && start !== undefined) {
-    report('missingValue', entry.keyword, { keyword: 'regex_stack', expected: 'START MAX' });
+    report('missingValue', entry.keyword, {
+      keyword: 'regex_stack',
+      expected: 'START MAX',
+      compat: IGNORES_IT,
+    });
   }
   reportTrailing(entry.statement.words.slice(0, 3), rest, report);
 }

@@ -5,6 +5,7 @@
  * VRRP, LVS1060.. virtual servers, LVS1080.. defaults that a file should not lean on, LVS1200.. more of
  * VRRP, LVS1300.. the file grammar.
  */
+import { READS_ON, TAKES_DEFAULT } from './compat-text.ts';
 import { grammarDiagnostics } from './diagnostic-table-grammar.ts';
 import { lvsDiagnostics } from './diagnostic-table-lvs.ts';
 import { vrrpDiagnostics } from './diagnostic-table-vrrp.ts';
@@ -28,27 +29,12 @@ export interface DiagnosticRow {
 /** A function where it depends on what was found. */
 export type Compat = string | ((values: DiagnosticValues) => string | undefined);
 
-export type DiagnosticValues = Readonly<Record<string, string | number>>;
-
-const READS_ON = 'keepalived logs it and goes on with the next line';
-const TAKES_DEFAULT = 'keepalived logs it and takes the default';
+export type DiagnosticValues = Readonly<Record<string, string | number | undefined>>;
 
 /** Without these keepalived's VRRP process ends with status 2. */
 const VRRP_NEEDS = new Set(['virtual_router_id', 'interface']);
 /** Without these its checker process crashes (2.2.7). */
 const HTTP_NEEDS = new Set(['url', 'path']);
-
-/** keepalived ends with status 2 at any other keyword without its value. */
-const WITHOUT_VALUE: ReadonlyMap<string, string> = new Map([
-  ...['router_id', 'notification_email_from', 'garp_extra_if'].map(
-    (name) => [name, READS_ON] as const,
-  ),
-  ['include', READS_ON],
-  ['script', 'keepalived leaves the script out'],
-  ['misc_path', 'keepalived leaves the check out'],
-  ['vrrp_instance', 'keepalived leaves the block out'],
-  ['vrrp_sync_group', 'keepalived leaves the block out'],
-]);
 
 function leavesBlockOut({ keyword }: DiagnosticValues): string | undefined {
   const name = `${keyword}`;
@@ -171,6 +157,7 @@ export const diagnosticTable = {
   bracesUnclear: {
     code: 'LVS1017',
     severity: 'error',
+    compat: 'keepalived logs what it stumbles over and reads each line where it finds itself',
     message: 'The braces of this file are so far off that what stands where is a guess',
     help: 'correct the braces first; what is said about them is where to look',
   },
@@ -214,7 +201,6 @@ export const diagnosticTable = {
   missingValue: {
     code: 'LVS1026',
     severity: 'error',
-    compat: ({ keyword }: DiagnosticValues) => WITHOUT_VALUE.get(`${keyword}`),
     message: "'{keyword}' has no value, expected {expected}",
   },
   wrongType: {
@@ -431,18 +417,19 @@ type NamesIn<Template> = Template extends `${string}{${infer Name}}${infer Rest}
 
 type HelpOf<Row> = Row extends { readonly help: infer Help } ? Help : never;
 
-/** The values a row's templates need. */
+/** The values a row's templates need, and `compat` where the reporter knows best what keepalived does. */
 export type DiagnosticArguments<Name extends DiagnosticName> = Readonly<
   Record<
     | NamesIn<(typeof diagnosticTable)[Name]['message']>
     | NamesIn<HelpOf<(typeof diagnosticTable)[Name]>>,
     string | number
   >
->;
+> & { readonly compat?: string | undefined };
 
 /** What keepalived does where this row is an error; undefined where `--compat` does not lift it. */
 export function compatOf(row: DiagnosticRow, values: DiagnosticValues): string | undefined {
   if (row.severity !== 'error') return undefined;
+  if (typeof values.compat === 'string') return values.compat;
   return typeof row.compat === 'function' ? row.compat(values) : row.compat;
 }
 

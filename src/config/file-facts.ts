@@ -14,7 +14,22 @@ export interface FileFacts {
   /** A path with a slash, or a command that is looked up in PATH. */
   file(path: string): FileFact;
   hasInterface(name: string): boolean;
+  /** Whether the system knows the user or group; undefined when it cannot say. */
+  hasAccount(kind: AccountKind, name: string): boolean | undefined;
+  hasNumber(database: NumberDatabase, name: string): boolean;
 }
+
+/** Files that give numbers names: of iproute2, and protocols(5). */
+export type NumberDatabase =
+  | 'rt_tables'
+  | 'rt_protos'
+  | 'rt_scopes'
+  | 'rt_dsfield'
+  | 'rt_realms'
+  | 'group'
+  | 'protocols';
+
+export type AccountKind = 'user' | 'group';
 
 /** Reports what is wrong with files; says nothing when there are no facts. */
 export class FileCheck {
@@ -52,6 +67,19 @@ export class FileCheck {
 
   checkKey(path: string, word: Token): void {
     if (this.#facts?.file(path).isReadable === false) this.report('keyFileMissing', word, { path });
+  }
+
+  /** `compat`: what keepalived does where there is none of that name. */
+  checkAccount(kind: AccountKind, word: Token | undefined, compat: string): void {
+    if (word === undefined || word.kind === 'opaque') return;
+    const name = kind === 'group' ? word.text.replace(/^:/, '') : word.text;
+    if (this.#facts?.hasAccount(kind, name) !== false) return;
+    this.report('unknownAccount', word, { kind, name, compat });
+  }
+
+  /** Undefined when there are no facts. */
+  knowsName(database: NumberDatabase, name: string): boolean | undefined {
+    return this.#facts?.hasNumber(database, name);
   }
 
   checkInterface(name: string, word: Token): void {

@@ -4,6 +4,7 @@ import type { Report } from './diagnostics.ts';
 import { didYouMean } from './did-you-mean.ts';
 import type { KeywordRow, ValueType } from './schema-rows.ts';
 import { placeOf, type Token } from './source.ts';
+import { withoutValue } from './without-value.ts';
 
 export type Value = number | string | boolean | IpAddress;
 
@@ -55,7 +56,11 @@ export function readValue(
   if (word === undefined) {
     if (type.kind === 'boolean') return true;
     if (type.kind === 'words' && type.min === 0) return undefined;
-    report('missingValue', keyword, { keyword: keyword.text, expected: describeType(type) });
+    report('missingValue', keyword, {
+      keyword: keyword.text,
+      expected: describeType(type),
+      compat: withoutValue(row.name, row.context),
+    });
     return undefined;
   }
   if (word.kind === 'opaque' || type.kind === 'words') return undefined;

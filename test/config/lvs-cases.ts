@@ -36,6 +36,7 @@ function refused(text: string): LvsCase {
 const GROUP = 'virtual_server_group G {\n10.0.0.1 80\n}\n';
 
 export const LVS_CASES: Readonly<Record<keyof typeof lvsDiagnostics, LvsCase>> = {
+  persistenceNeeded: { text: service('real_server 10.0.0.2 {\nTCP_CHECK {\n}\n}\n', '10.0.0.1') },
   persistenceOff: { text: service(`persistence_timeout 0\n${SERVER}`) },
   granularityFamily: refused(service(`persistence_granularity 24\n${SERVER}`)),
   quorumTooLarge: refused(service(`quorum 2\n${SERVER}`)),

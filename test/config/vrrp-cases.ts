@@ -23,6 +23,8 @@ export const NAMED_FILES: FileFacts = {
     ...(path.includes('loose') ? { isWritableByOthers: true } : {}),
   }),
   hasInterface: (name) => !name.startsWith('absent'),
+  hasNumber: () => false,
+  hasAccount: (_kind, name) => !name.startsWith('nosuch'),
 };
 
 const HEAD = 'interface eth0\nvirtual_router_id 5\n';
@@ -146,5 +148,11 @@ export const VRRP_CASES: Readonly<Record<keyof typeof vrrpDiagnostics, VrrpCase>
   },
   unterminatedScriptQuote: { text: instance(`notify "/a 'b"`), along: PLANNED },
   emptyCommand: { text: instance('notify ""'), along: PLANNED },
+  unknownAccount: { text: instance('notify_master /bin/true nosuchuser'), along: PLANNED },
+  optionOfIpv6: { text: routes('10.1.0.0/24 dev eth1 pref low'), along: PLANNED },
+  firstNotLinkLocal: {
+    text: instance('strict_mode on\naccept', 'A', '2001:db8::1/64'),
+    along: PLANNED,
+  },
   optionTwice: { text: routes('10.1.0.0/24 dev eth1 dev eth2'), along: PLANNED },
 };
