@@ -27,6 +27,11 @@ function leaveOut(
     const opened = contextOpenedBy(statement.words[0]?.text ?? '', context);
     const inside = statement.block?.statements;
     if (opened === undefined || inside === undefined) return [statement];
+    const row = findKeyword(statement.words[0]?.text ?? '', context);
+    if (row !== undefined && lacksName(row, statement)) {
+      readValue(row, statement.words, report);
+      return [];
+    }
     const missing = missingIn(inside, opened);
     if (missing?.requiredExample === undefined) {
       return [{ ...statement, block: { statements: leaveOut(inside, opened, report) } }];
@@ -36,6 +41,12 @@ function leaveOut(
     reportMissingValues(inside, opened, report);
     return [];
   });
+}
+
+/** keepalived leaves out a block that lacks its name, or ends: both are reported, by readValue. */
+function lacksName({ value }: KeywordRow, { words }: Statement): boolean {
+  const takesNone = value.kind === 'flag' || (value.kind === 'words' && value.min === 0);
+  return words.length === 1 && !takesNone;
 }
 
 /** keepalived reads a block before it leaves it out, and ends at a keyword without its value. */
