@@ -59,6 +59,7 @@ export const LVS_CASES: Readonly<Record<keyof typeof lvsDiagnostics, LvsCase>> =
   pathWithoutSlash: { text: url('').replace('path /', 'path index.html') },
   digestInvalid: refused(url('digest 123')),
   regexInvalid: refused(url('regex "a(b"')),
+  regexBackslash: refused(url('regex a\\.b')),
   regexOptionUnknown: refused(url('regex a\nregex_options caseles')),
   regexMissing: refused(url('regex_no_match')),
   virtualhostWithoutSni: refused(url('virtualhost www.example.org', 'SSL_GET')),
