@@ -32,8 +32,12 @@ export function hostPrefixLength(family: Family): number {
 
 /** Reads a dotted quad (no octal, no short forms) or an RFC 4291 address; undefined when it is neither. */
 export function parseAddress(text: string): IpAddress | undefined {
-  const bytes = text.includes(':') ? parseIpv6(text) : parseIpv4(text);
-  return bytes === undefined ? undefined : addressFromBytes(bytes);
+  if (text.includes(':')) {
+    const bytes = parseIpv6(text);
+    return bytes === undefined ? undefined : addressFromBytes(bytes);
+  }
+  // A quad has one spelling only.
+  return parseIpv4(text) === undefined ? undefined : { family: 'inet', text };
 }
 
 /** The address in network byte order: 4 or 16 bytes, a fresh copy. */
@@ -76,13 +80,14 @@ export function formatPrefix(prefix: IpPrefix): string {
   return `${prefix.address.text}/${prefix.prefixLength}`;
 }
 
+const QUAD = /^(0|[1-9]\d{0,2})\.(0|[1-9]\d{0,2})\.(0|[1-9]\d{0,2})\.(0|[1-9]\d{0,2})$/;
+
 function parseIpv4(text: string): Uint8Array | undefined {
-  const parts = text.split('.');
-  if (parts.length !== IPV4_LENGTH) return undefined;
+  const match = QUAD.exec(text);
+  if (match === null) return undefined;
   const bytes = new Uint8Array(IPV4_LENGTH);
-  for (const [index, part] of parts.entries()) {
-    if (!/^(0|[1-9]\d{0,2})$/.test(part)) return undefined;
-    const value = Number(part);
+  for (let index = 0; index < IPV4_LENGTH; index += 1) {
+    const value = Number(match[index + 1]);
     if (value > 255) return undefined;
     bytes[index] = value;
   }

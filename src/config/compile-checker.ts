@@ -58,15 +58,18 @@ export function compileCheckers(
   checked: CheckedServer,
   context: LvsContext,
 ): readonly CompiledChecker[] {
-  return KINDS.flatMap((kind) =>
-    checked.server.all(kind).map((entry) => {
+  const checkers: CompiledChecker[] = [];
+  for (const kind of KINDS) {
+    for (const entry of checked.server.all(kind)) {
       const read = readChecker(kind, entry, checked, context);
       const isDelayLoopDefault = !read.levels.some((level) => level.has('delay_loop'));
       const base = compileBase(kind, read, checked, context);
-      if (kind === 'TCP_CHECK') return { config: { kind, ...base }, isDelayLoopDefault };
-      return { config: { ...compileHttp(kind, read, base, context) }, isDelayLoopDefault };
-    }),
-  );
+      const config =
+        kind === 'TCP_CHECK' ? { kind, ...base } : compileHttp(kind, read, base, context);
+      checkers.push({ config, isDelayLoopDefault });
+    }
+  }
+  return checkers;
 }
 
 /** Those that the daemon does not run yet, by kind and in the order of the file. */
@@ -74,7 +77,7 @@ export function compilePlannedCheckers(
   checked: CheckedServer,
   context: LvsContext,
 ): readonly PlannedCheckerConfig[] {
-  return PLANNED_KINDS.flatMap((kind) =>
+  return PLANNED_KINDS.filter((kind) => checked.server.has(kind)).flatMap((kind) =>
     checked.server.all(kind).flatMap((entry): readonly PlannedCheckerConfig[] => {
       const read = readChecker(kind, entry, checked, context);
       const base = compileBase(kind, read, checked, context);
@@ -114,8 +117,13 @@ function compileBase(
   { endpoint }: CheckedServer,
   context: LvsContext,
 ): CheckerBase {
-  const inherited = (name: string): number | undefined =>
-    levels.map((level) => level.number(name)).find((value) => value !== undefined);
+  const inherited = (name: string): number | undefined => {
+    for (const level of levels) {
+      const value = level.number(name);
+      if (value !== undefined) return value;
+    }
+    return undefined;
+  };
   const delayLoopMs = inherited('delay_loop') ?? DEFAULT_DELAY_LOOP_MS;
   return {
     span: spanOf(block.place),

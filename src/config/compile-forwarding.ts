@@ -1,4 +1,5 @@
 /** `lvs_method` and its kin: how packets reach a server, and how a tunnel wraps them. */
+import { IGNORES_IT } from './compat-text.ts';
 import type { Report } from './diagnostics.ts';
 import type { ForwardingMethod } from './model.ts';
 import type { TunnelConfig } from './model-lvs.ts';
@@ -59,7 +60,7 @@ function readTunnel(entry: Entry, words: readonly Token[], report: Report): Tunn
     }
     if (value === undefined) {
       const expected = word.text === 'type' ? 'ipip, gue or gre' : 'a port';
-      report('missingValue', word, { keyword: word.text, expected });
+      report('missingValue', word, { keyword: word.text, expected, compat: IGNORES_IT });
       break;
     }
     if (word.text === 'port') port = readInteger(PORT, word, value, report);

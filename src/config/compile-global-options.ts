@@ -1,6 +1,7 @@
 /** What global_defs says beyond the router's name, its socket and what instances inherit. */
 import { isAbsolute } from 'node:path';
 import { parseAddress } from '../base/address.ts';
+import { IGNORES_IT } from './compat-text.ts';
 import { compileSharedState } from './compile-shared-state.ts';
 import { checkDeviceName } from './device-name.ts';
 import type { Report } from './diagnostics.ts';
@@ -32,7 +33,7 @@ export function compileGlobalOptions(block: ReadBlock, files: FileCheck): Global
   const syncDaemon = compileSyncDaemon(block.entry('lvs_sync_daemon'), report);
   const lvsTimeouts = compileTimeouts(block.entry('lvs_timeouts'), report);
   return {
-    ...compileTexts(block),
+    ...compileTexts(block, files),
     ...compileSwitches(block),
     ...compileFifos(block, files),
     ...compileScripts(block, files),
@@ -51,8 +52,11 @@ function checkAbsolute(block: ReadBlock, keyword: string, report: Report): void 
   report('relativePath', block.placeOf(keyword), { keyword, found });
 }
 
-function compileTexts(block: ReadBlock): GlobalOptions {
+function compileTexts(block: ReadBlock, files: FileCheck): GlobalOptions {
   const [user, group] = block.entry('script_user')?.words ?? [];
+  const compat = 'keepalived runs no script that names no user of its own';
+  files.checkAccount('user', user, compat);
+  files.checkAccount('group', group, compat);
   const stateDirectory = block.text('state_dir');
   const defaultInterface = block.text('default_interface');
   const reloadTimeFile = block.text('reload_time_file');
@@ -155,7 +159,7 @@ function compileListen(block: ReadBlock, report: Report): readonly ListenEndpoin
 function compileSyncDaemon(entry: Entry | undefined, report: Report): SyncDaemonConfig | undefined {
   const [device, ...words] = entry?.words ?? [];
   if (device === undefined || device.kind === 'opaque') return undefined;
-  checkDeviceName(device, report);
+  if (!checkDeviceName(device, report, IGNORES_IT)) return undefined;
   const [second] = words;
   const table = new Map([
     ['id', { kind: 'integer', min: 0, max: 255 } as const],
@@ -166,7 +170,12 @@ function compileSyncDaemon(entry: Entry | undefined, report: Report): SyncDaemon
   ]);
   const instance = second === undefined || table.has(second.text) ? undefined : second.text;
   const rest = instance === undefined ? words : words.slice(1);
-  const options = readOptions(rest, { list: 'lvs_sync_daemon', table, report });
+  const options = readOptions(rest, {
+    list: 'lvs_sync_daemon',
+    table,
+    report,
+    withoutValue: IGNORES_IT,
+  });
   const syncId = options.number('id');
   const maxLength = options.number('maxlen');
   const port = options.number('port');
@@ -207,7 +216,7 @@ function compileTimeouts(entry: Entry | undefined, report: Report): GlobalOption
 function readTimeout(word: Token, value: Token | undefined, report: Report): number | undefined {
   const expected = `seconds from 1 to ${MAX_TIMEOUT_MS / 1000}`;
   if (value === undefined) {
-    report('missingValue', word, { keyword: word.text, expected });
+    report('missingValue', word, { keyword: word.text, expected, compat: IGNORES_IT });
     return undefined;
   }
   const ms = parseSeconds(value.text);

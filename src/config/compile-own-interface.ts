@@ -1,7 +1,9 @@
 /** `use_vmac` and `use_ipvlan`: words in any order, told apart by their form. */
+import { IGNORES_IT } from './compat-text.ts';
 import { checkDeviceName } from './device-name.ts';
 import type { Report } from './diagnostics.ts';
 import type { OwnInterfaceConfig, VrrpInstanceOptions } from './model-vrrp.ts';
+import { compact } from './present.ts';
 import type { Entry, ReadBlock } from './read-block.ts';
 import { parsePrefix } from './read-prefix.ts';
 import { reportTrailing } from './read-value.ts';
@@ -48,8 +50,11 @@ function compileOne(entry: Entry | undefined, report: Report): OwnInterfaceConfi
     if (text === 'group') {
       index += 1;
       const group = entry.words[index]?.text;
-      if (group === undefined) report('missingValue', word, { keyword: text, expected: 'a group' });
-      else own = { ...own, group };
+      if (group !== undefined) own = { ...own, group };
+      else {
+        const values = { keyword: text, expected: 'a group', compat: IGNORES_IT };
+        report('missingValue', word, values);
+      }
     } else if (kind === 'vmac' && text === 'netlink_notify_msg') {
       own = { ...own, notifiesByNetlink: true };
     } else if (kind === 'vmac' && MAC.test(text)) own = { ...own, mac: text.toLowerCase() };
@@ -66,10 +71,8 @@ function compileNames(
   [name, parent, ...rest]: readonly Token[],
   report: Report,
 ): Pick<OwnInterfaceConfig, 'name' | 'parent'> {
-  for (const word of [name, parent]) if (word !== undefined) checkDeviceName(word, report);
   reportTrailing([keyword], rest, report);
-  return {
-    ...(name === undefined ? {} : { name: name.text }),
-    ...(parent === undefined ? {} : { parent: parent.text }),
-  };
+  const read = (word: Token | undefined): string | undefined =>
+    word !== undefined && checkDeviceName(word, report, IGNORES_IT) ? word.text : undefined;
+  return compact({ name: read(name), parent: read(parent) });
 }

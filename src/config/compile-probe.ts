@@ -156,6 +156,9 @@ function compileMisc(
   if (userEntry !== undefined) {
     reportTrailing(userEntry.statement.words.slice(0, 3), rest, context.report);
   }
+  const { files } = context;
+  files.checkAccount('user', user, 'keepalived leaves the check out');
+  files.checkAccount('group', group, 'keepalived leaves the check out');
   const command = readLvsScript(block.entry('misc_path'), 'check', context);
   if (command === undefined) return undefined;
   const runsAs = compact({ user: user?.text, group: group?.text });

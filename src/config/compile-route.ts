@@ -58,10 +58,17 @@ function compileRoute(
   list: string,
   around: Surroundings,
 ): RouteConfig | undefined {
-  const { report } = around.files;
+  const { files } = around;
+  const { report } = files;
   const hopsAt = statement.words.findIndex(({ text }) => text === 'nexthop');
   const words = hopsAt < 0 ? statement.words : statement.words.slice(0, hopsAt);
-  const context: LineContext = { list, table: ROUTE_OPTIONS, aliases: ROUTE_ALIASES, report };
+  const context: LineContext = {
+    list,
+    table: ROUTE_OPTIONS,
+    aliases: ROUTE_ALIASES,
+    report,
+    files,
+  };
   const { type, destination, options } = readRouteHead(words, context);
   const nextHops = compileNextHops(hopsAt < 0 ? [] : statement.words.slice(hopsAt), context);
   if (destination === undefined) return undefined;
@@ -69,6 +76,10 @@ function compileRoute(
   const source = options.address('src');
   const family = familyOf(options, destination, via?.family ?? source?.family);
   const fits = checkFamily(options, ['via', 'src'], { family, list, around });
+  for (const option of family === 'inet' ? ONLY_IPV6 : []) {
+    const word = options.wordOf(option);
+    if (word !== undefined) report('optionOfIpv6', word, { option });
+  }
   checkWay(statement, { type, options, hasHops: nextHops.length > 0 }, around);
   if (!fits) return undefined;
   const device = options.text('dev');
@@ -90,6 +101,7 @@ function compileRoute(
   };
 }
 
+const ONLY_IPV6 = ['expires', 'pref'];
 const TRACKING_FIELDS = ['no_track', 'track_group', 'inet', 'inet6'];
 const ROUTE_FIELDS = new Set(['to', 'src', 'via', 'dev', 'table', 'metric', ...TRACKING_FIELDS]);
 
@@ -217,11 +229,18 @@ function compileRule(
   list: string,
   around: Surroundings,
 ): RuleConfig | undefined {
-  const { report } = around.files;
+  const { files } = around;
+  const { report } = files;
   const [first] = statement.words;
   const isNegated = first?.text === 'not';
   const words = isNegated ? statement.words.slice(1) : statement.words;
-  const options = readOptions(words, { list, table: RULE_OPTIONS, aliases: RULE_ALIASES, report });
+  const options = readOptions(words, {
+    list,
+    table: RULE_OPTIONS,
+    aliases: RULE_ALIASES,
+    report,
+    files,
+  });
   const from = options.prefix('from');
   const to = options.prefix('to');
   const matched = [from, to].find((prefix) => (prefix?.prefixLength ?? 0) > 0);

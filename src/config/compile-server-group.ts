@@ -34,6 +34,10 @@ function readMember({ words, block }: Statement, report: Report): GroupMember | 
   const isWhole = rest.length === 0 && block === undefined;
   const member = isWhole ? parseMember(first.text, second) : undefined;
   if (member !== undefined) return member;
+  if (first.text === 'fwmark' && second === undefined) {
+    report('missingValue', first, { keyword: 'fwmark', expected: 'a mark' });
+    return undefined;
+  }
   report('groupLine', placeOf(words), { found: words.map(({ text }) => text).join(' ') });
   return undefined;
 }

@@ -9,7 +9,7 @@ import type { Entry, ReadBlock } from './read-block.ts';
 import { readAddress, readInteger, readSeconds, reportTrailing } from './read-value.ts';
 import { SCHEDULER_FLAGS } from './schema-lvs.ts';
 
-const DEFAULT_PERSISTENCE_MS = 360_000;
+export const DEFAULT_PERSISTENCE_MS = 360_000;
 const MAX_PERSISTENCE_MS = 2_678_400_000;
 const PERSISTENCE = { kind: 'seconds', minMs: 1000, maxMs: MAX_PERSISTENCE_MS } as const;
 const PREFIX_6 = { kind: 'integer', min: 1, max: 128 } as const;

@@ -149,8 +149,10 @@ function compileLine(
       ['noreverse', { kind: 'flag' } as const],
     ]),
     report: files.report,
+    withoutValue: 'keepalived leaves the line out',
   };
   const options = readOptions(words, context);
+  if (words.at(-1)?.text === 'weight') return undefined;
   const weight = options.number('weight');
   const isReversed = options.has('reverse');
   return {

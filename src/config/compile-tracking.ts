@@ -102,6 +102,8 @@ function compileProbe(block: ReadBlock, files: FileCheck): VrrpScriptConfig['pro
   const [user, group, ...rest] = block.entry('user')?.words ?? [];
   const keyword = block.entry('user')?.keyword;
   if (keyword !== undefined) reportTrailing([keyword], rest, files.report);
+  files.checkAccount('user', user, 'keepalived leaves the script out');
+  files.checkAccount('group', group, 'keepalived leaves the script out');
   const runsAs = {
     ...(user === undefined ? {} : { user: user.text }),
     ...(group === undefined ? {} : { group: group.text }),

@@ -1,12 +1,13 @@
 /** How the adverts of an instance travel: addresses, peers, UDP. */
-import { addressBytes, type Family, type IpAddress } from '../base/address.ts';
+import { addressBytes, type Family, type IpAddress, parseAddress } from '../base/address.ts';
+import { IGNORES_IT } from './compat-text.ts';
 import type { Report } from './diagnostics.ts';
 import type { OptionsContext } from './instance-context.ts';
 import { readOptions } from './line-options.ts';
 import type { UnicastPeerConfig, VrrpInstanceOptions } from './model-vrrp.ts';
 import type { ReadBlock } from './read-block.ts';
 import { readAddress, readInteger, reportTrailing } from './read-value.ts';
-import { placeOf, spanOf } from './source.ts';
+import { type Place, placeOf, spanOf } from './source.ts';
 
 /** A port of the dynamic range; 112 is VRRP's protocol number. */
 const DEFAULT_UDP_PORT = 50_112;
@@ -14,16 +15,22 @@ const DEFAULT_TTL = 255;
 
 export function compileTransport(block: ReadBlock, context: OptionsContext): VrrpInstanceOptions {
   const { report } = context.around.files;
-  const peers = compilePeers(block, context, report);
+  const reports = { report, compat: whenOtherFamily(block, context.family) };
+  const peers = compilePeers(block, context, reports);
   const transport = compileKind(block, report);
-  const source = block.address('unicast_src_ip') ?? block.address('mcast_src_ip');
-  for (const keyword of ['unicast_src_ip', 'mcast_src_ip', 'mcast_dst_ip']) {
-    checkFamily(block, keyword, context.family, report);
-  }
+  const ofFamily = (keyword: string): IpAddress | undefined => {
+    const address = block.address(keyword);
+    if (address === undefined || address.family === context.family) return address;
+    reportFamily(block.placeOf(keyword), { keyword, address }, context.family, reports);
+    return undefined;
+  };
+  const unicastSource = ofFamily('unicast_src_ip');
+  const multicastSource = ofFamily('mcast_src_ip');
+  const source = unicastSource ?? multicastSource;
   if (block.has('unicast_src_ip') && block.has('mcast_src_ip')) {
     report('sourceContradiction', block.placeOf('mcast_src_ip'), {});
   }
-  const group = block.address('mcast_dst_ip');
+  const group = ofFamily('mcast_dst_ip');
   if (group !== undefined && !isMulticast(group)) {
     report('notMulticast', block.placeOf('mcast_dst_ip'), {
       address: group.text,
@@ -57,14 +64,45 @@ function describe(family: Family): string {
   return family === 'inet' ? 'IPv4' : 'IPv6';
 }
 
-function checkFamily(block: ReadBlock, keyword: string, family: Family, report: Report): void {
-  const address = block.address(keyword);
-  if (address === undefined || address.family === family) return;
-  report('familyMismatch', block.placeOf(keyword), {
+interface FamilyReports {
+  readonly report: Report;
+  /** What keepalived does at an address of another family; undefined where it ends. */
+  readonly compat: string | undefined;
+}
+
+/**
+ * The first address of an instance gives keepalived its family, and those of the other are left out.
+ * Where a source or a peer comes first, no virtual address is left, and it ends.
+ */
+function whenOtherFamily(block: ReadBlock, family: Family): string | undefined {
+  const inLists = ['virtual_ipaddress', 'unicast_peer'].flatMap((keyword) =>
+    block.all(keyword).flatMap(({ statement }) => statement.block?.statements ?? []),
+  );
+  const first = [
+    ...inLists.map(({ words }) => words[0]),
+    ...['unicast_src_ip', 'mcast_src_ip', 'mcast_dst_ip'].map(
+      (name) => block.entry(name)?.words[0],
+    ),
+  ]
+    .filter((word) => word !== undefined)
+    .sort((a, b) => a.line - b.line || a.column - b.column)
+    .map(({ text }) => parseAddress(text.replace(/\/.*$/, '')))
+    .find((address) => address !== undefined);
+  return first?.family === family ? 'keepalived leaves it out' : undefined;
+}
+
+function reportFamily(
+  place: Place,
+  { keyword, address }: { readonly keyword: string; readonly address: IpAddress },
+  family: Family,
+  { report, compat }: FamilyReports,
+): void {
+  report('familyMismatch', place, {
     keyword,
     address: address.text,
     family: describe(address.family),
     expected: `${describe(family)}, as the virtual addresses`,
+    compat,
   });
 }
 
@@ -72,9 +110,10 @@ function checkFamily(block: ReadBlock, keyword: string, family: Family, report: 
 function compilePeers(
   block: ReadBlock,
   { family, around }: OptionsContext,
-  report: Report,
+  reports: FamilyReports,
 ): readonly UnicastPeerConfig[] | undefined {
   if (!block.has('unicast_peer')) return undefined;
+  const { report } = reports;
   const place = block.placeOf('unicast_peer');
   const found = new Map<string, UnicastPeerConfig>();
   const entries = block.all('unicast_peer');
@@ -88,19 +127,20 @@ function compilePeers(
       ['min_ttl', ttl],
       ['max_ttl', ttl],
     ]);
-    const options = readOptions(rest, { list: 'unicast_peer', table, report });
+    const options = readOptions(rest, {
+      list: 'unicast_peer',
+      table,
+      report,
+      withoutValue: IGNORES_IT,
+    });
     const minTtl = options.number('min_ttl');
     const maxTtl = options.number('max_ttl');
     if (minTtl !== undefined && maxTtl !== undefined && minTtl > maxTtl) {
       report('rangeReversed', placeOf(words), { low: 'min_ttl', high: 'max_ttl' });
     }
     if (address.family !== family) {
-      report('familyMismatch', word, {
-        keyword: 'unicast_peer',
-        address: address.text,
-        family: describe(address.family),
-        expected: `${describe(family)}, as the virtual addresses`,
-      });
+      reportFamily(word, { keyword: 'unicast_peer', address }, family, reports);
+      continue;
     }
     const earlier = found.get(address.text);
     if (earlier !== undefined) {

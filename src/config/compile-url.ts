@@ -1,12 +1,15 @@
 /** url blocks and what HTTP_GET and SSL_GET have in common. */
+import { IGNORES_IT } from './compat-text.ts';
 import type { Report } from './diagnostics.ts';
 import { didYouMean } from './did-you-mean.ts';
 import type { HttpUrlConfig, StatusCodeRange } from './model.ts';
 import type { HttpOptions, RegexConfig } from './model-lvs.ts';
+import { translatePattern } from './pcre.ts';
 import { compact } from './present.ts';
 import { type Entry, type ReadBlock, readBlock } from './read-block.ts';
 import { readInteger, reportTrailing } from './read-value.ts';
 import { MAX_INT } from './schema-rows.ts';
+import { readShellWords, statementText } from './shell-words.ts';
 import { placeOf, type Token } from './source.ts';
 
 const DEFAULT_STATUS_CODES: readonly StatusCodeRange[] = [{ from: 200, to: 299 }];
@@ -103,7 +106,7 @@ const REGEX_KEYWORDS = [
 ];
 
 function readRegex(block: ReadBlock, report: Report): RegexConfig | undefined {
-  const pattern = block.text('regex');
+  const pattern = readPattern(block.entry('regex'), report);
   if (!block.has('regex')) {
     for (const keyword of REGEX_KEYWORDS.filter((name) => block.has(name))) {
       report('regexMissing', block.placeOf(keyword), { keyword });
@@ -112,12 +115,16 @@ function readRegex(block: ReadBlock, report: Report): RegexConfig | undefined {
   const options = block
     .all('regex_options')
     .flatMap(({ words }) => words.flatMap((word) => readRegexOption(word, report) ?? []));
-  readStack(block.entry('regex_stack'), report);
+  const stack = readStack(block.entry('regex_stack'), report);
   if (pattern === undefined) return undefined;
-  const reason = options.includes('literal') ? undefined : whyNoPattern(pattern);
-  if (reason !== undefined) report('regexInvalid', block.placeOf('regex'), { reason });
+  const outcome = translatePattern(pattern, options);
+  if (!outcome.ok) {
+    report('regexInvalid', block.placeOf('regex'), { reason: outcome.reason }, outcome.help);
+  }
   return compact({
     pattern,
+    matcher: outcome.ok ? { source: outcome.source, flags: outcome.flags } : undefined,
+    stack,
     isNegated: block.flag('regex_no_match'),
     options,
     minOffset: block.number('regex_min_offset') ?? 0,
@@ -134,30 +141,49 @@ function readRegexOption(word: Token, report: Report): string | undefined {
   return undefined;
 }
 
-/** Compiled as JavaScript does it, without the options that PCRE has at the front. */
-function whyNoPattern(pattern: string): string | undefined {
-  try {
-    new RegExp(pattern.replace(/^\(\?[imsx]+\)/, ''));
+/** The pattern as keepalived's own reader leaves it: both quotes group, a backslash escapes. */
+function readPattern(entry: Entry | undefined, report: Report): string | undefined {
+  if (entry === undefined || entry.words.length === 0) return undefined;
+  if (entry.words.some(({ kind }) => kind === 'opaque')) return undefined;
+  const text = statementText(entry.words);
+  const outcome = readShellWords(text);
+  if (!outcome.ok) {
+    report('regexInvalid', placeOf(entry.words), { reason: outcome.reason });
     return undefined;
-  } catch (error) {
-    const message = error instanceof Error ? error.message : String(error);
-    return message.replace(/^Invalid regular expression: \/[\s\S]*\/\w*: /, '');
   }
+  const [word, ...rest] = outcome.words;
+  if (rest.length > 0) {
+    const help = "write the pattern in quotes when it has a blank: regex 'a b'";
+    report('regexInvalid', placeOf(entry.words), { reason: 'it ends at the first blank' }, help);
+    return undefined;
+  }
+  const dropped = DROPPED_BACKSLASH.exec(text)?.[1];
+  if (dropped !== undefined) report('regexBackslash', placeOf(entry.words), { char: dropped });
+  return word?.text;
 }
 
-/** Read for its mistakes; JavaScript's matcher has no such memory. */
-function readStack(entry: Entry | undefined, report: Report): void {
-  if (entry === undefined) return;
+/** A single backslash before what is no escape of the reader. */
+const DROPPED_BACKSLASH =
+  /^(?:[^\\]|\\[^dDsSwWBAzZ.*+?()[\]{}|^$QKGRhHXC])*?\\([dDsSwWBAzZ.*+?()[\]{}|^$QKGRhHXC])/;
+
+/** JavaScript's matcher has no such memory; the model keeps what the file says. */
+function readStack(entry: Entry | undefined, report: Report): RegexConfig['stack'] {
+  if (entry === undefined) return undefined;
   const [start, max, ...rest] = entry.words;
-  for (const word of [start, max]) {
-    if (word !== undefined && word.kind !== 'opaque') {
-      readInteger(STACK, entry.keyword, word, report);
-    }
-  }
+  const [startBytes, maxBytes] = [start, max].map((word) =>
+    word === undefined || word.kind === 'opaque'
+      ? undefined
+      : readInteger(STACK, entry.keyword, word, report),
+  );
   if (max === undefined && start !== undefined) {
-    report('missingValue', entry.keyword, { keyword: 'regex_stack', expected: 'START MAX' });
+    report('missingValue', entry.keyword, {
+      keyword: 'regex_stack',
+      expected: 'START MAX',
+      compat: IGNORES_IT,
+    });
   }
   reportTrailing(entry.statement.words.slice(0, 3), rest, report);
+  return startBytes === undefined || maxBytes === undefined ? undefined : { startBytes, maxBytes };
 }
 
 export function compileHttpOptions(block: ReadBlock): HttpOptions {

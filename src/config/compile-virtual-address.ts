@@ -2,6 +2,7 @@
  * Lines of virtual_ipaddress to the model: `IP[/mask] [dev IF] [label L] [brd IP|+|-] [scope S]`.
  */
 import { type Family, hostPrefixLength, type IpAddress, parseAddress } from '../base/address.ts';
+import { IGNORES_IT } from './compat-text.ts';
 import { checkName, type Surroundings } from './compile-trackers.ts';
 import { byteLength, checkDeviceName, MAX_NAME_LENGTH } from './device-name.ts';
 import type { Report } from './diagnostics.ts';
@@ -103,7 +104,7 @@ function compileLine(statement: Statement, list: AddressList): VirtualAddressCon
   const prefix = readPrefix(first, list.keyword, report);
   if (prefix === undefined) return undefined;
   const written = readOptions(options, prefix, list);
-  if (byteLength(written.label ?? '') > MAX_NAME_LENGTH) return undefined;
+  if (written === undefined || byteLength(written.label ?? '') > MAX_NAME_LENGTH) return undefined;
   return {
     span: spanOf(placeOf(statement.words)),
     ...prefix,
@@ -137,7 +138,12 @@ function readPrefix(word: Token, keyword: string, report: Report): Prefix | unde
 
 type Options = Partial<Omit<VirtualAddressConfig, 'span' | 'address' | 'prefixLength'>>;
 
-function readOptions(words: readonly Token[], prefix: Prefix, list: AddressList): Options {
+/** Undefined for an address that keepalived leaves out. */
+function readOptions(
+  words: readonly Token[],
+  prefix: Prefix,
+  list: AddressList,
+): Options | undefined {
   const { report } = list.around.files;
   let options: Options = {};
   let index = 0;
@@ -158,8 +164,10 @@ function readOptions(words: readonly Token[], prefix: Prefix, list: AddressList)
     }
     const value = words[index + 1];
     if (value === undefined) {
-      report('missingValue', word, { keyword: word.text, expected: 'a value' });
-      break;
+      const isIgnored = word.text === 'track_group';
+      const compat = isIgnored ? IGNORES_IT : 'keepalived leaves the address out';
+      report('missingValue', word, { keyword: word.text, expected: 'a value', compat });
+      return isIgnored ? options : undefined;
     }
     const read = isPlanned
       ? readPlanned(word, value, list)

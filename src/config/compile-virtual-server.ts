@@ -1,9 +1,13 @@
 /** virtual_server blocks to the model: by address, by mark and by group. */
 import { formatEndpoint } from '../base/address.ts';
 import { readForwarding } from './compile-forwarding.ts';
-import { type CompiledServer, compileServers, readPort } from './compile-real-server.ts';
+import { type CompiledServer, compileServers } from './compile-real-server.ts';
 import { groupEndpoints } from './compile-server-group.ts';
-import { compileServiceOptions, familyOf } from './compile-service-options.ts';
+import {
+  compileServiceOptions,
+  DEFAULT_PERSISTENCE_MS,
+  familyOf,
+} from './compile-service-options.ts';
 import type { Report } from './diagnostics.ts';
 import { didYouMean } from './did-you-mean.ts';
 import type { LvsContext } from './lvs-context.ts';
@@ -19,6 +23,9 @@ import { readAddress, readInteger, reportTrailing } from './read-value.ts';
 import { placeOf, spanOf } from './source.ts';
 
 const DEFAULT_SCHEDULER = 'wlc';
+/** What IPVS takes for every port. */
+const ANY_PORT = 0;
+const SERVICE_PORT = { kind: 'integer', min: ANY_PORT, max: 65535 } as const;
 const MARK = { kind: 'integer', min: 1, max: 2 ** 32 - 1 } as const;
 
 type Services = Pick<Config, 'virtualServers' | 'plannedVirtualServers'>;
@@ -96,6 +103,8 @@ function compileService(entry: Entry, context: LvsContext): PlannedVirtualServer
   if (identity?.kind === 'fwmark' && familyOf(block, facts) === undefined) {
     report('markFamilyUnknown', place, {});
   }
+  const needsPersistence = hasAnyPort(identity, context) && options.persistence === undefined;
+  if (needsPersistence) report('persistenceNeeded', place, {});
   warnOfDefaults(block, compiled, report);
   if (identity === undefined) return undefined;
   return {
@@ -105,9 +114,18 @@ function compileService(entry: Entry, context: LvsContext): PlannedVirtualServer
     scheduler,
     ...(forwarding?.tunnel === undefined ? {} : { tunnel: forwarding.tunnel }),
     ...options,
+    ...(needsPersistence ? { persistence: { timeoutMs: DEFAULT_PERSISTENCE_MS } } : {}),
     realServers: servers,
     ...(pool === undefined ? {} : { backupPool: pool }),
   };
+}
+
+/** A service for every port of its address, or a member of its group. */
+function hasAnyPort(identity: ServiceIdentity | undefined, { groups }: LvsContext): boolean {
+  if (identity?.kind === 'address') return identity.port === ANY_PORT;
+  if (identity?.kind !== 'group') return false;
+  const members = groups.get(identity.group)?.members ?? [];
+  return members.some((member) => member.kind !== 'fwmark' && member.port === ANY_PORT);
 }
 
 function compilePool(
@@ -135,8 +153,11 @@ function readIdentity(entry: Entry, context: LvsContext): ServiceIdentity | unde
     report('notSupportedYet', placeOf(entry.statement.words), { what });
   }
   const address = isByName ? undefined : readAddress('a virtual_server', first, report);
+  if (second === undefined && !isByName) {
+    return address === undefined ? undefined : { kind: 'address', address, port: ANY_PORT };
+  }
   if (second === undefined) {
-    const expected = isByName ? `a ${form === 'group' ? 'name' : 'number'}` : 'a port';
+    const expected = `a ${form === 'group' ? 'name' : 'number'}`;
     const values = { keyword: `virtual_server ${form}`, expected };
     report('missingValue', placeOf(entry.statement.words), values);
     return undefined;
@@ -152,7 +173,7 @@ function readIdentity(entry: Entry, context: LvsContext): ServiceIdentity | unde
     report('unknownServerGroup', second, { name }, () => didYouMean(name, context.groups.keys()));
     return undefined;
   }
-  const port = readPort(entry.keyword, second, report);
+  const port = readInteger(SERVICE_PORT, entry.keyword, second, report);
   return address === undefined || port === undefined
     ? undefined
     : { kind: 'address', address, port };

@@ -1,4 +1,5 @@
 /** What an instance says beyond the election, with the defaults of global_defs filled in. */
+import { IGNORES_IT } from './compat-text.ts';
 import { compileHmac, compilePassword } from './compile-authentication.ts';
 import { compileNotify } from './compile-groups.ts';
 import { compileOwnInterface } from './compile-own-interface.ts';
@@ -194,7 +195,9 @@ function compileGarpExtra(
   const { keyword } = entry;
   const expected = `seconds from 0 to ${MAX_EXTRA_MS / 1000}`;
   if (word === undefined) {
-    if (isForAll) report('missingValue', keyword, { keyword: keyword.text, expected });
+    if (isForAll) {
+      report('missingValue', keyword, { keyword: keyword.text, expected, compat: IGNORES_IT });
+    }
     return undefined;
   }
   reportTrailing([keyword, word], rest, report);

@@ -56,6 +56,7 @@ export function compileInstances(
       checkAddress(address, { instance, isExcluded: true }, met, report);
     }
     checkCount(block, addresses.length, version, report);
+    if (compiled.isStrict === true) checkLinkLocal(addresses[0], report);
     // An advert carries one address at least.
     if (!isNew || instance === '' || addresses.length === 0) return [];
     const named = compiled.virtualAddresses.slice(0, MAX_ADDRESSES);
@@ -141,6 +142,14 @@ function checkCount(block: ReadBlock, count: number, version: VrrpVersion, repor
   } else if (version === 2 && count > MAX_CONVENTIONAL_ADDRESSES) {
     report('manyAddresses', place, { count, limit: MAX_CONVENTIONAL_ADDRESSES });
   }
+}
+
+/** RFC 9568 5.2.9: the link-local address comes first. */
+function checkLinkLocal(first: PlacedAddress | undefined, report: Report): void {
+  const address = first?.config.address;
+  if (first === undefined || address?.family !== 'inet6') return;
+  if (/^fe[89ab]/.test(address.text)) return;
+  report('firstNotLinkLocal', first.place, { address: address.text });
 }
 
 /** IPv6 is always version 3, whatever the global default; a version written here must fit. */

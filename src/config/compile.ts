@@ -11,7 +11,7 @@ import { compileOldSyncDaemon, compileVrrpBlocks, knownNames } from './compile-v
 import { collectDiagnostics, type Diagnostic, type Report } from './diagnostics.ts';
 import { expandConfig } from './expand.ts';
 import type { Surroundings } from './expand-parameters.ts';
-import type { FileFacts } from './file-facts.ts';
+import type { FileCheck, FileFacts } from './file-facts.ts';
 import type { IncludePort } from './include.ts';
 import type { Config } from './model.ts';
 import { parseConfig, ROOT_CONTEXT, type Statement } from './parser.ts';
@@ -49,10 +49,12 @@ export function compileText(file: string, text: string, options: CompileOptions)
   const { statements, isReliable } = parseConfig(lines, { contextOpenedBy, isKnown }, report);
   const place = { source: { file, text }, line: 1, column: 1, endColumn: 1 };
   if (!isReliable) report('bracesUnclear', place, {});
-  const counted = options.compat === true ? leaveOutIncomplete(statements, report) : statements;
-  const config = isReliable
-    ? compileStatements(counted, place, { report, facts: options.files })
-    : undefined;
+  const isCompat = options.compat === true;
+  const counted = isCompat ? leaveOutIncomplete(statements, report) : statements;
+  const ports = { facts: options.files };
+  // Where the braces are a guess, strict mode says nothing more: it would be about the guess.
+  const config =
+    isReliable || isCompat ? compileStatements(counted, place, { report, ...ports }) : undefined;
   if (config !== undefined && !collector.hasErrors() && isEmpty(config)) {
     report('nothingConfigured', place, {});
   }
@@ -60,9 +62,20 @@ export function compileText(file: string, text: string, options: CompileOptions)
   return {
     diagnostics: collector.finish(sources.keys()),
     ...(isUsable ? { config } : {}),
-    isLiftable: collector.isLiftable(),
+    isLiftable: collector.isLiftable() && (isReliable || isGuessUsable(statements, place, ports)),
     sources,
   };
+}
+
+/** Whether `--compat` starts on what was not compiled. */
+function isGuessUsable(
+  statements: readonly Statement[],
+  place: Place,
+  ports: { readonly facts: FileFacts | undefined },
+): boolean {
+  const { report, hasErrors } = collectDiagnostics({ compat: true });
+  compileStatements(leaveOutIncomplete(statements, report), place, { report, ...ports });
+  return !hasErrors();
 }
 
 /** What the statements mean, as far as they can be understood. */
@@ -73,7 +86,7 @@ export function compileStatements(
 ): Config {
   const root = readBlock({ context: ROOT_CONTEXT, place }, statements, report);
   const globals = compileGlobalDefs(root.all('global_defs'), place, { report, facts });
-  const lvs = compileLvs(root, report);
+  const lvs = compileLvs(root, globals.files);
   const around = { names: knownNames(root, lvs.virtualServers), files: globals.files };
   return {
     globalDefs: { ...compileOldSyncDaemon(root), ...globals.globalDefs },
@@ -84,11 +97,16 @@ export function compileStatements(
 }
 
 /** Groups, services and what they are shown with. */
-function compileLvs(root: ReadBlock, report: Report): Omit<Config, 'globalDefs' | 'vrrpInstances'> {
+function compileLvs(
+  root: ReadBlock,
+  files: FileCheck,
+): Omit<Config, 'globalDefs' | 'vrrpInstances'> {
+  const { report } = files;
   const groups = compileServerGroups(root.all('virtual_server_group'), report);
   const tlsClient = compileTlsClient(root.entry('SSL'), report);
   const services = compileVirtualServers(root.all('virtual_server'), {
     report,
+    files,
     groups: new Map(groups.map((group) => [group.name, group])),
     trackFiles: namesOf(root.all('track_file')),
     bfdInstances: namesOf(root.all('bfd_instance')),

@@ -208,4 +208,17 @@ export const lvsDiagnostics = {
     compat: 'keepalived logs it and goes on without it',
     message: 'This tunnel cannot be: {reason}',
   },
+  persistenceNeeded: {
+    code: 'LVS1132',
+    severity: 'error',
+    compat: 'keepalived turns persistence on, for 360 seconds',
+    message: 'A service for every port needs persistence: each port would go to another server',
+    help: "name the port behind the address, or add 'persistence_timeout 360'",
+  },
+  regexBackslash: {
+    code: 'LVS1133',
+    severity: 'warning',
+    message: "The reader of this line takes one backslash away: '{char}' stands for itself",
+    help: "write '\\\\{char}' for what a pattern means by '\\{char}'",
+  },
 } as const;

@@ -1,7 +1,7 @@
 /** LVS1200..: what can be wrong on the VRRP side beyond single values. Part of THE table. */
-type CompatValues = Readonly<Record<string, string | number>>;
+type CompatValues = Readonly<Record<string, string | number | undefined>>;
 
-/** Elsewhere the daemon ends with status 2: the address decides what the instance can have. */
+/** In an instance it depends on what stands before: the reporter says it. */
 const LEFT_OUT_OF_OTHER_FAMILY: ReadonlyMap<string, string> = new Map([
   ['src', 'keepalived leaves the route out'],
   ['via', 'keepalived leaves the route out'],
@@ -370,6 +370,26 @@ export const vrrpDiagnostics = {
     compat: 'keepalived takes the last one, or leaves the line out',
     message: "'{option}' is given twice in this line",
     help: 'keep one',
+  },
+  unknownAccount: {
+    code: 'LVS1256',
+    severity: 'error',
+    message: "This host has no {kind} '{name}'",
+    help: "correct the name, or create it; 'getent passwd' and 'getent group' list what there is",
+  },
+  optionOfIpv6: {
+    code: 'LVS1257',
+    severity: 'error',
+    compat: 'keepalived leaves the route out',
+    message: "'{option}' is for IPv6 routes only",
+    help: 'remove it',
+  },
+  firstNotLinkLocal: {
+    code: 'LVS1258',
+    severity: 'error',
+    compat: 'keepalived logs it and goes on',
+    message: 'In strict mode the first address of an IPv6 instance is link-local; {address} is not',
+    help: "put 'fe80::…' with a number of your own first, on both routers (RFC 9568, 5.2.9)",
   },
   authenticationTwice: {
     code: 'LVS1290',

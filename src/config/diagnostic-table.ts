@@ -5,7 +5,9 @@
  * VRRP, LVS1060.. virtual servers, LVS1080.. defaults that a file should not lean on, LVS1200.. more of
  * VRRP, LVS1300.. the file grammar.
  */
+import { READS_ON, TAKES_DEFAULT } from './compat-text.ts';
 import { grammarDiagnostics } from './diagnostic-table-grammar.ts';
+import { instanceDiagnostics } from './diagnostic-table-instance.ts';
 import { lvsDiagnostics } from './diagnostic-table-lvs.ts';
 import { vrrpDiagnostics } from './diagnostic-table-vrrp.ts';
 
@@ -28,27 +30,12 @@ export interface DiagnosticRow {
 /** A function where it depends on what was found. */
 export type Compat = string | ((values: DiagnosticValues) => string | undefined);
 
-export type DiagnosticValues = Readonly<Record<string, string | number>>;
-
-const READS_ON = 'keepalived logs it and goes on with the next line';
-const TAKES_DEFAULT = 'keepalived logs it and takes the default';
+export type DiagnosticValues = Readonly<Record<string, string | number | undefined>>;
 
 /** Without these keepalived's VRRP process ends with status 2. */
 const VRRP_NEEDS = new Set(['virtual_router_id', 'interface']);
 /** Without these its checker process crashes (2.2.7). */
 const HTTP_NEEDS = new Set(['url', 'path']);
-
-/** keepalived ends with status 2 at any other keyword without its value. */
-const WITHOUT_VALUE: ReadonlyMap<string, string> = new Map([
-  ...['router_id', 'notification_email_from', 'garp_extra_if'].map(
-    (name) => [name, READS_ON] as const,
-  ),
-  ['include', READS_ON],
-  ['script', 'keepalived leaves the script out'],
-  ['misc_path', 'keepalived leaves the check out'],
-  ['vrrp_instance', 'keepalived leaves the block out'],
-  ['vrrp_sync_group', 'keepalived leaves the block out'],
-]);
 
 function leavesBlockOut({ keyword }: DiagnosticValues): string | undefined {
   const name = `${keyword}`;
@@ -171,6 +158,7 @@ export const diagnosticTable = {
   bracesUnclear: {
     code: 'LVS1017',
     severity: 'error',
+    compat: 'keepalived logs what it stumbles over and reads each line where it finds itself',
     message: 'The braces of this file are so far off that what stands where is a guess',
     help: 'correct the braces first; what is said about them is where to look',
   },
@@ -214,7 +202,6 @@ export const diagnosticTable = {
   missingValue: {
     code: 'LVS1026',
     severity: 'error',
-    compat: ({ keyword }: DiagnosticValues) => WITHOUT_VALUE.get(`${keyword}`),
     message: "'{keyword}' has no value, expected {expected}",
   },
   wrongType: {
@@ -257,100 +244,7 @@ export const diagnosticTable = {
     message: "'{found}' is not an IP address; {what} needs one, in numbers",
     help: 'names are not looked up: a name server that fails must not change the service',
   },
-  duplicateInstance: {
-    code: 'LVS1040',
-    severity: 'error',
-    compat: 'keepalived leaves the second one out',
-    message: "There is already a vrrp_instance '{name}' (line {line})",
-    help: 'give each instance a name of its own',
-  },
-  duplicateVirtualRouterId: {
-    code: 'LVS1041',
-    severity: 'error',
-    message:
-      "virtual_router_id {vrid} ({family}, {interface}) is already that of '{other}' (line {line})",
-    help: 'choose a number from 1 to 255 that no other group on this network uses',
-  },
-  mixedAddressFamilies: {
-    code: 'LVS1042',
-    severity: 'error',
-    compat: 'keepalived leaves the address out',
-    message: '{address} is {family}, the first address of this virtual_ipaddress is {firstFamily}',
-    help: 'adverts name one family: put the others into virtual_ipaddress_excluded',
-  },
-  nopreemptWithMaster: {
-    code: 'LVS1043',
-    severity: 'error',
-    compat: 'keepalived drops the nopreempt',
-    message: "'nopreempt' contradicts 'state MASTER'",
-    help: "write 'state BACKUP' (on both routers); keepalived would drop the nopreempt",
-  },
-  nopreemptWithOwner: {
-    code: 'LVS1044',
-    severity: 'error',
-    compat: 'keepalived drops the nopreempt',
-    message: "'nopreempt' contradicts 'priority 255': the address owner always preempts",
-    help: "write 'priority 254' or less, or remove nopreempt",
-  },
-  preemptContradiction: {
-    code: 'LVS1045',
-    severity: 'error',
-    compat: 'keepalived drops a preempt_delay; of preempt and nopreempt the last one counts',
-    message: "'{keyword}' contradicts '{other}'",
-    help: 'keep one of the two',
-  },
-  advertIntervalVersion3: {
-    code: 'LVS1046',
-    severity: 'error',
-    compat: 'keepalived takes the nearest interval that version 3 can carry',
-    message: "'advert_int {found}': VRRP version 3 takes 0.01 to 40.95 seconds, in steps of 0.01",
-    help: "write 'advert_int 1' unless a faster takeover is wanted",
-  },
-  advertIntervalVersion2: {
-    code: 'LVS1047',
-    severity: 'error',
-    compat: 'keepalived rounds to whole seconds, 1 at least',
-    message: "'advert_int {found}': VRRP version 2 takes whole seconds, 1 to 255",
-    help: "add 'version 3' (on both routers) for a fraction of a second",
-  },
-  version2WithIpv6: {
-    code: 'LVS1048',
-    severity: 'error',
-    compat: 'keepalived takes version 3 without a word',
-    message: 'VRRP version 2 carries no IPv6 address',
-    help: "write 'version 3'",
-  },
-  noVirtualAddresses: {
-    code: 'LVS1049',
-    severity: 'error',
-    compat: 'keepalived runs the instance without an address; lvsd leaves it out',
-    message: 'This vrrp_instance has no virtual address',
-    help: "add 'virtual_ipaddress { 192.168.10.188/32 }' with your address",
-  },
-  duplicateVirtualAddress: {
-    code: 'LVS1050',
-    severity: 'error',
-    compat: 'keepalived takes it without a word',
-    message: '{address} on {device} is already a virtual address (line {line})',
-    help: 'an address belongs to one instance, once',
-  },
-  interfaceNameTooLong: {
-    code: 'LVS1051',
-    severity: 'error',
-    message: "Interface name '{name}' has {length} characters, Linux allows {limit}",
-  },
-  labelTooLong: {
-    code: 'LVS1052',
-    severity: 'error',
-    compat: 'keepalived leaves the address out',
-    message: "Label '{label}' has {length} characters, Linux allows {limit}",
-  },
-  ownerByState: {
-    code: 'LVS1053',
-    severity: 'warning',
-    message: "'state MASTER' without a priority means priority 255, the address owner",
-    help: "add 'priority 150' here and 'priority 100' on the other router",
-  },
+  ...instanceDiagnostics,
   duplicateVirtualServer: {
     code: 'LVS1060',
     severity: 'error',
@@ -431,18 +325,19 @@ type NamesIn<Template> = Template extends `${string}{${infer Name}}${infer Rest}
 
 type HelpOf<Row> = Row extends { readonly help: infer Help } ? Help : never;
 
-/** The values a row's templates need. */
+/** The values a row's templates need, and `compat` where the reporter knows best what keepalived does. */
 export type DiagnosticArguments<Name extends DiagnosticName> = Readonly<
   Record<
     | NamesIn<(typeof diagnosticTable)[Name]['message']>
     | NamesIn<HelpOf<(typeof diagnosticTable)[Name]>>,
     string | number
   >
->;
+> & { readonly compat?: string | undefined };
 
 /** What keepalived does where this row is an error; undefined where `--compat` does not lift it. */
 export function compatOf(row: DiagnosticRow, values: DiagnosticValues): string | undefined {
   if (row.severity !== 'error') return undefined;
+  if (typeof values.compat === 'string') return values.compat;
   return typeof row.compat === 'function' ? row.compat(values) : row.compat;
 }
 

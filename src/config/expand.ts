@@ -38,7 +38,7 @@ import {
   scanLine,
   scanTokens,
 } from './scanner.ts';
-import type { Line, Place, SourceFile, Token } from './source.ts';
+import { type Line, type Place, placeOf, type SourceFile, type Token } from './source.ts';
 
 export interface ExpandOptions {
   /** `-i`, or the host name up to its first dot. */
@@ -110,12 +110,14 @@ class Expander {
     const { text } = source;
     this.#includer.enter(source);
     let dollar = text.indexOf('$');
+    let include = text.indexOf('include');
     forEachLine(source, report, (line, start, end) => {
       if (dollar >= 0 && dollar < start) dollar = text.indexOf('$', start);
-      const hasDollar = dollar >= 0 && dollar < end;
+      if (include >= 0 && include < start) include = text.indexOf('include', start);
+      const isSpecial = (dollar >= 0 && dollar < end) || (include >= 0 && include < end);
       if (this.#definition !== undefined) {
         this.#continueDefinition(this.#definition, decomment(text.slice(start, end)));
-      } else if (hasDollar || mayExpand(text, start, end)) {
+      } else if (isSpecial || mayExpand(text, start, end)) {
         this.#addExpanded({ source, line, start, end }, depth);
       } else {
         const tokens = scanLine(source, line, start, end, report);
@@ -282,7 +284,35 @@ class Expander {
     });
     const last = tokens.at(-1);
     if (last?.kind === 'opaque') reportUnterminated(last, report);
-    if (tokens.length > 0) this.lines.push(tokens);
+    this.#addTokens(tokens, origin);
+  }
+
+  /**
+   * An include may stand behind a brace as well. keepalived takes the rest of the line for its name,
+   * also a `}` (observed), which nobody means: here a brace ends the name.
+   */
+  #addTokens(tokens: readonly Token[], origin: Origin): void {
+    const at = tokens.findIndex(
+      ({ kind, text }, index) =>
+        kind === 'word' && isBrace(tokens[index - 1]) && readIncludeKeyword(text) !== undefined,
+    );
+    if (at < 0) {
+      if (tokens.length > 0) this.lines.push(tokens);
+      return;
+    }
+    this.lines.push(tokens.slice(0, at));
+    const rest = tokens.slice(at + 1);
+    const brace = rest.findIndex(isBrace);
+    const names = brace < 0 ? rest : rest.slice(0, brace);
+    const keyword = tokens[at];
+    const kind = readIncludeKeyword(keyword?.text ?? '');
+    if (kind !== undefined && keyword !== undefined) {
+      const place = names.length === 0 ? keyword : placeOf(names);
+      const text = names.map((name) => name.text).join(' ');
+      const files = this.#includer.open(kind, replacedText(text, place), origin);
+      for (const included of files) this.addFile(included, origin.depth + 1);
+    }
+    this.#addTokens(rest.slice(names.length), origin);
   }
 
   #spend(length: number, place: Place): boolean {
@@ -297,12 +327,16 @@ class Expander {
 /** `@id ` and `@^id `; an empty id is nobody's (observed). */
 const ID = /^@(\^?)([^ \t]*)[ \t]*/;
 
-/** Whether a line without a `$` may be more than a line of words. */
+/** Whether a line without `$` and `include` may be more than a line of words. */
 function mayExpand(text: string, start: number, end: number): boolean {
   let index = start;
   while (index < end && (text[index] === ' ' || text[index] === '\t')) index += 1;
   const char = text[index];
-  return char === '@' || char === '~' || (char === 'i' && text.startsWith('include', index));
+  return char === '@' || char === '~';
+}
+
+function isBrace(token: Token | undefined): boolean {
+  return token?.kind === 'open' || token?.kind === 'close';
 }
 
 /** Empty lines do not count. */

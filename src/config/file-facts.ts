@@ -19,7 +19,22 @@ export interface FileFacts {
   hasInterface(name: string): boolean;
   /** The text of a file with a key in it, without spaces around; undefined when it cannot be read. */
   keyText?(path: string): string | undefined;
+  /** Whether the system knows the user or group; undefined when it cannot say. */
+  hasAccount(kind: AccountKind, name: string): boolean | undefined;
+  hasNumber(database: NumberDatabase, name: string): boolean;
 }
+
+/** Files that give numbers names: of iproute2, and protocols(5). */
+export type NumberDatabase =
+  | 'rt_tables'
+  | 'rt_protos'
+  | 'rt_scopes'
+  | 'rt_dsfield'
+  | 'rt_realms'
+  | 'group'
+  | 'protocols';
+
+export type AccountKind = 'user' | 'group';
 
 /** Reports what is wrong with files; says nothing when there are no facts. */
 export class FileCheck {
@@ -61,6 +76,19 @@ export class FileCheck {
 
   keyText(path: string): string | undefined {
     return this.#facts?.keyText?.(path);
+  }
+
+  /** `compat`: what keepalived does where there is none of that name. */
+  checkAccount(kind: AccountKind, word: Token | undefined, compat: string): void {
+    if (word === undefined || word.kind === 'opaque') return;
+    const name = kind === 'group' ? word.text.replace(/^:/, '') : word.text;
+    if (this.#facts?.hasAccount(kind, name) !== false) return;
+    this.report('unknownAccount', word, { kind, name, compat });
+  }
+
+  /** Undefined when there are no facts. */
+  knowsName(database: NumberDatabase, name: string): boolean | undefined {
+    return this.#facts?.hasNumber(database, name);
   }
 
   checkInterface(name: string, word: Token): void {

@@ -2,7 +2,9 @@
 import type { Report } from './diagnostics.ts';
 import { expandBraces, hasWildcard, type IncludeKind } from './include-paths.ts';
 import { type Columns, columnsOf, type MappedText } from './mapped-text.ts';
+import { ROOT_CONTEXT } from './parser.ts';
 import type { Place, SourceFile, Token } from './source.ts';
+import { withoutValue } from './without-value.ts';
 
 export const MAX_INCLUDE_DEPTH = 16;
 /** Characters of all files together. */
@@ -98,7 +100,9 @@ export class Includer {
     const match = /^(?:"([^"]*)"|([^ \t"]+))[ \t]*/.exec(argument.text);
     const place = line.placeAt(columnsOf(argument, 0, argument.text.length));
     if (match === null) {
-      this.#report('missingValue', place, { keyword, expected: 'a file name or a pattern' });
+      const compat = withoutValue(keyword, ROOT_CONTEXT);
+      const expected = 'a file name or a pattern';
+      this.#report('missingValue', place, { keyword, expected, compat });
       return undefined;
     }
     const [{ length }, quoted, bare] = match;

@@ -6,6 +6,7 @@ import { type IpAddress, type IpPrefix, parseAddress } from '../base/address.ts'
 import { checkDeviceName } from './device-name.ts';
 import type { Report } from './diagnostics.ts';
 import { didYouMean } from './did-you-mean.ts';
+import type { FileCheck, NumberDatabase } from './file-facts.ts';
 import type { LineOption } from './model-vrrp.ts';
 import { readPrefix } from './read-prefix.ts';
 import { placeOf, type Token } from './source.ts';
@@ -18,6 +19,20 @@ export type OptionType =
   | { readonly kind: 'prefix' }
   | { readonly kind: 'device' }
   | { readonly kind: 'text'; readonly pattern: RegExp; readonly expected: string }
+  /** `FROM-TO`, or one number where `isRange` does not ask for two. */
+  | {
+      readonly kind: 'range';
+      readonly min: number;
+      readonly max: number;
+      readonly isRange: boolean;
+    }
+  /** A number, one of `names`, or a name that a file of the system gives a number. */
+  | {
+      readonly kind: 'named';
+      readonly max: number;
+      readonly names: ReadonlySet<string>;
+      readonly database: NumberDatabase;
+    }
   /** `encap mpls LABEL`, `encap ila LOCATOR`, `encap ip …`: a kind, and what some kinds take. */
   | { readonly kind: 'encapsulation' }
   /** `mtu [lock] N`: what may stand in front of the value. */
@@ -32,6 +47,10 @@ export interface LineContext {
   /** Spelling -> the one that the model has. */
   readonly aliases?: ReadonlyMap<string, string>;
   readonly report: Report;
+  /** Who knows the names of the system; absent where any name is taken. */
+  readonly files?: FileCheck;
+  /** What keepalived does at an option without its value; absent where it ends. */
+  readonly withoutValue?: string;
 }
 
 /** The options of one line by name. */
@@ -139,12 +158,16 @@ function readOption(
   type: OptionType,
   word: Token,
   taken: readonly Token[],
-  { report }: LineContext,
+  { report, files, withoutValue }: LineContext,
 ): OptionValue | undefined {
   if (type.kind === 'flag') return true;
   const value = taken.at(-1);
   if (value === undefined || value === word || value.text === 'lock') {
-    report('missingValue', placeOf(taken), { keyword: word.text, expected: describe(type) });
+    report('missingValue', placeOf(taken), {
+      keyword: word.text,
+      expected: describe(type),
+      compat: withoutValue,
+    });
     return undefined;
   }
   if (value.kind === 'opaque') return undefined;
@@ -163,10 +186,26 @@ function readOption(
     case 'prefix':
       return readPrefix(value, `'${word.text}'`, report);
     case 'encapsulation':
-      return value.text;
+      return readEncapsulation(type, word, taken, report);
     case 'device':
       checkDeviceName(value, report);
       return value.text;
+    case 'range':
+      if (isRange(type, value.text)) return value.text;
+      report('wrongType', value, {
+        keyword: word.text,
+        expected: describe(type),
+        found: value.text,
+      });
+      return undefined;
+    case 'named':
+      if (isKnownName(type, value.text, files)) return value.text;
+      report('wrongType', value, {
+        keyword: word.text,
+        expected: describe(type),
+        found: value.text,
+      });
+      return undefined;
     case 'text':
       if (type.pattern.test(value.text)) return value.text;
       report('wrongType', value, {
@@ -178,6 +217,47 @@ function readOption(
     default:
       return type satisfies never;
   }
+}
+
+const ENCAPSULATIONS: ReadonlyMap<string, RegExp | undefined> = new Map([
+  ['mpls', /^\d{1,7}(?:\/\d{1,7})*$/],
+  ['ila', /^[\da-f]{1,4}(?::[\da-f]{1,4}){3}$/i],
+  ['ip', undefined],
+  ['ip6', undefined],
+]);
+
+function readEncapsulation(
+  type: OptionType,
+  word: Token,
+  [, kind, value]: readonly Token[],
+  report: Report,
+): string | undefined {
+  if (kind === undefined) return undefined;
+  const pattern = ENCAPSULATIONS.get(kind.text);
+  const isKnown = ENCAPSULATIONS.has(kind.text);
+  if (isKnown && (pattern === undefined || pattern.test(value?.text ?? ''))) {
+    return value?.text ?? kind.text;
+  }
+  const found = isKnown ? `${kind.text} ${value?.text ?? ''}`.trimEnd() : kind.text;
+  const place = isKnown ? (value ?? kind) : kind;
+  report('wrongType', place, { keyword: word.text, expected: describe(type), found });
+  return undefined;
+}
+
+function isRange(type: Extract<OptionType, { kind: 'range' }>, text: string): boolean {
+  const [, from = '', to] = /^(\d{1,10})(?:-(\d{1,10}))?$/.exec(text) ?? [];
+  if (from === '' || (to === undefined && type.isRange)) return false;
+  const [low, high] = [Number(from), Number(to ?? from)];
+  return type.min <= low && low <= high && high <= type.max;
+}
+
+function isKnownName(
+  { max, names, database }: Extract<OptionType, { kind: 'named' }>,
+  text: string,
+  files: FileCheck | undefined,
+): boolean {
+  if (/^(?:\d{1,10}|0x[\da-f]{1,8})$/i.test(text)) return Number(text) <= max;
+  return names.has(text) || files?.knowsName(database, text) !== false;
 }
 
 function readNumber(
@@ -213,6 +293,10 @@ function describe(type: OptionType): string {
       return 'mpls LABEL, ila LOCATOR, ip or ip6';
     case 'device':
       return 'an interface name';
+    case 'range':
+      return `${type.isRange ? '' : 'a number or '}FROM-TO, ${type.min} to ${type.max}`;
+    case 'named':
+      return `a number from 0 to ${type.max} or a name of ${type.database}`;
     case 'text':
       return type.expected;
     default:

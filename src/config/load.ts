@@ -100,6 +100,22 @@ const diskFacts: FileFacts = {
     const outcome = readText(path);
     return outcome.ok ? outcome.text.trim() : undefined;
   },
+  hasAccount(kind, name) {
+    const database = kind === 'user' ? 'passwd' : 'group';
+    const text = readText(join('/etc', database));
+    if (!text.ok) return undefined;
+    // Column one of passwd(5) and group(5).
+    const isListed = text.text.split('\n').some((line) => line.split(':', 1)[0] === name);
+    return isListed || (hasOtherAccounts(database) ? undefined : false);
+  },
+  hasNumber(database, name) {
+    const folders = database === 'protocols' ? ['/etc'] : IPROUTE_FOLDERS;
+    return folders.some((folder) => {
+      const text = readText(join(folder, database));
+      if (!text.ok) return false;
+      return text.text.split('\n').some((line) => columnsOf(line).includes(name));
+    });
+  },
 };
 
 /** The file that a command means, and what is there; absent: it is in no directory of the PATH. */
@@ -108,6 +124,25 @@ export function findScript(
 ): { readonly path: string; readonly fact: FileFact } | undefined {
   const path = command.includes('/') ? command : findInPath(command);
   return path === undefined ? undefined : { path, fact: describeFile(path) };
+}
+
+/** The administrator's, and the distribution's since iproute2 6.5. */
+const IPROUTE_FOLDERS = ['/etc/iproute2', '/usr/share/iproute2'];
+
+/** Names and numbers of a line without its comment. */
+function columnsOf(line: string): readonly string[] {
+  return line.replace(/#.*/, '').trim().split(/\s+/);
+}
+
+/** nsswitch.conf(5) names a source of accounts that cannot be read here, such as LDAP. */
+function hasOtherAccounts(database: string): boolean {
+  const text = readText('/etc/nsswitch.conf');
+  const line = text.ok ? new RegExp(`^${database}:(.*)$`, 'm').exec(text.text)?.[1] : undefined;
+  const sources = (line ?? '')
+    .replace(/\[.*?\]|#.*/g, ' ')
+    .trim()
+    .split(/\s+/);
+  return sources.some((source) => !['', 'files', 'compat', 'systemd'].includes(source));
 }
 
 function findInPath(command: string): string | undefined {

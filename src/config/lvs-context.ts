@@ -1,20 +1,14 @@
 /** What the blocks of the LVS side need to know of the rest of the file. */
 import type { Report } from './diagnostics.ts';
+import type { FileCheck } from './file-facts.ts';
 import type { VirtualServerGroupConfig } from './model-lvs.ts';
 import type { ScriptCommand } from './model-vrrp.ts';
 import type { Entry } from './read-block.ts';
 import { readScript } from './read-script.ts';
-import type { Token } from './source.ts';
-
-/** Looks at the files of scripts, where there is a disk to look at. */
-export interface ScriptFiles {
-  checkScript(path: string, word: Token): void;
-  checkNotify(path: string, word: Token): void;
-}
 
 export interface LvsContext {
   readonly report: Report;
-  readonly files?: ScriptFiles;
+  readonly files: FileCheck;
   readonly groups: ReadonlyMap<string, VirtualServerGroupConfig>;
   readonly trackFiles: ReadonlySet<string>;
   readonly bfdInstances: ReadonlySet<string>;
@@ -26,10 +20,10 @@ export function readLvsScript(
   use: 'check' | 'notify',
   { report, files }: LvsContext,
 ): ScriptCommand | undefined {
-  const script = readScript(entry, report);
+  const script = readScript(entry, report, files);
   if (script === undefined) return undefined;
   const { command, word } = script;
-  if (use === 'check') files?.checkScript(command.path, word);
-  else files?.checkNotify(command.path, word);
+  if (use === 'check') files.checkScript(command.path, word);
+  else files.checkNotify(command.path, word);
   return command;
 }

@@ -93,7 +93,11 @@ export interface UrlOptions {
 }
 
 export interface RegexConfig {
+  /** For PCRE2, as it is written. */
   readonly pattern: string;
+  /** The same for JavaScript's RegExp; absent where it cannot be. */
+  readonly matcher?: { readonly source: string; readonly flags: string };
+  readonly stack?: { readonly startBytes: number; readonly maxBytes: number };
   readonly isNegated: boolean;
   /** PCRE2 names in lower case. */
   readonly options: readonly string[];

@@ -43,9 +43,7 @@ export function parseConfig(
   grammar: BlockGrammar,
   report: Report,
 ): ParsedConfig {
-  const builder = new TreeBuilder(grammar, countSlips(lines));
-  builder.addLines(lines);
-  builder.finish();
+  const builder = buildTree(lines, grammar);
   for (const problem of builder.problems) problem(report);
   const isAtHome = ({ words: [first] }: Statement): boolean =>
     first?.kind === 'opaque' || grammar.isKnown(first?.text ?? '', ROOT_CONTEXT);
@@ -53,18 +51,17 @@ export function parseConfig(
   return { statements: builder.root, isReliable };
 }
 
-/** Takes the braces as they are written. */
-function countSlips(lines: readonly Line[]): Slips {
-  let unclosed = 0;
-  let strayCloses = 0;
-  for (const line of lines) {
-    for (const { kind } of line) {
-      if (kind === 'open') unclosed += 1;
-      else if (kind === 'close' && unclosed > 0) unclosed -= 1;
-      else if (kind === 'close') strayCloses += 1;
-    }
-  }
-  return { unclosed, strayCloses };
+/** Takes the braces as they are written; only when they do not balance, looks for the slips. */
+function buildTree(lines: readonly Line[], grammar: BlockGrammar): TreeBuilder {
+  const asWritten = new TreeBuilder(grammar, NO_SLIPS);
+  asWritten.addLines(lines);
+  asWritten.finish();
+  const { unclosed, strayCloses } = asWritten;
+  if (unclosed === 0 && strayCloses === 0) return asWritten;
+  const builder = new TreeBuilder(grammar, { unclosed, strayCloses });
+  builder.addLines(lines);
+  builder.finish();
+  return builder;
 }
 
 interface OpenBlock {
@@ -84,6 +81,8 @@ interface Slips {
   readonly unclosed: number;
   readonly strayCloses: number;
 }
+
+const NO_SLIPS: Slips = { unclosed: 0, strayCloses: 0 };
 
 class TreeBuilder {
   readonly root: MutableStatement[] = [];
@@ -113,19 +112,17 @@ class TreeBuilder {
   }
 
   #addLine(line: Line): void {
-    if (!line.some(isBrace)) {
-      this.#addStatement(line, line);
-      return;
-    }
     let start = 0;
-    for (const [index, token] of line.entries()) {
-      if (!isBrace(token)) continue;
-      this.#addStatement(line.slice(start, index), line);
+    for (let index = 0; index < line.length; index += 1) {
+      const token = line[index];
+      if (token === undefined || !isBrace(token)) continue;
+      if (index > start) this.#addStatement(line.slice(start, index), line);
       start = index + 1;
       if (token.kind === 'open') this.#open(token);
       else this.#close(token, line);
     }
-    this.#addStatement(line.slice(start), line);
+    if (start === 0) this.#addStatement(line, line);
+    else if (start < line.length) this.#addStatement(line.slice(start), line);
   }
 
   /** Reports the block still open at the end of the file, the innermost. */

@@ -6,7 +6,10 @@ type Present<T> = {
 };
 
 export function compact<T extends object>(fields: T): Present<T> {
-  return Object.fromEntries(
-    Object.entries(fields).filter(([, value]) => value !== undefined),
-  ) as Present<T>;
+  const present: Record<string, unknown> = {};
+  for (const name in fields) {
+    const value = fields[name];
+    if (value !== undefined) present[name] = value;
+  }
+  return present as Present<T>;
 }

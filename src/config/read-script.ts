@@ -67,7 +67,11 @@ export interface ReadScript {
 }
 
 /** The command of a script keyword, with its user and group. */
-export function readScript(entry: Entry | undefined, report: Report): ReadScript | undefined {
+export function readScript(
+  entry: Entry | undefined,
+  report: Report,
+  files?: FileCheck,
+): ReadScript | undefined {
   const [word, user, group, ...rest] = entry?.words ?? [];
   if (entry === undefined || word === undefined || word.kind === 'opaque') return undefined;
   const words = splitCommand(word.text);
@@ -81,6 +85,8 @@ export function readScript(entry: Entry | undefined, report: Report): ReadScript
     return undefined;
   }
   reportTrailing([entry.keyword, word], rest, report);
+  files?.checkAccount('user', user, 'keepalived never runs it');
+  files?.checkAccount('group', group, 'keepalived never runs it');
   const command = {
     path,
     args,
@@ -95,7 +101,7 @@ export function readNotifyScript(
   entry: Entry | undefined,
   files: FileCheck,
 ): ScriptCommand | undefined {
-  const script = readScript(entry, files.report);
+  const script = readScript(entry, files.report, files);
   if (script === undefined) return undefined;
   files.checkNotify(script.command.path, script.word);
   return script.command;

@@ -4,6 +4,7 @@ import type { Report } from './diagnostics.ts';
 import { didYouMean } from './did-you-mean.ts';
 import type { KeywordRow, ValueType } from './schema-rows.ts';
 import { placeOf, type Token } from './source.ts';
+import { withoutValue } from './without-value.ts';
 
 export type Value = number | string | boolean | IpAddress;
 
@@ -38,26 +39,28 @@ export function maxWords(type: ValueType): number {
 }
 
 /**
- * The value of `row`, whose keyword is `keyword` and whose words after it are `words`. Undefined
- * when there is none: then it is reported, or stands on something that was.
+ * The value of `row`, whose statement is `words`, its keyword first. Undefined when there is none:
+ * then it is reported, or stands on something that was.
  */
 export function readValue(
   row: KeywordRow,
-  keyword: Token,
   words: readonly Token[],
   report: Report,
 ): Value | undefined {
   const type = row.value;
-  const limit = maxWords(type);
-  if (words.length > limit) {
-    reportTrailing([keyword, ...words.slice(0, limit)], words.slice(limit), report);
-  }
+  const limit = maxWords(type) + 1;
+  if (words.length > limit) reportTrailing(words.slice(0, limit), words.slice(limit), report);
   if (type.kind === 'flag') return true;
-  const word = words[0];
+  const [keyword, word] = words;
+  if (keyword === undefined) return undefined;
   if (word === undefined) {
     if (type.kind === 'boolean') return true;
     if (type.kind === 'words' && type.min === 0) return undefined;
-    report('missingValue', keyword, { keyword: keyword.text, expected: describeType(type) });
+    report('missingValue', keyword, {
+      keyword: keyword.text,
+      expected: describeType(type),
+      compat: withoutValue(row.name, row.context),
+    });
     return undefined;
   }
   if (word.kind === 'opaque' || type.kind === 'words') return undefined;

@@ -1,4 +1,5 @@
 /** The options of route and rule lines, as iproute2 and keepalived spell them. */
+import type { NumberDatabase } from './file-facts.ts';
 import type { OptionTable, OptionType } from './line-options.ts';
 
 const MAX_U32 = 2 ** 32 - 1;
@@ -12,10 +13,25 @@ const BYTE: OptionType = { kind: 'integer', min: 0, max: 255 };
 const SWITCH: OptionType = { kind: 'integer', min: 0, max: 1 };
 const METRIC: OptionType = { kind: 'lockable', max: MAX_U32 };
 const NAME = named(/^\S+$/, 'a name');
-const NUMBER_OR_NAME = named(/^(?:\d{1,10}|0x[\da-f]{1,8}|[a-z_][\w.-]*)$/i, 'a number or a name');
+const TABLE = known('rt_tables', MAX_U32, 'unspec default main local');
+const SCOPE = known('rt_scopes', 255, 'global universe site link host nowhere');
+const PROTOCOL = known('rt_protos', 255, 'unspec redirect kernel boot static');
+const TOS = known('rt_dsfield', 255, 'default');
+const GROUP = known('group', 2 ** 31 - 1, 'default');
+const IP_PROTOCOL = known(
+  'protocols',
+  255,
+  'tcp udp sctp icmp icmpv6 ipv6-icmp esp ah gre udplite dccp',
+);
+const REALMS = named(/^\d{1,5}(?:\/\d{1,5})?$/, '[FROM/]TO in numbers');
 const TIME = named(/^\d+(?:\.\d+)?(?:ms|s)?$/, 'a time such as 200ms');
 const MARK = named(/^(?:\d+|0x[\da-f]+)(?:\/(?:\d+|0x[\da-f]+))?$/i, 'MARK[/MASK]');
-const PORTS = named(/^\d{1,5}(?:-\d{1,5})?$/, 'a port or FROM-TO');
+const PORTS: OptionType = { kind: 'range', min: 1, max: 65_535, isRange: false };
+const USERS: OptionType = { kind: 'range', min: 0, max: MAX_U32, isRange: true };
+
+function known(database: NumberDatabase, max: number, names: string): OptionType {
+  return { kind: 'named', max, names: new Set(names.split(' ')), database };
+}
 
 function named(pattern: RegExp, expected: string): OptionType {
   return { kind: 'text', pattern, expected };
@@ -46,13 +62,13 @@ export const ROUTE_OPTIONS: OptionTable = new Map([
   ['via', ADDRESS],
   ['or', ADDRESS],
   ['dev', DEVICE],
-  ['table', NUMBER_OR_NAME],
+  ['table', TABLE],
   ['metric', NUMBER],
-  ['scope', NUMBER_OR_NAME],
-  ['protocol', NUMBER_OR_NAME],
-  ['tos', NUMBER_OR_NAME],
+  ['scope', SCOPE],
+  ['protocol', PROTOCOL],
+  ['tos', TOS],
   ['mtu', METRIC],
-  ['hoplimit', METRIC],
+  ['hoplimit', { kind: 'lockable', max: 255 }],
   ['advmss', METRIC],
   ['rtt', TIME],
   ['rttvar', TIME],
@@ -60,7 +76,7 @@ export const ROUTE_OPTIONS: OptionTable = new Map([
   ['window', METRIC],
   ['cwnd', METRIC],
   ['ssthresh', METRIC],
-  ['realms', named(/^[\w.-]+(?:\/[\w.-]+)?$/, '[FROM/]TO')],
+  ['realms', REALMS],
   ['rto_min', TIME],
   ['initcwnd', METRIC],
   ['initrwnd', METRIC],
@@ -69,7 +85,7 @@ export const ROUTE_OPTIONS: OptionTable = new Map([
   ['pref', named(/^(?:low|medium|high)$/, 'low, medium or high')],
   ['ttl-propagate', named(/^(?:enabled|disabled)$/, 'enabled or disabled')],
   ['fastopen_no_cookie', SWITCH],
-  ['features', NAME],
+  ['features', named(/^ecn$/, 'ecn')],
   ['expires', NUMBER],
   ['encap', { kind: 'encapsulation' }],
   ['id', NUMBER],
@@ -97,7 +113,7 @@ export const NEXT_HOP_OPTIONS: OptionTable = new Map([
   ['dev', DEVICE],
   ['weight', { kind: 'integer', min: 1, max: 256 }],
   ['onlink', FLAG],
-  ['realms', named(/^[\w.-]+(?:\/[\w.-]+)?$/, '[FROM/]TO')],
+  ['realms', REALMS],
   ['encap', { kind: 'encapsulation' }],
   ['as', ADDRESS],
   ['inet', FLAG],
@@ -123,12 +139,12 @@ export const RULE_ALIASES: ReadonlyMap<string, string> = new Map([
 export const RULE_OPTIONS: OptionTable = new Map([
   ['from', PREFIX],
   ['to', PREFIX],
-  ['table', NUMBER_OR_NAME],
+  ['table', TABLE],
   ['priority', NUMBER],
   ['fwmark', MARK],
   ['iif', DEVICE],
   ['oif', DEVICE],
-  ['tos', NUMBER_OR_NAME],
+  ['tos', TOS],
   ['goto', NUMBER],
   ['nop', FLAG],
   [
@@ -138,16 +154,16 @@ export const RULE_OPTIONS: OptionTable = new Map([
   ['blackhole', FLAG],
   ['unreachable', FLAG],
   ['prohibit', FLAG],
-  ['realms', named(/^[\w.-]+(?:\/[\w.-]+)?$/, '[FROM/]TO')],
+  ['realms', REALMS],
   ['suppress_prefixlength', { kind: 'integer', min: -1, max: 128 }],
-  ['suppress_ifgroup', NUMBER_OR_NAME],
-  ['uidrange', named(/^\d+-\d+$/, 'FROM-TO')],
+  ['suppress_ifgroup', GROUP],
+  ['uidrange', USERS],
   ['l3mdev', FLAG],
   ['tunnel-id', NUMBER],
-  ['ipproto', NUMBER_OR_NAME],
+  ['ipproto', IP_PROTOCOL],
   ['sport', PORTS],
   ['dport', PORTS],
-  ['protocol', NUMBER_OR_NAME],
+  ['protocol', PROTOCOL],
   ['inet', FLAG],
   ['inet6', FLAG],
   ['no_track', FLAG],

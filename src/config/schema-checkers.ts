@@ -203,7 +203,7 @@ const urlRows: readonly KeywordRow[] = [
   ]),
   ...plannedRows('url', [
     { name: 'digest', value: text('an MD5 of 32 hex digits'), doc: 'MD5 of the body' },
-    { name: 'regex', value: text('a pattern'), doc: 'The body must match' },
+    { name: 'regex', value: words('PATTERN'), doc: 'The body must match' },
     { name: 'regex_no_match', value: FLAG, doc: 'The body must not match' },
     {
       name: 'regex_options',

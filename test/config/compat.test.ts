@@ -56,7 +56,7 @@ describe('an error that keepalived ends on', () => {
     ['an instance without its interface', instance('').replace('interface eth0', '')],
     ['two instances of one virtual_router_id', instance('') + instance('').replace(' A ', ' B ')],
     ['HTTP_GET without url', service('').replace('TCP_CHECK', 'HTTP_GET')],
-    ['braces that make no sense', `a\n}\nb\n${instance('')}`],
+    ['auth_type without its value', instance('authentication {\nauth_type\n}')],
   ])('stays one, and no refusal says that --compat helps: %s', (_name, text) => {
     expect(read(text, false).isLiftable).toBe(false);
     expect(read(text, true).config).toBeUndefined();
@@ -99,6 +99,40 @@ describe('the model under --compat is what keepalived makes of', () => {
     const [only] = read(instance('', lines), true).config?.vrrpInstances ?? [];
     expect(only?.virtualAddresses).toHaveLength(255);
     expect(only?.excludedAddresses).toMatchObject([{ address: { text: '10.0.0.255' } }]);
+  });
+
+  test('braces that are a guess: what stands where it is known', () => {
+    const text = `a\n}\nb\n${instance('')}`;
+    expect(read(text, false).isLiftable).toBe(true);
+    expect(read(text, true).config?.vrrpInstances).toMatchObject([{ name: 'A' }]);
+  });
+
+  test.each(['dev', 'label', 'brd', 'scope', 'peer', 'preferred_lft'])(
+    'an address with %s at the end of its line: none',
+    (option) => {
+      const [only] =
+        read(instance('', `10.0.0.1/24\n10.0.0.2 ${option}`), true).config?.vrrpInstances ?? [];
+      expect(only?.virtualAddresses.map(({ address }) => address.text)).toEqual(['10.0.0.1']);
+    },
+  );
+
+  test('a tracked interface with a weight of nothing: none', () => {
+    const [only] =
+      read(instance('track_interface {\neth1 weight\n}'), true).config?.vrrpInstances ?? [];
+    expect(only?.trackers?.interfaces).toEqual([]);
+  });
+
+  test('a peer of the other family, after an address: none, and so multicast', () => {
+    const lines = 'unicast_src_ip 10.0.0.9\nunicast_peer {\n2001:db8::9\n}';
+    const [only] = read(instance(lines), true).config?.vrrpInstances ?? [];
+    expect(only).toMatchObject({ unicastPeers: [], sourceAddress: { text: '10.0.0.9' } });
+  });
+
+  test('a service without a port: every port, and persistence', () => {
+    const text = service('').replace('10.0.0.1 80', '10.0.0.1');
+    expect(read(text, true).config?.virtualServers).toMatchObject([
+      { port: 0, persistence: { timeoutMs: 360_000 } },
+    ]);
   });
 
   test('routes and rules that cannot be: none', () => {

@@ -60,7 +60,7 @@ export function askKeepalived(files: ReadonlyMap<string, string>): ReadonlyMap<s
   const directory = mkdtempSync(join(tmpdir(), 'lvsd-differential-'));
   try {
     const paths = [...files].map(([name, text]) => {
-      const path = join(directory, name);
+      const path = join(directory, name.replaceAll('/', '-'));
       writeFileSync(path, text);
       return path;
     });

@@ -36,6 +36,7 @@ function refused(text: string): LvsCase {
 const GROUP = 'virtual_server_group G {\n10.0.0.1 80\n}\n';
 
 export const LVS_CASES: Readonly<Record<keyof typeof lvsDiagnostics, LvsCase>> = {
+  persistenceNeeded: { text: service('real_server 10.0.0.2 {\nTCP_CHECK {\n}\n}\n', '10.0.0.1') },
   persistenceOff: { text: service(`persistence_timeout 0\n${SERVER}`) },
   granularityFamily: refused(service(`persistence_granularity 24\n${SERVER}`)),
   quorumTooLarge: refused(service(`quorum 2\n${SERVER}`)),
@@ -58,6 +59,7 @@ export const LVS_CASES: Readonly<Record<keyof typeof lvsDiagnostics, LvsCase>> =
   pathWithoutSlash: { text: url('').replace('path /', 'path index.html') },
   digestInvalid: refused(url('digest 123')),
   regexInvalid: refused(url('regex "a(b"')),
+  regexBackslash: refused(url('regex a\\.b')),
   regexOptionUnknown: refused(url('regex a\nregex_options caseles')),
   regexMissing: refused(url('regex_no_match')),
   virtualhostWithoutSni: refused(url('virtualhost www.example.org', 'SSL_GET')),

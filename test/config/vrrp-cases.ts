@@ -23,6 +23,8 @@ export const NAMED_FILES: FileFacts = {
     ...(path.includes('loose') ? { isWritableByOthers: true } : {}),
   }),
   hasInterface: (name) => !name.startsWith('absent'),
+  hasNumber: () => false,
+  hasAccount: (_kind, name) => !name.startsWith('nosuch'),
 };
 
 const HEAD = 'interface eth0\nvirtual_router_id 5\n';
@@ -141,5 +143,10 @@ export const VRRP_CASES: Readonly<Record<keyof typeof vrrpDiagnostics, VrrpCase>
   },
   unterminatedScriptQuote: { text: instance(`notify "/a 'b"`) },
   emptyCommand: { text: instance('notify ""') },
+  unknownAccount: { text: instance('notify_master /bin/true nosuchuser') },
+  optionOfIpv6: { text: routes('10.1.0.0/24 dev eth1 pref low'), along: PLANNED },
+  firstNotLinkLocal: {
+    text: instance('strict_mode on\naccept', 'A', '2001:db8::1/64'),
+  },
   optionTwice: { text: routes('10.1.0.0/24 dev eth1 dev eth2'), along: PLANNED },
 };

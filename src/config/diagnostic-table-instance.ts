@@ -1,0 +1,97 @@
+/** LVS1040..: what can be wrong with an instance by itself. Part of THE table. */
+export const instanceDiagnostics = {
+  duplicateInstance: {
+    code: 'LVS1040',
+    severity: 'error',
+    compat: 'keepalived leaves the second one out',
+    message: "There is already a vrrp_instance '{name}' (line {line})",
+    help: 'give each instance a name of its own',
+  },
+  duplicateVirtualRouterId: {
+    code: 'LVS1041',
+    severity: 'error',
+    message:
+      "virtual_router_id {vrid} ({family}, {interface}) is already that of '{other}' (line {line})",
+    help: 'choose a number from 1 to 255 that no other group on this network uses',
+  },
+  mixedAddressFamilies: {
+    code: 'LVS1042',
+    severity: 'error',
+    compat: 'keepalived leaves the address out',
+    message: '{address} is {family}, the first address of this virtual_ipaddress is {firstFamily}',
+    help: 'adverts name one family: put the others into virtual_ipaddress_excluded',
+  },
+  nopreemptWithMaster: {
+    code: 'LVS1043',
+    severity: 'error',
+    compat: 'keepalived drops the nopreempt',
+    message: "'nopreempt' contradicts 'state MASTER'",
+    help: "write 'state BACKUP' (on both routers); keepalived would drop the nopreempt",
+  },
+  nopreemptWithOwner: {
+    code: 'LVS1044',
+    severity: 'error',
+    compat: 'keepalived drops the nopreempt',
+    message: "'nopreempt' contradicts 'priority 255': the address owner always preempts",
+    help: "write 'priority 254' or less, or remove nopreempt",
+  },
+  preemptContradiction: {
+    code: 'LVS1045',
+    severity: 'error',
+    compat: 'keepalived drops a preempt_delay; of preempt and nopreempt the last one counts',
+    message: "'{keyword}' contradicts '{other}'",
+    help: 'keep one of the two',
+  },
+  advertIntervalVersion3: {
+    code: 'LVS1046',
+    severity: 'error',
+    compat: 'keepalived takes the nearest interval that version 3 can carry',
+    message: "'advert_int {found}': VRRP version 3 takes 0.01 to 40.95 seconds, in steps of 0.01",
+    help: "write 'advert_int 1' unless a faster takeover is wanted",
+  },
+  advertIntervalVersion2: {
+    code: 'LVS1047',
+    severity: 'error',
+    compat: 'keepalived rounds to whole seconds, 1 at least',
+    message: "'advert_int {found}': VRRP version 2 takes whole seconds, 1 to 255",
+    help: "add 'version 3' (on both routers) for a fraction of a second",
+  },
+  version2WithIpv6: {
+    code: 'LVS1048',
+    severity: 'error',
+    compat: 'keepalived takes version 3 without a word',
+    message: 'VRRP version 2 carries no IPv6 address',
+    help: "write 'version 3'",
+  },
+  noVirtualAddresses: {
+    code: 'LVS1049',
+    severity: 'error',
+    compat: 'keepalived runs the instance without an address; lvsd leaves it out',
+    message: 'This vrrp_instance has no virtual address',
+    help: "add 'virtual_ipaddress { 192.168.10.188/32 }' with your address",
+  },
+  duplicateVirtualAddress: {
+    code: 'LVS1050',
+    severity: 'error',
+    compat: 'keepalived takes it without a word',
+    message: '{address} on {device} is already a virtual address (line {line})',
+    help: 'an address belongs to one instance, once',
+  },
+  interfaceNameTooLong: {
+    code: 'LVS1051',
+    severity: 'error',
+    message: "Interface name '{name}' has {length} characters, Linux allows {limit}",
+  },
+  labelTooLong: {
+    code: 'LVS1052',
+    severity: 'error',
+    compat: 'keepalived leaves the address out',
+    message: "Label '{label}' has {length} characters, Linux allows {limit}",
+  },
+  ownerByState: {
+    code: 'LVS1053',
+    severity: 'warning',
+    message: "'state MASTER' without a priority means priority 255, the address owner",
+    help: "add 'priority 150' here and 'priority 100' on the other router",
+  },
+} as const;
