@@ -69,7 +69,7 @@ export const ROUTE_OPTIONS: OptionTable = new Map([
   ['pref', named(/^(?:low|medium|high)$/, 'low, medium or high')],
   ['ttl-propagate', named(/^(?:enabled|disabled)$/, 'enabled or disabled')],
   ['fastopen_no_cookie', SWITCH],
-  ['features', NAME],
+  ['features', named(/^ecn$/, 'ecn')],
   ['expires', NUMBER],
   ['encap', { kind: 'encapsulation' }],
   ['id', NUMBER],
@@ -86,6 +86,17 @@ export const ROUTE_OPTIONS: OptionTable = new Map([
   ['no_track', FLAG],
   ['track_group', NAME],
 ]);
+
+/** Tunnels made by the route itself, and the table of a VRF: read, not yet told to the kernel. */
+export const ROUTE_OPTIONS_NOT_DONE: ReadonlySet<string> = new Set([
+  'encap',
+  'id',
+  'dst',
+  'ttl',
+  'flags',
+  'vrf',
+]);
+export const NEXT_HOP_OPTIONS_NOT_DONE: ReadonlySet<string> = new Set(['encap', 'as']);
 
 export const NEXT_HOP_ALIASES: ReadonlyMap<string, string> = new Map([
   ['gw', 'via'],
@@ -133,7 +144,7 @@ export const RULE_OPTIONS: OptionTable = new Map([
   ['nop', FLAG],
   [
     'type',
-    named(/^(?:unicast|blackhole|unreachable|prohibit|nat)$/, 'blackhole, unreachable or prohibit'),
+    named(/^(?:unicast|blackhole|unreachable|prohibit)$/, 'blackhole, unreachable or prohibit'),
   ],
   ['blackhole', FLAG],
   ['unreachable', FLAG],

@@ -28,6 +28,7 @@ export const SO_RCVBUFFORCE = 33;
 export const SOL_NETLINK = 270;
 export const NETLINK_CAP_ACK = 10;
 export const NETLINK_EXT_ACK = 11;
+export const NETLINK_GET_STRICT_CHK = 12;
 
 export const IP_TOS = 1;
 export const IP_MTU_DISCOVER = 10;
