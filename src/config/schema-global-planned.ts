@@ -11,6 +11,7 @@ import {
   text,
   type WorkingRow,
   words,
+  works,
 } from './schema-rows.ts';
 import { SCRIPT } from './schema-tracking.ts';
 
@@ -26,11 +27,6 @@ const GARP_EXTRA: WorkingRow = {
 
 const vrrp: readonly WorkingRow[] = [
   { name: 'vrrp_strict', ...SWITCH, doc: 'RFC strictness, with all its consequences' },
-  ...each(['vrrp_garp_interval', 'vrrp_gna_interval'], {
-    value: seconds(0),
-    defaultText: '0',
-    doc: 'Gap between announcements on one interface',
-  }),
   GARP_EXTRA,
   oldSpelling('vrrp_vmac_garp_intvl', GARP_EXTRA.name, [GARP_EXTRA]),
   {
@@ -160,7 +156,14 @@ const sharedState: readonly WorkingRow[] = [
   { name: 'tls', ...SWITCH, doc: 'Speaks TLS' },
 ];
 
+const announcing: readonly WorkingRow[] = each(['vrrp_garp_interval', 'vrrp_gna_interval'], {
+  value: seconds(0),
+  defaultText: '0',
+  doc: 'Gap between announcements on one interface',
+});
+
 export const plannedGlobalRows = [
+  ...works('global_defs', announcing),
   ...plannedRows('global_defs', [...vrrp, ...scripts, ...ipvs, ...own]),
   ...plannedRows('shared_state', sharedState),
 ];

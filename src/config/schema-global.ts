@@ -19,8 +19,8 @@ const NO_MAIL = 'lvsd sends no mail; follow its log or `lvsd status`';
 const NO_SNMP = 'lvsd has no SNMP agent';
 const NO_DBUS = 'lvsd has no D-Bus interface';
 const NO_SCRIPTS = 'lvsd runs no scripts yet; every keyword that would run one is refused';
-const NO_FIREWALL =
-  'lvsd makes no firewall rules; no_accept and use_vmac, which need them, are refused';
+const OWN_TABLE =
+  'lvsd denies by one nftables table of its own, whose chain stands behind the hooks of IPVS';
 const NO_DUMPS = 'lvsd answers on its control socket and writes no dump files';
 const NO_SWAP =
   'V8 reserves more address space than mlockall can pin; give the host memory instead of swap';
@@ -226,8 +226,21 @@ export const globalRows = [
       doc: 'Time of the script',
     }),
   ]),
-  ...acceptedRows('global_defs', NO_FIREWALL, [
-    { name: 'nftables', value: words('[TABLE]', 0), doc: 'Table for the rules' },
+  ...works('global_defs', [
+    {
+      name: 'nftables',
+      value: words('[TABLE]', 0),
+      defaultText: 'lvsd',
+      doc: 'Name of the table that no_accept is made of',
+    },
+    {
+      name: 'default_interface',
+      value: text('an interface name'),
+      defaultText: 'eth0',
+      doc: 'Interface of static addresses',
+    },
+  ]),
+  ...acceptedRows('global_defs', OWN_TABLE, [
     { name: 'nftables_priority', ...NUMBER, defaultText: '-1', doc: 'Priority of the chains' },
     ...each(['nftables_ifindex', 'nftables_counters'], { value: FLAG, doc: 'Form of the rules' }),
     { name: 'vrrp_iptables', value: words('[IN [OUT]]', 0), doc: 'Chains for the rules' },
@@ -341,12 +354,6 @@ export const globalRows = [
     },
   ]),
   ...acceptedRows('global_defs', 'nothing that is supported uses it', [
-    {
-      name: 'default_interface',
-      value: text('an interface name'),
-      defaultText: 'eth0',
-      doc: 'Interface of static addresses',
-    },
     { name: 'random_seed', value: integer(0, 2 ** 32 - 1), doc: 'Seed of the parameter _RANDOM' },
     ...each(['iproute_usr_dir', 'iproute_etc_dir'], { value: PATH, doc: 'Where rt_tables is' }),
     { name: 'lvs_id', value: NAME, doc: 'Old name of router_id' },

@@ -15,6 +15,7 @@ import {
   text,
   type WorkingRow,
   words,
+  works,
 } from './schema-rows.ts';
 
 const NAME = text('a name');
@@ -41,17 +42,21 @@ const blocks: readonly WorkingRow[] = [
   block('track_file', 'track_file_block', 'A file whose number moves priorities'),
   block('vrrp_track_process', 'vrrp_track_process', 'Processes whose presence moves priorities'),
   block('bfd_instance', 'bfd_instance', 'A BFD session with a neighbour'),
-  block('track_group', 'track_group', 'Lets static items be tracked by instances'),
-  block('static_ipaddress', 'static_ipaddress', 'Addresses kept whatever the VRRP state', list),
-  block('static_routes', 'static_routes', 'Routes kept whatever the VRRP state', list),
-  block('static_rules', 'static_rules', 'Routing rules kept whatever the VRRP state', list),
-  block('garp_group', 'garp_group', 'Paces gratuitous ARP over several interfaces', list),
   block(
     'interface_up_down_delays',
     'interface_up_down_delays',
     'Waits before link changes are believed: IF DOWN [UP], in seconds, one a line',
     list,
   ),
+];
+
+/** What the daemon itself holds and paces. */
+const hostBlocks: readonly WorkingRow[] = [
+  block('track_group', 'track_group', 'Lets static items be tracked by instances'),
+  block('static_ipaddress', 'static_ipaddress', 'Addresses kept whatever the VRRP state', list),
+  block('static_routes', 'static_routes', 'Routes kept whatever the VRRP state', list),
+  block('static_rules', 'static_rules', 'Routing rules kept whatever the VRRP state', list),
+  block('garp_group', 'garp_group', 'Paces gratuitous ARP over several interfaces', list),
 ];
 
 const namespaces: readonly WorkingRow[] = [
@@ -235,6 +240,7 @@ const garpGroupRows: readonly WorkingRow[] = [
 ];
 
 export const trackingRows = [
+  ...works('root', hostBlocks),
   ...plannedRows('root', [
     ...blocks,
     oldSpelling('vrrp_track_file', 'track_file', blocks),
@@ -275,8 +281,8 @@ export const trackingRows = [
   ...plannedRows('vrrp_track_process', processRows),
   ...plannedRows('track_file_block', fileRows),
   ...plannedRows('bfd_instance', bfdRows),
-  ...plannedRows('garp_group', garpGroupRows),
-  ...plannedRows('track_group', [
+  ...works('garp_group', garpGroupRows),
+  ...works('track_group', [
     {
       name: 'group',
       opens: 'group',

@@ -7,9 +7,9 @@ import type { Config, VrrpInstanceConfig } from '../config/model.ts';
 import { openVrrpEndpoint } from '../kernel/datagram.ts';
 import { SysError } from '../kernel/libc.ts';
 import { LinkTable } from '../kernel/links.ts';
+import { addressSpec, heldAddresses } from '../vrrp/addresses.ts';
 import { encodeGoodbye } from '../vrrp/goodbye.ts';
 import { vrrpGroup } from '../vrrp/packet.ts';
-import { addressSpec } from './instance-host.ts';
 import type { Mastership } from './messages.ts';
 
 /** Never throws: what fails is logged, and the rest is still done. */
@@ -39,7 +39,7 @@ function giveUpInstance(
 ): void {
   const said = sayGoodbye(instance, mastership, links);
   const addresses: string[] = [];
-  for (const virtual of instance.virtualAddresses) {
+  for (const virtual of heldAddresses(instance)) {
     const link = links.byName(virtual.device);
     if (link === undefined) continue;
     const outcome = links.removeAddress(addressSpec(virtual, link.index));

@@ -5,33 +5,22 @@
  *   LinkTable ──▶ InstanceHost ──▶ VrrpInstance (state machine)
  *                     │  ▲ adverts        │ add, remove, announce
  *                     ▼  │                ▼
- *                 VRRP endpoint      LinkTable, FrameSender per device
+ *                 VRRP endpoint      Placement, Announcer
  */
-import { addressBytes, addressFromBytes, type Family, type IpAddress } from '../base/address.ts';
+import type { Family, IpAddress } from '../base/address.ts';
 import type { Clock } from '../base/clock.ts';
 import type { Log } from '../base/log.ts';
-import type { VirtualAddressConfig, VrrpInstanceConfig } from '../config/model.ts';
-import {
-  type Endpoint,
-  type FrameSender,
-  openFrameSender,
-  openVrrpEndpoint,
-  type SendOutcome,
-} from '../kernel/datagram.ts';
+import type { VrrpInstanceConfig } from '../config/model.ts';
+import { type Endpoint, openVrrpEndpoint } from '../kernel/datagram.ts';
 import { SysError } from '../kernel/libc.ts';
-import type {
-  AddressOutcome,
-  AddressSpec,
-  InterfaceAddress,
-  Link,
-  LinkTable,
-} from '../kernel/links.ts';
+import type { InterfaceAddress, Link, LinkTable } from '../kernel/links.ts';
 import { DeadlineTimer } from '../kernel/timer.ts';
-import { encodeAnnouncement } from '../vrrp/announce.ts';
+import { heldAddresses } from '../vrrp/addresses.ts';
 import { type InstanceSnapshot, type Transition, VrrpInstance } from '../vrrp/instance.ts';
 import { vrrpGroup } from '../vrrp/packet.ts';
-import { VIRTUAL_ADDRESS_PROTOCOL } from './leftovers.ts';
+import type { Followers } from './followers.ts';
 import type { Mastership } from './messages.ts';
+import { type Grounds, Placement } from './placement.ts';
 import { rehearse } from './rehearsal.ts';
 import { sourceAddress } from './source-address.ts';
 
@@ -43,6 +32,8 @@ export interface InstanceHostOptions {
   /** Virtual addresses of every instance: none of them is a source address. */
   readonly virtualAddresses: () => ReadonlySet<string>;
   readonly onTransition: (transition: Transition) => void;
+  /** What instances share on this machine; see placement.ts. */
+  readonly grounds: Grounds;
 }
 
 /** Documentation addresses (RFC 5737, RFC 4291 link-local): no packet of the rehearsal leaves. */
@@ -64,11 +55,18 @@ export class InstanceHost {
   #standing: Standing | undefined;
   #waitingFor = '';
   #waitingSinceMs = 0;
-  readonly #senders = new Map<number, FrameSender>();
+  readonly #placement: Placement;
 
   constructor(options: InstanceHostOptions) {
     this.#options = options;
     this.#config = options.config;
+    const { config, links, log, grounds } = options;
+    this.#placement = new Placement(config, {
+      links,
+      log,
+      ...grounds,
+      onRestored: (what) => log.warn({ instance: config.name, what }, 'taken away, put back'),
+    });
   }
 
   /** Stands the instance up, or waits for what it lacks. */
@@ -103,9 +101,8 @@ export class InstanceHost {
 
   /** What the first takeover would otherwise have to do: open packet sockets, compile its code. */
   #prepareTakeover(source: IpAddress): void {
-    for (const { device } of this.#config.virtualAddresses) {
-      const link = this.#options.links.byName(device);
-      if (link !== undefined) this.#sender(link.index);
+    for (const { device } of heldAddresses(this.#config)) {
+      this.#options.grounds.announcer.prepare(device);
     }
     rehearse(this.#config, source, PEER_IN_REHEARSAL[this.#config.family]);
   }
@@ -123,6 +120,7 @@ export class InstanceHost {
 
   reconfigure(next: VrrpInstanceConfig): void {
     this.#config = next;
+    this.#placement.reconfigure(next);
     if (this.#standing === undefined) this.start(false);
     else this.#standing.instance.reconfigure(next);
   }
@@ -146,11 +144,8 @@ export class InstanceHost {
       if (isPresent && link?.name === this.#config.interface) this.start(false);
       return;
     }
-    const device = this.#options.links.byIndex(address.ifindex)?.name;
-    const isOurs = this.#config.virtualAddresses.some(
-      (virtual) => virtual.device === device && virtual.address.text === address.address.text,
-    );
-    if (isOurs && !isPresent) this.#standing.instance.addressRemoved(address.address);
+    if (isPresent || !this.#placement.isMissed(address)) return;
+    this.#standing.instance.addressRemoved(address.address);
   }
 
   /** What the supervisor must know to give this instance up; undefined unless it is master. */
@@ -188,8 +183,14 @@ export class InstanceHost {
     else this.#standing.instance.stop(onReleased);
   }
 
+  /** Its routes and rules, for news of the kernel. */
+  get followers(): Followers {
+    return this.#placement.followers;
+  }
+
   close(): void {
     this.#lieDown();
+    this.#placement.close();
   }
 
   #wait(reason: string): void {
@@ -200,7 +201,7 @@ export class InstanceHost {
   }
 
   #stand(link: Link, source: IpAddress): Standing {
-    const { clock, links, log, onTransition } = this.#options;
+    const { clock, log, onTransition, grounds } = this.#options;
     this.#waitingFor = '';
     const { family } = this.#config;
     const endpoint = openVrrpEndpoint({
@@ -219,10 +220,10 @@ export class InstanceHost {
       transport: endpoint,
       newTimer: (onExpire) => new DeadlineTimer(onExpire),
       addresses: {
-        add: (address) => this.#apply(address, (spec) => links.addAddress(spec)),
-        remove: (address) => this.#apply(address, (spec) => links.removeAddress(spec)),
+        add: (address) => this.#placement.add(address),
+        remove: (address) => this.#placement.remove(address),
       },
-      announce: (device, address) => this.#announce(device, address),
+      announce: (device, address) => grounds.announcer.announce(device, address, this.#config),
       onTransition,
     });
     return { link, source, endpoint, instance };
@@ -232,71 +233,9 @@ export class InstanceHost {
     this.#standing?.instance.close();
     this.#standing?.endpoint.close();
     this.#standing = undefined;
-    for (const sender of this.#senders.values()) sender.close();
-    this.#senders.clear();
-  }
-
-  #apply(
-    virtual: VirtualAddressConfig,
-    apply: (spec: AddressSpec) => AddressOutcome,
-  ): AddressOutcome {
-    const link = this.#options.links.byName(virtual.device);
-    if (link === undefined) {
-      return { ok: false, code: 'ENODEV', detail: `There is no interface ${virtual.device}` };
-    }
-    return apply(addressSpec(virtual, link.index));
-  }
-
-  /** Throws SysError when the kernel refuses the socket. */
-  #sender(ifindex: number): FrameSender {
-    const open = this.#senders.get(ifindex);
-    if (open !== undefined) return open;
-    const sender = openFrameSender(ifindex);
-    this.#senders.set(ifindex, sender);
-    return sender;
-  }
-
-  #announce(device: string, address: IpAddress): SendOutcome {
-    const link = this.#options.links.byName(device);
-    if (link === undefined) {
-      return { ok: false, code: 'ENODEV', detail: `There is no interface ${device}` };
-    }
-    try {
-      return this.#sender(link.index).send(encodeAnnouncement(address, link.mac));
-    } catch (error) {
-      if (!(error instanceof SysError)) throw error;
-      return { ok: false, code: error.code, detail: error.message };
-    }
   }
 }
 
 function isUsable(link: Link): boolean {
   return link.isUp && link.hasCarrier;
-}
-
-/** How a virtual address goes onto its interface: marked as ours, and without IPv6's duplicate check. */
-export function addressSpec(virtual: VirtualAddressConfig, ifindex: number): AddressSpec {
-  const { address, prefixLength, scope, label } = virtual;
-  const broadcast =
-    virtual.broadcast === '+' ? subnetBroadcast(address, prefixLength) : virtual.broadcast;
-  return {
-    ifindex,
-    address,
-    prefixLength,
-    scope,
-    protocol: VIRTUAL_ADDRESS_PROTOCOL,
-    // The address was another router's a moment ago: its late answer must not stop us.
-    ...(address.family === 'inet6' ? { noDad: true } : {}),
-    ...(label === undefined ? {} : { label }),
-    ...(broadcast === undefined ? {} : { broadcast }),
-  };
-}
-
-/** `brd +`: the host bits all ones. */
-function subnetBroadcast(address: IpAddress, prefixLength: number): IpAddress {
-  const bytes = addressBytes(address).map((byte, index) => {
-    const networkBits = Math.min(8, Math.max(0, prefixLength - index * 8));
-    return byte | (0xff >> networkBits);
-  });
-  return addressFromBytes(bytes);
 }

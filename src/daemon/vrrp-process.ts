@@ -9,6 +9,7 @@ import type { Config, VrrpInstanceConfig } from '../config/model.ts';
 import { LinkTable } from '../kernel/links.ts';
 import { trySetRealtime } from '../kernel/scheduling.ts';
 import { type ChildChannel, openChildChannel, sendLast } from './child-channel.ts';
+import { HostState } from './host-state.ts';
 import { InstanceHost } from './instance-host.ts';
 import { leftoverAddresses, virtualAddressTexts } from './leftovers.ts';
 import { type FromVrrp, heartbeatTiming, type ToVrrp } from './messages.ts';
@@ -20,6 +21,7 @@ class VrrpProcess {
   readonly #channel: ChildChannel<FromVrrp>;
   readonly #hosts = new Map<string, InstanceHost>();
   #links: LinkTable | undefined;
+  #hostState: HostState | undefined;
   #heartbeat: NodeJS.Timeout | undefined;
   #virtualAddresses: ReadonlySet<string> = new Set();
   #stopping = false;
@@ -69,14 +71,30 @@ class VrrpProcess {
     this.#links = LinkTable.open({
       onLinkChange: (link, ifindex) => {
         for (const host of this.#hosts.values()) host.linkChanged(link, ifindex);
+        this.#hostState?.linkChanged();
       },
       onAddressChange: (address, present) => {
         for (const host of this.#hosts.values()) host.addressChanged(address, present);
+        this.#hostState?.addressChanged(address, present);
       },
       onError: (error) => log.warn({ code: error.code, error: error.message }, 'netlink trouble'),
     });
     this.#virtualAddresses = virtualAddressTexts(config);
     this.#removeLeftovers(config, resumeAsMaster);
+    this.#hostState = new HostState({
+      config,
+      links: this.#links,
+      clock: systemClock,
+      log,
+      resumeAsMaster,
+      followers: () => [...this.#hosts.values()].map((host) => host.followers),
+      onStaticFault: (instances) => {
+        log.warn(
+          { instances: [...instances].join(' ') },
+          'static items of track groups are missing',
+        );
+      },
+    });
     for (const instance of config.vrrpInstances) {
       this.#add(instance, resumeAsMaster.has(instance.name));
     }
@@ -98,7 +116,8 @@ class VrrpProcess {
 
   #add(instance: VrrpInstanceConfig, resumeAsMaster: boolean): void {
     const links = this.#links;
-    if (links === undefined) return;
+    const grounds = this.#hostState?.grounds;
+    if (links === undefined || grounds === undefined) return;
     const host = new InstanceHost({
       config: instance,
       links,
@@ -106,6 +125,7 @@ class VrrpProcess {
       log: this.#channel.log,
       virtualAddresses: () => this.#virtualAddresses,
       onTransition: () => this.#sendHeartbeat(),
+      grounds,
     });
     this.#hosts.set(instance.name, host);
     host.start(resumeAsMaster);
@@ -114,6 +134,7 @@ class VrrpProcess {
   /** Kept instances keep their state; removed ones are released; changed identities are replaced. */
   #reconfigure(config: Config): void {
     this.#virtualAddresses = virtualAddressTexts(config);
+    this.#hostState?.reconfigure(config);
     const wanted = new Map(config.vrrpInstances.map((instance) => [instance.name, instance]));
     for (const [name, host] of this.#hosts) {
       const next = wanted.get(name);
@@ -151,6 +172,7 @@ class VrrpProcess {
     const releasing = new Set(this.#hosts.values());
     const end = (): void => {
       clearInterval(this.#heartbeat);
+      this.#hostState?.close();
       this.#links?.close();
       sendLast({ kind: 'stopped' } satisfies FromVrrp, 0);
     };
