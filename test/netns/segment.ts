@@ -66,18 +66,27 @@ export class Segment {
     return links.flatMap((link) => link.addr_info.map(({ local }) => local));
   }
 
-  /** Ends every process in the namespaces and removes them. */
-  close(): void {
-    for (const { namespace } of this.#hosts) {
-      const pids = spawnSync('ip', ['netns', 'pids', namespace], { encoding: 'utf8' }).stdout;
-      for (const pid of pids.split('\n').filter((text) => text !== '')) {
+  /** As a machine that loses its power, but for what is in the kernel. */
+  killAll({ namespace }: Host): void {
+    const pids = spawnSync('ip', ['netns', 'pids', namespace], { encoding: 'utf8' }).stdout;
+    const all = pids.split('\n').filter((text) => text !== '');
+    // Stopped first: none may tidy up after another.
+    for (const signal of ['SIGSTOP', 'SIGKILL'] as const) {
+      for (const pid of all) {
         try {
-          process.kill(Number(pid), 'SIGKILL');
+          process.kill(Number(pid), signal);
         } catch {
           // Gone by itself meanwhile.
         }
       }
-      spawnSync('ip', ['netns', 'del', namespace]);
+    }
+  }
+
+  /** Ends every process in the namespaces and removes them. */
+  close(): void {
+    for (const host of this.#hosts) {
+      this.killAll(host);
+      spawnSync('ip', ['netns', 'del', host.namespace]);
     }
     for (const child of this.#children) child.kill('SIGKILL');
     spawnSync('ip', ['netns', 'del', this.#bridge]);
