@@ -239,6 +239,12 @@ export const globalRows = [
       defaultText: 'eth0',
       doc: 'Interface of static addresses',
     },
+    {
+      name: 'vmac_prefix',
+      value: NAME,
+      defaultText: 'vrrp',
+      doc: 'Start of the names of macvlan interfaces',
+    },
   ]),
   ...acceptedRows('global_defs', OWN_TABLE, [
     { name: 'nftables_priority', ...NUMBER, defaultText: '-1', doc: 'Priority of the chains' },
@@ -257,11 +263,12 @@ export const globalRows = [
       defaultText: '1000',
       doc: 'First mark',
     },
-    ...each(['vmac_prefix', 'vmac_addr_prefix'], {
+    {
+      name: 'vmac_addr_prefix',
       value: NAME,
       defaultText: 'vrrp',
-      doc: 'Names of macvlan interfaces',
-    }),
+      doc: 'Names of macvlan interfaces of use_vmac_addr',
+    },
   ]),
   ...acceptedRows('global_defs', NO_DUMPS, [
     ...each(['state_dump_file', 'stats_dump_file', 'json_dump_file'], {

@@ -273,15 +273,15 @@ const OWN_INTERFACE: readonly WorkingRow[] = [
     doc: 'Addresses on a macvlan with the MAC 00:00:5e:00:01:VRID',
   },
   { name: 'vmac_xmit_base', value: FLAG, doc: 'Adverts leave by the interface below the macvlan' },
+];
+
+const OTHER_INTERFACES: readonly WorkingRow[] = [
   {
     name: 'use_ipvlan',
     value: words('[[NAME] IF] [IP] [bridge|private|vepa] [group G]', 0),
     doc: 'Addresses on an ipvlan',
   },
   { name: 'vrf', value: text('a name'), doc: 'VRF of the macvlan' },
-];
-
-const OTHER_INTERFACES: readonly WorkingRow[] = [
   GARP_EXTRA,
   { name: 'use_vmac_addr', value: FLAG, doc: 'A macvlan for addresses on other interfaces too' },
 ];
@@ -326,12 +326,12 @@ const SYNC_DAEMON =
 export const vrrpRows = [
   ...working,
   ...works('vrrp_instance', HELD_WHILE_MASTER),
+  ...works('vrrp_instance', OWN_INTERFACE),
   ...plannedRows('vrrp_instance', [
     ...IN_ADVERTS,
     ...ELECTION,
     oldSpelling('thread_timer_expired', 'timer_expired_backup', ELECTION),
     ...TRACKING,
-    ...OWN_INTERFACE,
     ...OTHER_INTERFACES,
     oldSpelling('vmac_garp_intvl', 'garp_extra_if', [GARP_EXTRA]),
     {

@@ -12,6 +12,7 @@ import { ROUTE_PROTOCOL, type RoutingContext, routeSpec, ruleSpec } from '../vrr
 import { AddressFirewall } from './address-firewall.ts';
 import { Announcer } from './announcer.ts';
 import type { Followers } from './followers.ts';
+import { OwnInterfaces } from './own-interface.ts';
 import { deniesOwnTraffic, type Grounds } from './placement.ts';
 import { StaticPlacement } from './static-placement.ts';
 
@@ -35,6 +36,7 @@ export class HostState {
   readonly #routing: RoutingTable;
   readonly #firewall: AddressFirewall;
   readonly #announcer: Announcer;
+  readonly #ownInterfaces: OwnInterfaces;
   readonly #statics: StaticPlacement;
   #names: RoutingNames;
   #isWatching = false;
@@ -53,6 +55,8 @@ export class HostState {
     });
     this.#announcer.configure(config.garpGroups ?? []);
     this.#firewall.prepare(config.vrrpInstances.some(deniesOwnTraffic));
+    this.#ownInterfaces = new OwnInterfaces(links, log);
+    this.#ownInterfaces.removeLeftovers(config.vrrpInstances);
     this.#removeLeftovers();
     this.#statics = new StaticPlacement({
       links,
@@ -71,6 +75,7 @@ export class HostState {
       routingContext: () => this.#context(),
       firewall: this.#firewall,
       announcer: this.#announcer,
+      ownInterfaces: this.#ownInterfaces,
     };
   }
 
@@ -95,6 +100,7 @@ export class HostState {
   close(): void {
     this.#statics.remove();
     this.#announcer.close();
+    this.#ownInterfaces.close();
     this.#firewall.close();
     this.#routing.close();
   }

@@ -14,12 +14,14 @@ import type { VrrpInstanceConfig } from '../config/model.ts';
 import { type Endpoint, openVrrpEndpoint } from '../kernel/datagram.ts';
 import { SysError } from '../kernel/libc.ts';
 import type { InterfaceAddress, Link, LinkTable } from '../kernel/links.ts';
+import { writeSysctl } from '../kernel/sysctl.ts';
 import { DeadlineTimer } from '../kernel/timer.ts';
 import { heldAddresses } from '../vrrp/addresses.ts';
 import { type InstanceSnapshot, type Transition, VrrpInstance } from '../vrrp/instance.ts';
 import { vrrpGroup } from '../vrrp/packet.ts';
 import type { Followers } from './followers.ts';
 import type { Mastership } from './messages.ts';
+import { parentName } from './own-interface.ts';
 import { type Grounds, Placement } from './placement.ts';
 import { rehearse } from './rehearsal.ts';
 import { sourceAddress } from './source-address.ts';
@@ -44,6 +46,7 @@ const PEER_IN_REHEARSAL: Readonly<Record<Family, IpAddress>> = {
 
 interface Standing {
   readonly link: Link;
+  readonly carrier: Link;
   readonly source: IpAddress;
   readonly endpoint: Endpoint;
   readonly instance: VrrpInstance;
@@ -86,8 +89,15 @@ export class InstanceHost {
       this.#wait(`${link.name} has no ${this.#config.family} address to send from`);
       return;
     }
+    if (this.#config.promotesSecondaries === true) {
+      const outcome = writeSysctl(`net/ipv4/conf/${link.name}/promote_secondaries`, '1');
+      if (!outcome.ok)
+        log.warn({ instance: this.#config.name, code: outcome.code }, outcome.detail);
+    }
+    const carrier = this.#carrierOf(link, source);
+    if (carrier === undefined) return;
     try {
-      this.#standing = this.#stand(link, source);
+      this.#standing = this.#stand(link, source, carrier);
       if (!resumeAsMaster) this.#prepareTakeover(source);
     } catch (error) {
       if (!(error instanceof SysError)) throw error;
@@ -114,7 +124,9 @@ export class InstanceHost {
       next.virtualRouterId === now.virtualRouterId &&
       next.interface === now.interface &&
       next.family === now.family &&
-      next.version === now.version
+      next.version === now.version &&
+      next.vmacTransmitsOnBase === now.vmacTransmitsOnBase &&
+      JSON.stringify(next.ownInterface) === JSON.stringify(now.ownInterface)
     );
   }
 
@@ -129,6 +141,14 @@ export class InstanceHost {
     const standing = this.#standing;
     if (standing === undefined) {
       if (link?.name === this.#config.interface) this.start(false);
+    } else if (
+      link === undefined &&
+      ifindex === standing.carrier.index &&
+      ifindex !== standing.link.index
+    ) {
+      // Somebody removed our own interface: it is made again, and the election joined anew.
+      this.#lieDown();
+      this.start(false);
     } else if (ifindex === standing.link.index) {
       standing.instance.linkChanged(link !== undefined && isUsable(link));
       if (link === undefined) {
@@ -191,6 +211,7 @@ export class InstanceHost {
   close(): void {
     this.#lieDown();
     this.#placement.close();
+    this.#options.grounds.ownInterfaces.release(this.#config);
   }
 
   #wait(reason: string): void {
@@ -200,13 +221,41 @@ export class InstanceHost {
     this.#options.log.warn({ instance: this.#config.name, reason }, 'instance waits');
   }
 
-  #stand(link: Link, source: IpAddress): Standing {
+  /** The interface that adverts leave by: with `use_vmac` the instance's own, unless `vmac_xmit_base`. */
+  #carrierOf(link: Link, source: IpAddress): Link | undefined {
+    const { ownInterface, vmacTransmitsOnBase } = this.#config;
+    if (ownInterface?.kind !== 'vmac') return link;
+    const { links, grounds } = this.#options;
+    const parent = links.byName(parentName(this.#config)) ?? link;
+    const own = grounds.ownInterfaces.ensure(this.#config, parent);
+    if (!own.ok) {
+      this.#wait(own.detail);
+      return undefined;
+    }
+    // It may have been made just now.
+    links.update();
+    if (vmacTransmitsOnBase === true) return link;
+    // An advert of IPv6 comes from a link-local address, with the virtual MAC: it is on both.
+    if (source.family === 'inet6') {
+      const prefixLength = 64;
+      links.addAddress({
+        ifindex: own.ifindex,
+        address: source,
+        prefixLength,
+        scope: 0,
+        noDad: true,
+      });
+    }
+    return { ...link, index: own.ifindex, name: ownInterface.name ?? link.name };
+  }
+
+  #stand(link: Link, source: IpAddress, carrier: Link): Standing {
     const { clock, log, onTransition, grounds } = this.#options;
     this.#waitingFor = '';
     const { family } = this.#config;
     const endpoint = openVrrpEndpoint({
-      ifindex: link.index,
-      ifname: link.name,
+      ifindex: carrier.index,
+      ifname: carrier.name,
       family,
       group: vrrpGroup(family),
       source,
@@ -226,7 +275,7 @@ export class InstanceHost {
       announce: (device, address) => grounds.announcer.announce(device, address, this.#config),
       onTransition,
     });
-    return { link, source, endpoint, instance };
+    return { link, carrier, source, endpoint, instance };
   }
 
   #lieDown(): void {

@@ -12,6 +12,7 @@ import type { RoutingContext } from '../vrrp/route-specs.ts';
 import type { AddressFirewall } from './address-firewall.ts';
 import type { Announcer } from './announcer.ts';
 import { Followers } from './followers.ts';
+import type { OwnInterfaces } from './own-interface.ts';
 
 /** What all instances of the process share. */
 export interface Grounds {
@@ -19,6 +20,7 @@ export interface Grounds {
   readonly routingContext: () => RoutingContext;
   readonly firewall: AddressFirewall;
   readonly announcer: Announcer;
+  readonly ownInterfaces: OwnInterfaces;
 }
 
 export interface PlacementOptions extends Grounds {

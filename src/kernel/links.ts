@@ -178,6 +178,13 @@ export class LinkTable {
     return { ok: true, changed: outcome.ok };
   }
 
+  /** Takes in what the kernel has told by now; the caller hears of changes from the event loop. */
+  update(): void {
+    this.#refresh();
+    if (this.#dirtyAddresses.size === 0 && this.#dirtyLinks.size === 0) return;
+    this.#pendingReport ??= setImmediate(() => this.#report());
+  }
+
   close(): void {
     if (this.#isClosed) return;
     this.#isClosed = true;

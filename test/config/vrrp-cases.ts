@@ -106,7 +106,7 @@ export const VRRP_CASES: Readonly<Record<keyof typeof vrrpDiagnostics, VrrpCase>
   weakKey: { text: hmac('key 1 short'), along: PLANNED },
   witnessWithoutState: { text: instance('witness'), along: PLANNED },
   refreshRepeatAlone: { text: instance('garp_master_refresh_repeat 2') },
-  withoutVmac: { text: instance('vmac_xmit_base'), along: PLANNED },
+  withoutVmac: { text: instance('vmac_xmit_base') },
   vmacContradiction: { text: instance('use_vmac\nuse_ipvlan'), along: PLANNED },
   invalidPrefix: { text: routes('10.0.0.0/33 dev eth1') },
   hostBitsSet: { text: routes('10.0.0.1/24 dev eth1') },

@@ -166,4 +166,67 @@ static_rules {
     next.kill('SIGTERM');
     await ended(next);
   });
+
+  test('with use_vmac, addresses and adverts are on a macvlan with the virtual MAC', async () => {
+    const client = segment.addHost('client', '10.62.0.9/24');
+    const device = (): { name: string; mac: string; addresses: string[] } | undefined => {
+      const links = JSON.parse(read('-j', 'addr', 'show')) as {
+        ifname: string;
+        address: string;
+        addr_info: { local: string }[];
+      }[];
+      const link = links.find(({ ifname }) => ifname.startsWith('vrrp.'));
+      if (link === undefined) return undefined;
+      const addresses = link.addr_info.map(({ local }) => local);
+      return { name: link.ifname, mac: link.address, addresses };
+    };
+    const wanted = { name: 'vrrp.62', mac: '00:00:5e:00:01:3e', addresses: [VIP] };
+    const sysctl = (path: string): string =>
+      segment.run(host, 'cat', `/proc/sys/net/ipv4/conf/${path}`).trim();
+    write('  use_vmac');
+    start();
+    await eventually(
+      'the address is on the macvlan',
+      () => JSON.stringify(device()) === JSON.stringify(wanted),
+    );
+    expect(holds(VIP)).toBe(false);
+    const heard = segment.run(
+      client,
+      ...(['tcpdump', '-e', '-n', '-c', '1', '-i', 'eth0', 'ip', 'proto', '112'] as const),
+    );
+    expect(heard).toContain('00:00:5e:00:01:3e > 01:00:5e:00:00:12');
+    expect(heard).toContain('10.62.0.1 > 224.0.0.18');
+    segment.runAnyway(client, process.execPath, '-e', `require('net').connect(9, '${VIP}')`);
+    const neighbors = JSON.parse(segment.run(client, 'ip', '-j', 'neigh', 'show')) as {
+      dst: string;
+      lladdr?: string;
+    }[];
+    expect(neighbors).toContainEqual(
+      expect.objectContaining({ dst: VIP, lladdr: '00:00:5e:00:01:3e' }),
+    );
+    expect(
+      ['arp_ignore', 'accept_local', 'rp_filter'].map((key) => sysctl(`vrrp.62/${key}`)),
+    ).toEqual(['1', '1', '0']);
+    expect(['arp_ignore', 'arp_filter'].map((key) => sysctl(`eth0/${key}`))).toEqual(['1', '1']);
+
+    const index = read('-j', 'link', 'show', 'vrrp.62');
+    segment.killAll(host);
+    log = '';
+    const next = start();
+    await eventually(
+      'adopted',
+      () => JSON.stringify(device()) === JSON.stringify(wanted) && log.includes('MASTER'),
+    );
+    expect(JSON.parse(read('-j', 'link', 'show', 'vrrp.62'))[0].ifindex).toBe(
+      JSON.parse(index)[0].ifindex,
+    );
+    read('link', 'del', 'vrrp.62');
+    await eventually(
+      'made again when somebody removes it',
+      () => JSON.stringify(device()) === JSON.stringify(wanted),
+    );
+    next.kill('SIGTERM');
+    await ended(next);
+    expect(device()).toBeUndefined();
+  });
 });

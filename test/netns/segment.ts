@@ -58,6 +58,11 @@ export class Segment {
     return ip('netns', 'exec', host.namespace, command, ...args);
   }
 
+  /** Runs a program on a host to its end, however it ends. */
+  runAnyway({ namespace }: Host, command: string, ...args: readonly string[]): void {
+    spawnSync('ip', ['netns', 'exec', namespace, command, ...args]);
+  }
+
   /** Addresses on the host's eth0, as `ip` sees them. */
   addresses(host: Host): readonly string[] {
     const links = JSON.parse(ip('-n', host.namespace, '-j', 'addr', 'show', 'dev', 'eth0')) as {
