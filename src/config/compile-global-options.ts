@@ -59,6 +59,8 @@ function compileTexts(block: ReadBlock, files: FileCheck): GlobalOptions {
   files.checkAccount('group', group, compat);
   const stateDirectory = block.text('state_dir');
   const defaultInterface = block.text('default_interface');
+  const nftablesTable = block.entry('nftables')?.words[0]?.text;
+  const vmacPrefix = block.text('vmac_prefix');
   const reloadTimeFile = block.text('reload_time_file');
   const reloadFile = block.entry('reload_file')?.words[0]?.text;
   const scriptUser = {
@@ -69,6 +71,8 @@ function compileTexts(block: ReadBlock, files: FileCheck): GlobalOptions {
     ...(user === undefined ? {} : { scriptUser }),
     ...(stateDirectory === undefined ? {} : { stateDirectory }),
     ...(defaultInterface === undefined ? {} : { defaultInterface }),
+    ...(nftablesTable === undefined ? {} : { nftablesTable }),
+    ...(vmacPrefix === undefined ? {} : { vmacPrefix }),
     ...(reloadTimeFile === undefined ? {} : { reloadTimeFile }),
     ...(reloadFile === undefined ? {} : { reloadFile }),
   };

@@ -2,6 +2,7 @@
 import { IGNORES_IT } from './compat-text.ts';
 import { checkDeviceName } from './device-name.ts';
 import type { Report } from './diagnostics.ts';
+import type { VirtualAddressConfig, VrrpInstanceConfig } from './model.ts';
 import type { OwnInterfaceConfig, VrrpInstanceOptions } from './model-vrrp.ts';
 import { compact } from './present.ts';
 import type { Entry, ReadBlock } from './read-block.ts';
@@ -36,6 +37,35 @@ export function compileOwnInterface(block: ReadBlock, report: Report): VrrpInsta
   };
 }
 
+const MAX_COPIES = 255;
+
+/**
+ * The name of the instance's own interface, made up where none is written (`vrrp.51`, `vrrp6.51` for
+ * IPv6, `vrrp.51.2` for a second of the same number), and its addresses on it: those that name no other
+ * interface.
+ */
+export function placeOnOwnInterface(
+  instance: VrrpInstanceConfig,
+  prefix: string,
+  taken: Set<string>,
+): VrrpInstanceConfig {
+  const { ownInterface, family, virtualRouterId } = instance;
+  if (ownInterface?.kind !== 'vmac') return instance;
+  const stem = `${prefix}${family === 'inet' ? '' : '6'}.${virtualRouterId}`;
+  const names = [stem, ...Array.from({ length: MAX_COPIES }, (_, index) => `${stem}.${index + 2}`)];
+  const name = ownInterface.name ?? names.find((candidate) => !taken.has(candidate)) ?? stem;
+  taken.add(name);
+  const place = (address: VirtualAddressConfig): VirtualAddressConfig =>
+    address.device === instance.interface ? { ...address, device: name } : address;
+  const { excludedAddresses } = instance;
+  return {
+    ...instance,
+    ownInterface: { ...ownInterface, name },
+    virtualAddresses: instance.virtualAddresses.map(place),
+    ...(excludedAddresses === undefined ? {} : { excludedAddresses: excludedAddresses.map(place) }),
+  };
+}
+
 function compileOne(entry: Entry | undefined, report: Report): OwnInterfaceConfig | undefined {
   if (entry === undefined) return undefined;
   const kind = entry.keyword.text === 'use_ipvlan' ? 'ipvlan' : 'vmac';
@@ -50,8 +80,10 @@ function compileOne(entry: Entry | undefined, report: Report): OwnInterfaceConfi
     if (text === 'group') {
       index += 1;
       const group = entry.words[index]?.text;
-      if (group !== undefined) own = { ...own, group };
-      else {
+      if (group !== undefined) {
+        own = { ...own, group };
+        if (kind === 'vmac') report('notSupportedYet', word, { what: `'group' of use_vmac` });
+      } else {
         const values = { keyword: text, expected: 'a group', compat: IGNORES_IT };
         report('missingValue', word, values);
       }

@@ -1,6 +1,7 @@
 /** Lines of virtual_routes, static_routes, virtual_rules and static_rules to the model. */
 import type { Family, IpPrefix } from '../base/address.ts';
 import { checkName, type Surroundings } from './compile-trackers.ts';
+import type { Report } from './diagnostics.ts';
 import { type LineContext, type ReadOptions, readOptions } from './line-options.ts';
 import type { NextHopConfig, RouteConfig, RuleConfig } from './model-vrrp.ts';
 import type { Statement } from './parser.ts';
@@ -9,8 +10,10 @@ import { everythingOf, readPrefix } from './read-prefix.ts';
 import {
   NEXT_HOP_ALIASES,
   NEXT_HOP_OPTIONS,
+  NEXT_HOP_OPTIONS_NOT_DONE,
   ROUTE_ALIASES,
   ROUTE_OPTIONS,
+  ROUTE_OPTIONS_NOT_DONE,
   ROUTE_TYPES,
   RULE_ALIASES,
   RULE_OPTIONS,
@@ -80,6 +83,8 @@ function compileRoute(
     const word = options.wordOf(option);
     if (word !== undefined) report('optionOfIpv6', word, { option });
   }
+  refuse(options, ROUTE_OPTIONS_NOT_DONE, report);
+  if (type === 'nat') report('notSupportedYet', placeOf(words), { what: 'a route of type nat' });
   checkWay(statement, { type, options, hasHops: nextHops.length > 0 }, around);
   if (!fits) return undefined;
   const device = options.text('dev');
@@ -150,6 +155,7 @@ function compileNextHops(
       aliases: NEXT_HOP_ALIASES,
       report,
     });
+    refuse(options, NEXT_HOP_OPTIONS_NOT_DONE, report);
     const via = options.address('via');
     const device = options.text('dev');
     const weight = options.number('weight');
@@ -160,6 +166,13 @@ function compileNextHops(
       options: options.others(new Set(['via', 'dev', 'weight'])),
     };
   });
+}
+
+/** Options that cannot be said to the kernel yet are refused here, by line, and never left out. */
+function refuse(options: ReadOptions, names: ReadonlySet<string>, report: Report): void {
+  const name = [...names].find((candidate) => options.has(candidate));
+  const word = name === undefined ? undefined : options.wordOf(name);
+  if (word !== undefined) report('notSupportedYet', word, { what: `'${name}' of a route` });
 }
 
 function checkWay(

@@ -27,7 +27,7 @@ const SCOPES: ReadonlyMap<string, number> = new Map([
   ['nowhere', 255],
 ]);
 
-/** Options without a value; the daemon does none of them yet. */
+/** Options without a value. */
 const FLAGS: ReadonlySet<string> = new Set([
   'use_vmac',
   'home',
@@ -38,11 +38,18 @@ const FLAGS: ReadonlySet<string> = new Set([
   'no_track',
 ]);
 
-/** Options with a value that the daemon does not do yet. */
-const PLANNED_VALUES: ReadonlySet<string> = new Set(['peer', 'preferred_lft', 'track_group']);
-
-const OPTIONS = ['dev', 'label', 'brd', 'broadcast', 'scope'] as const;
-const ALL_OPTIONS = [...OPTIONS, ...FLAGS, ...PLANNED_VALUES];
+/** Options with a value. */
+const OPTIONS: ReadonlySet<string> = new Set([
+  'dev',
+  'label',
+  'brd',
+  'broadcast',
+  'scope',
+  'peer',
+  'preferred_lft',
+  'track_group',
+]);
+const ALL_OPTIONS = [...OPTIONS, ...FLAGS];
 
 export function describeFamily(family: Family): string {
   return family === 'inet' ? 'IPv4' : 'IPv6';
@@ -151,13 +158,12 @@ function readOptions(
     const word = words[index];
     if (word === undefined || word.kind === 'opaque') break;
     if (FLAGS.has(word.text)) {
-      reportPlanned(word, list);
+      if (word.text === 'use_vmac') reportPlanned(word, list);
       options = { ...options, flags: [...(options.flags ?? []), word.text] };
       index += 1;
       continue;
     }
-    const isPlanned = PLANNED_VALUES.has(word.text);
-    if (!isPlanned && !OPTIONS.some((option) => option === word.text)) {
+    if (!OPTIONS.has(word.text)) {
       const values = { keyword: word.text, context: list.keyword };
       report('unknownKeyword', word, values, () => helpForWord(word.text));
       break;
@@ -169,10 +175,7 @@ function readOptions(
       report('missingValue', word, { keyword: word.text, expected: 'a value', compat });
       return isIgnored ? options : undefined;
     }
-    const read = isPlanned
-      ? readPlanned(word, value, list)
-      : readOption(word, value, prefix, report);
-    options = { ...options, ...read };
+    options = { ...options, ...readOption(word, value, prefix, list) };
     index += 2;
   }
   return options;
@@ -180,33 +183,47 @@ function readOptions(
 
 /** The lists of a planned block are refused with it. */
 function reportPlanned(word: Token, list: AddressList): void {
-  if (list.keyword !== 'virtual_ipaddress') return;
   list.around.files.report('notSupportedYet', word, { what: `'${word.text}' of an address` });
 }
 
-const MAX_LIFETIME = 2 ** 32 - 2;
+/** INFINITY_LIFE_TIME of the kernel. */
+const FOREVER = 2 ** 32 - 1;
 
-function readPlanned(word: Token, value: Token, list: AddressList): Options {
-  const { report } = list.around.files;
-  const keyword = word.text;
-  if (value.kind === 'opaque') return {};
-  if (keyword === 'preferred_lft' && value.text === 'forever') return {};
-  reportPlanned(word, list);
-  if (keyword === 'track_group') {
-    checkName('track_group', value, list.around);
-    return { trackGroup: value.text };
-  }
-  const values = { keyword, found: value.text };
-  if (keyword === 'peer') {
-    const peer = parsePrefix(value.text);
-    if (peer !== undefined) return { peer };
-    report('wrongType', value, { ...values, expected: 'ADDRESS[/LENGTH]' });
+function readPeer(value: Token, prefix: Prefix, report: Report): Options {
+  const peer = parsePrefix(value.text);
+  if (peer === undefined) {
+    const expected = 'ADDRESS[/LENGTH]';
+    report('wrongType', value, { keyword: 'peer', expected, found: value.text });
     return {};
   }
-  const seconds = /^\d{1,10}$/.test(value.text) ? Number(value.text) : Number.POSITIVE_INFINITY;
-  if (seconds <= MAX_LIFETIME) return { preferredLifetimeSeconds: seconds };
-  report('wrongType', value, { ...values, expected: "seconds or 'forever'" });
+  if (peer.address.family === prefix.address.family) return { peer };
+  report('familyMismatch', value, {
+    keyword: 'peer',
+    address: peer.address.text,
+    family: describeFamily(peer.address.family),
+    expected: describeFamily(prefix.address.family),
+  });
   return {};
+}
+
+function readLifetime(value: Token, report: Report): Options {
+  if (value.text === 'forever') return { preferredLifetimeSeconds: FOREVER };
+  const seconds = /^\d{1,10}$/.test(value.text) ? Number(value.text) : FOREVER;
+  if (seconds < FOREVER) return { preferredLifetimeSeconds: seconds };
+  const expected = "seconds or 'forever'";
+  report('wrongType', value, { keyword: 'preferred_lft', expected, found: value.text });
+  return {};
+}
+
+/** Instances depend on static items; what an instance itself holds follows it. */
+function readTrackGroup(word: Token, value: Token, list: AddressList): Options {
+  checkName('track_group', value, list.around);
+  if (list.keyword !== 'static_ipaddress') {
+    const reason = 'only static addresses are tracked by groups of instances';
+    list.around.files.report('noEffect', word, { keyword: 'track_group', reason });
+    return {};
+  }
+  return { trackGroup: value.text };
 }
 
 function helpForWord(text: string): string | undefined {
@@ -214,9 +231,16 @@ function helpForWord(text: string): string | undefined {
   return isAddress ? 'one address a line' : didYouMean(text, ALL_OPTIONS);
 }
 
-function readOption(word: Token, value: Token, prefix: Prefix, report: Report): Options {
+function readOption(word: Token, value: Token, prefix: Prefix, list: AddressList): Options {
+  const { report } = list.around.files;
   if (value.kind === 'opaque') return {};
   switch (word.text) {
+    case 'peer':
+      return readPeer(value, prefix, report);
+    case 'preferred_lft':
+      return readLifetime(value, report);
+    case 'track_group':
+      return readTrackGroup(word, value, list);
     case 'dev':
       checkDeviceName(value, report);
       return { device: value.text };

@@ -1,6 +1,7 @@
 /** vrrp_instance blocks to the model, and what instances must not have in common. */
 import type { Family } from '../base/address.ts';
 import type { CompiledGlobals } from './compile-global.ts';
+import { placeOnOwnInterface } from './compile-own-interface.ts';
 import type { Surroundings } from './compile-trackers.ts';
 import {
   compileVirtualAddresses,
@@ -16,6 +17,7 @@ import { parseSeconds } from './read-value.ts';
 import { placeOf, spanOf } from './source.ts';
 
 const OWNER_PRIORITY = 255;
+const VMAC_PREFIX = 'vrrp';
 const DEFAULT_PRIORITY = 100;
 const DEFAULT_ADVERT_INTERVAL_MS = 1000;
 
@@ -24,6 +26,8 @@ interface Met {
   readonly names: Map<string, number>;
   readonly groups: Map<string, { readonly name: string; readonly line: number }>;
   readonly addresses: Map<string, MetAddress>;
+  /** Names of macvlans. */
+  readonly interfaces: Set<string>;
 }
 
 interface MetAddress {
@@ -39,7 +43,12 @@ export function compileInstances(
   around: Surroundings,
 ): readonly VrrpInstanceConfig[] {
   const { report } = around.files;
-  const met: Met = { names: new Map(), groups: new Map(), addresses: new Map() };
+  const met: Met = {
+    names: new Map(),
+    groups: new Map(),
+    addresses: new Map(),
+    interfaces: new Set(),
+  };
   return entries.flatMap((entry) => {
     const place = placeOf(entry.statement.words);
     const statements = entry.statement.block?.statements ?? [];
@@ -62,8 +71,13 @@ export function compileInstances(
     const named = compiled.virtualAddresses.slice(0, MAX_ADDRESSES);
     const unnamed = compiled.virtualAddresses.slice(MAX_ADDRESSES);
     const excludedAddresses = [...unnamed, ...excluded.map(({ config }) => config)];
-    if (excludedAddresses.length === 0) return [compiled];
-    return [{ ...compiled, virtualAddresses: named, excludedAddresses }];
+    const whole =
+      excludedAddresses.length === 0
+        ? compiled
+        : { ...compiled, virtualAddresses: named, excludedAddresses };
+    return [
+      placeOnOwnInterface(whole, globals.globalDefs.vmacPrefix ?? VMAC_PREFIX, met.interfaces),
+    ];
   });
 }
 

@@ -51,6 +51,10 @@ export interface GlobalOptions {
   readonly hasScriptSecurity?: boolean;
   readonly rsInitNotifies?: boolean;
   readonly defaultInterface?: string;
+  /** `nftables [TABLE]`. */
+  readonly nftablesTable?: string;
+  /** `vmac_prefix`; `vrrp` when absent. */
+  readonly vmacPrefix?: string;
   readonly dynamicInterfaces?: 'fixed' | 'mayChange';
   readonly startupDelayMs?: number;
   readonly delayAfterBootMs?: number;

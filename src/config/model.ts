@@ -88,7 +88,7 @@ export interface VirtualAddressConfig {
   /** rtnetlink scope number: 0 global, 253 link, 254 host. */
   readonly scope: number;
   readonly peer?: IpPrefix;
-  /** `preferred_lft`; absent: forever. */
+  /** `preferred_lft`; 2^32-1: forever. Absent: forever, but for an IPv6 address of /128: 0. */
   readonly preferredLifetimeSeconds?: number;
   readonly trackGroup?: string;
   /** Options without a value: `home`, `-nodad`, `no_track`, … */

@@ -103,6 +103,17 @@ export const ROUTE_OPTIONS: OptionTable = new Map([
   ['track_group', NAME],
 ]);
 
+/** Tunnels made by the route itself, and the table of a VRF: read, not yet told to the kernel. */
+export const ROUTE_OPTIONS_NOT_DONE: ReadonlySet<string> = new Set([
+  'encap',
+  'id',
+  'dst',
+  'ttl',
+  'flags',
+  'vrf',
+]);
+export const NEXT_HOP_OPTIONS_NOT_DONE: ReadonlySet<string> = new Set(['encap', 'as']);
+
 export const NEXT_HOP_ALIASES: ReadonlyMap<string, string> = new Map([
   ['gw', 'via'],
   ['oif', 'dev'],
@@ -149,7 +160,7 @@ export const RULE_OPTIONS: OptionTable = new Map([
   ['nop', FLAG],
   [
     'type',
-    named(/^(?:unicast|blackhole|unreachable|prohibit|nat)$/, 'blackhole, unreachable or prohibit'),
+    named(/^(?:unicast|blackhole|unreachable|prohibit)$/, 'blackhole, unreachable or prohibit'),
   ],
   ['blackhole', FLAG],
   ['unreachable', FLAG],

@@ -25,11 +25,6 @@ const GARP_EXTRA: WorkingRow = {
 };
 
 const vrrp: readonly WorkingRow[] = [
-  ...each(['vrrp_garp_interval', 'vrrp_gna_interval'], {
-    value: seconds(0),
-    defaultText: '0',
-    doc: 'Gap between announcements on one interface',
-  }),
   GARP_EXTRA,
   oldSpelling('vrrp_vmac_garp_intvl', GARP_EXTRA.name, [GARP_EXTRA]),
   {
@@ -144,8 +139,14 @@ const sharedState: readonly WorkingRow[] = [
   { name: 'tls', ...SWITCH, doc: 'Speaks TLS' },
 ];
 
+const announcing: readonly WorkingRow[] = each(['vrrp_garp_interval', 'vrrp_gna_interval'], {
+  value: seconds(0),
+  defaultText: '0',
+  doc: 'Gap between announcements on one interface',
+});
+
 export const plannedGlobalRows = [
+  ...works('global_defs', [...announcing, ...scripts]),
   ...plannedRows('global_defs', [...vrrp, ...ipvs, ...own]),
-  ...works('global_defs', scripts),
   ...plannedRows('shared_state', sharedState),
 ];

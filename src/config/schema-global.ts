@@ -22,8 +22,8 @@ const NO_DBUS = 'lvsd has no D-Bus interface';
 const WRITTEN_PATHS = 'a script is started by its path as it is written';
 const ONE_GROUP = 'a script has the group of its user, or the one named, and no other';
 const NO_SERVER_SCRIPTS = 'scripts of real servers are refused yet';
-const NO_FIREWALL =
-  'lvsd makes no firewall rules; no_accept and use_vmac, which need them, are refused';
+const OWN_TABLE =
+  'lvsd denies by one nftables table of its own, whose chain stands behind the hooks of IPVS';
 const NO_DUMPS = 'lvsd answers on its control socket and writes no dump files';
 const NO_SWAP =
   'memory is not locked: V8 reserves more address space than mlockall can pin; give the host memory instead of swap';
@@ -266,8 +266,27 @@ export const globalRows = [
   ...acceptedRows('global_defs', NO_SERVER_SCRIPTS, [
     { name: 'rs_init_notifies', ...SWITCH, doc: 'Runs scripts of real servers at start' },
   ]),
-  ...acceptedRows('global_defs', NO_FIREWALL, [
-    { name: 'nftables', value: words('[TABLE]', 0), doc: 'Table for the rules' },
+  ...works('global_defs', [
+    {
+      name: 'nftables',
+      value: words('[TABLE]', 0),
+      defaultText: 'lvsd',
+      doc: 'Name of the table that no_accept is made of',
+    },
+    {
+      name: 'default_interface',
+      value: text('an interface name'),
+      defaultText: 'eth0',
+      doc: 'Interface of static addresses',
+    },
+    {
+      name: 'vmac_prefix',
+      value: NAME,
+      defaultText: 'vrrp',
+      doc: 'Start of the names of macvlan interfaces',
+    },
+  ]),
+  ...acceptedRows('global_defs', OWN_TABLE, [
     { name: 'nftables_priority', ...NUMBER, defaultText: '-1', doc: 'Priority of the chains' },
     ...each(['nftables_ifindex', 'nftables_counters'], { value: FLAG, doc: 'Form of the rules' }),
     { name: 'vrrp_iptables', value: words('[IN [OUT]]', 0), doc: 'Chains for the rules' },
@@ -284,11 +303,12 @@ export const globalRows = [
       defaultText: '1000',
       doc: 'First mark',
     },
-    ...each(['vmac_prefix', 'vmac_addr_prefix'], {
+    {
+      name: 'vmac_addr_prefix',
       value: NAME,
       defaultText: 'vrrp',
-      doc: 'Names of macvlan interfaces',
-    }),
+      doc: 'Names of macvlan interfaces of use_vmac_addr',
+    },
   ]),
   ...acceptedRows('global_defs', NO_DUMPS, [
     ...each(['state_dump_file', 'stats_dump_file', 'json_dump_file'], {
@@ -373,12 +393,6 @@ export const globalRows = [
     ],
   ),
   ...acceptedRows('global_defs', 'nothing that is supported uses it', [
-    {
-      name: 'default_interface',
-      value: text('an interface name'),
-      defaultText: 'eth0',
-      doc: 'Interface of static addresses',
-    },
     { name: 'random_seed', value: integer(0, 2 ** 32 - 1), doc: 'Seed of the parameter _RANDOM' },
     ...each(['iproute_usr_dir', 'iproute_etc_dir'], { value: PATH, doc: 'Where rt_tables is' }),
     { name: 'lvs_id', value: NAME, doc: 'Old name of router_id' },

@@ -45,17 +45,21 @@ const trackerBlocks: readonly WorkingRow[] = [
 const blocks: readonly WorkingRow[] = [
   block('vrrp_sync_group', 'vrrp_sync_group', 'Instances that change state together'),
   block('bfd_instance', 'bfd_instance', 'A BFD session with a neighbour'),
-  block('track_group', 'track_group', 'Lets static items be tracked by instances'),
-  block('static_ipaddress', 'static_ipaddress', 'Addresses kept whatever the VRRP state', list),
-  block('static_routes', 'static_routes', 'Routes kept whatever the VRRP state', list),
-  block('static_rules', 'static_rules', 'Routing rules kept whatever the VRRP state', list),
-  block('garp_group', 'garp_group', 'Paces gratuitous ARP over several interfaces', list),
   block(
     'interface_up_down_delays',
     'interface_up_down_delays',
     'Waits before link changes are believed: IF DOWN [UP], in seconds, one a line',
     list,
   ),
+];
+
+/** What the daemon itself holds and paces. */
+const hostBlocks: readonly WorkingRow[] = [
+  block('track_group', 'track_group', 'Lets static items be tracked by instances'),
+  block('static_ipaddress', 'static_ipaddress', 'Addresses kept whatever the VRRP state', list),
+  block('static_routes', 'static_routes', 'Routes kept whatever the VRRP state', list),
+  block('static_rules', 'static_rules', 'Routing rules kept whatever the VRRP state', list),
+  block('garp_group', 'garp_group', 'Paces gratuitous ARP over several interfaces', list),
 ];
 
 const namespaces: readonly WorkingRow[] = [
@@ -242,7 +246,11 @@ const garpGroupRows: readonly WorkingRow[] = [
 ];
 
 export const trackingRows = [
-  ...works('root', [...trackerBlocks, oldSpelling('vrrp_track_file', 'track_file', trackerBlocks)]),
+  ...works('root', [
+    ...hostBlocks,
+    ...trackerBlocks,
+    oldSpelling('vrrp_track_file', 'track_file', trackerBlocks),
+  ]),
   ...plannedRows('root', [...blocks, ...namespaces]),
   ...acceptedRows('root', 'lvsd makes no ipsets', [
     { name: 'namespace_with_ipsets', value: FLAG, doc: 'Uses ipsets in spite of an old kernel' },
@@ -280,8 +288,8 @@ export const trackingRows = [
   ...works('vrrp_track_process', processRows),
   ...works('track_file_block', fileRows),
   ...plannedRows('bfd_instance', bfdRows),
-  ...plannedRows('garp_group', garpGroupRows),
-  ...plannedRows('track_group', [
+  ...works('garp_group', garpGroupRows),
+  ...works('track_group', [
     {
       name: 'group',
       opens: 'group',

@@ -257,7 +257,7 @@ const GARP_EXTRA: WorkingRow = {
   doc: 'Announces so often on other interfaces that hold the addresses',
 };
 
-const ON_THE_HOST: readonly WorkingRow[] = [
+const HELD_WHILE_MASTER: readonly WorkingRow[] = [
   { name: 'no_virtual_ipaddress', value: FLAG, doc: 'There is no address, and that is meant' },
   {
     name: 'virtual_ipaddress_excluded',
@@ -280,22 +280,28 @@ const ON_THE_HOST: readonly WorkingRow[] = [
     doc: 'Routing rules that move with the master: from|to NET … table N, one a line',
     isRepeatable: true,
   },
-  GARP_EXTRA,
+  { name: 'promote_secondaries', value: FLAG, doc: 'Keeps sibling addresses of the subnet' },
+  { name: 'no_accept', value: FLAG, doc: 'Drops packets to the addresses when not the owner' },
+];
+
+const OWN_INTERFACE: readonly WorkingRow[] = [
   {
     name: 'use_vmac',
     value: words('[[NAME] IF] [MAC] [netlink_notify_msg] [group G]', 0),
     doc: 'Addresses on a macvlan with the MAC 00:00:5e:00:01:VRID',
   },
   { name: 'vmac_xmit_base', value: FLAG, doc: 'Adverts leave by the interface below the macvlan' },
-  { name: 'use_vmac_addr', value: FLAG, doc: 'A macvlan for addresses on other interfaces too' },
+];
+
+const OTHER_INTERFACES: readonly WorkingRow[] = [
   {
     name: 'use_ipvlan',
     value: words('[[NAME] IF] [IP] [bridge|private|vepa] [group G]', 0),
     doc: 'Addresses on an ipvlan',
   },
   { name: 'vrf', value: text('a name'), doc: 'VRF of the macvlan' },
-  { name: 'promote_secondaries', value: FLAG, doc: 'Keeps sibling addresses of the subnet' },
-  { name: 'no_accept', value: FLAG, doc: 'Drops packets to the addresses when not the owner' },
+  GARP_EXTRA,
+  { name: 'use_vmac_addr', value: FLAG, doc: 'A macvlan for addresses on other interfaces too' },
 ];
 
 const HMAC: readonly WorkingRow[] = [
@@ -337,12 +343,18 @@ const SYNC_DAEMON =
 
 export const vrrpRows = [
   ...working,
-  ...works('vrrp_instance', [...IN_ADVERTS, ...RECEIVING, ...NOTIFY]),
+  ...works('vrrp_instance', [
+    ...IN_ADVERTS,
+    ...RECEIVING,
+    ...NOTIFY,
+    ...HELD_WHILE_MASTER,
+    ...OWN_INTERFACE,
+  ]),
   ...plannedRows('vrrp_instance', [
     ...ELECTION,
     oldSpelling('thread_timer_expired', 'timer_expired_backup', ELECTION),
     ...TRACKING,
-    ...ON_THE_HOST,
+    ...OTHER_INTERFACES,
     oldSpelling('vmac_garp_intvl', 'garp_extra_if', [GARP_EXTRA]),
     {
       name: 'lvs_sync_daemon_interface',

@@ -7,8 +7,8 @@ import type { Log } from '../base/log.ts';
 import type { Config, VrrpInstanceConfig } from '../config/model.ts';
 import { SysError } from '../kernel/libc.ts';
 import { LinkTable } from '../kernel/links.ts';
+import { addressSpec, heldAddresses } from '../vrrp/addresses.ts';
 import { PRIORITY_RESIGN } from '../vrrp/packet.ts';
-import { addressSpec } from './instance-host.ts';
 import { openTransport, TransportRefused } from './instance-transport.ts';
 import type { Mastership } from './messages.ts';
 
@@ -39,7 +39,7 @@ function giveUpInstance(
 ): void {
   const said = sayGoodbye(instance, mastership, links);
   const addresses: string[] = [];
-  for (const virtual of instance.virtualAddresses) {
+  for (const virtual of heldAddresses(instance)) {
     const link = links.byName(virtual.device);
     if (link === undefined) continue;
     const outcome = links.removeAddress(addressSpec(virtual, link.index));

@@ -5,40 +5,30 @@
  *   LinkTable ──▶ InstanceHost ──▶ VrrpInstance (state machine)
  *                     │  ▲ adverts        │ add, remove, announce
  *                     ▼  │                ▼
- *                 VRRP endpoint      LinkTable, FrameSender per device
+ *                 VRRP endpoint      Placement, Announcer
  */
-import {
-  addressBytes,
-  addressFromBytes,
-  type Family,
-  type IpAddress,
-  isSameAddress,
-} from '../base/address.ts';
+import { type Family, type IpAddress, isSameAddress } from '../base/address.ts';
 import type { Clock } from '../base/clock.ts';
 import type { Log } from '../base/log.ts';
-import type { VirtualAddressConfig, VrrpInstanceConfig } from '../config/model.ts';
-import { type FrameSender, openFrameSender, type SendOutcome } from '../kernel/datagram.ts';
+import type { VrrpInstanceConfig } from '../config/model.ts';
 import { SysError } from '../kernel/libc.ts';
-import type {
-  AddressOutcome,
-  AddressSpec,
-  InterfaceAddress,
-  Link,
-  LinkTable,
-} from '../kernel/links.ts';
+import type { InterfaceAddress, Link, LinkTable } from '../kernel/links.ts';
+import { writeSysctl } from '../kernel/sysctl.ts';
 import { DeadlineTimer } from '../kernel/timer.ts';
-import { encodeAnnouncement } from '../vrrp/announce.ts';
+import { heldAddresses } from '../vrrp/addresses.ts';
 import { type InstanceSnapshot, type Transition, VrrpInstance } from '../vrrp/instance.ts';
 import { isUnicast } from '../vrrp/own-advert.ts';
 import type { OtherRouter } from '../vrrp/ports.ts';
+import type { Followers } from './followers.ts';
 import {
   type InstanceTransport,
   isSameTransport,
   openTransport,
   TransportRefused,
 } from './instance-transport.ts';
-import { VIRTUAL_ADDRESS_PROTOCOL } from './leftovers.ts';
 import type { Mastership } from './messages.ts';
+import { parentName } from './own-interface.ts';
+import { type Grounds, Placement } from './placement.ts';
 import { rehearse } from './rehearsal.ts';
 import { chooseSource, hasAddress } from './source-address.ts';
 
@@ -51,6 +41,8 @@ export interface InstanceHostOptions {
   readonly virtualAddresses: () => ReadonlySet<string>;
   readonly onTransition: (transition: Transition) => void;
   readonly onOtherRouter?: (other: OtherRouter) => void;
+  /** What instances share on this machine; see placement.ts. */
+  readonly grounds: Grounds;
 }
 
 /** Documentation addresses (RFC 5737, RFC 4291 link-local): no packet of the rehearsal leaves. */
@@ -61,6 +53,7 @@ const PEER_IN_REHEARSAL: Readonly<Record<Family, IpAddress>> = {
 
 interface Standing {
   readonly link: Link;
+  readonly carrier: Link;
   readonly source: IpAddress;
   readonly transport: InstanceTransport;
   readonly instance: VrrpInstance;
@@ -72,11 +65,18 @@ export class InstanceHost {
   #standing: Standing | undefined;
   #waitingFor = '';
   #waitingSinceMs = 0;
-  readonly #senders = new Map<number, FrameSender>();
+  readonly #placement: Placement;
 
   constructor(options: InstanceHostOptions) {
     this.#options = options;
     this.#config = options.config;
+    const { config, links, log, grounds } = options;
+    this.#placement = new Placement(config, {
+      links,
+      log,
+      ...grounds,
+      onRestored: (what) => log.warn({ instance: config.name, what }, 'taken away, put back'),
+    });
   }
 
   /** Stands the instance up, or waits for what it lacks. */
@@ -105,8 +105,15 @@ export class InstanceHost {
       );
       return;
     }
+    if (this.#config.promotesSecondaries === true) {
+      const outcome = writeSysctl(`net/ipv4/conf/${link.name}/promote_secondaries`, '1');
+      if (!outcome.ok)
+        log.warn({ instance: this.#config.name, code: outcome.code }, outcome.detail);
+    }
+    const carrier = this.#carrierOf(link, source);
+    if (carrier === undefined) return;
     try {
-      this.#standing = this.#stand(link, source);
+      this.#standing = this.#stand(link, source, carrier);
       if (!resumeAsMaster) this.#prepareTakeover(source);
     } catch (error) {
       if (!(error instanceof SysError) && !(error instanceof TransportRefused)) throw error;
@@ -120,9 +127,8 @@ export class InstanceHost {
 
   /** What the first takeover would otherwise have to do: open packet sockets, compile its code. */
   #prepareTakeover(source: IpAddress): void {
-    for (const { device } of this.#config.virtualAddresses) {
-      const link = this.#options.links.byName(device);
-      if (link !== undefined) this.#sender(link.index);
+    for (const { device } of heldAddresses(this.#config)) {
+      this.#options.grounds.announcer.prepare(device);
     }
     rehearse(this.#config, source, PEER_IN_REHEARSAL[this.#config.family]);
   }
@@ -135,12 +141,15 @@ export class InstanceHost {
       next.interface === now.interface &&
       next.family === now.family &&
       next.version === now.version &&
-      isSameTransport(now, next)
+      isSameTransport(now, next) &&
+      next.vmacTransmitsOnBase === now.vmacTransmitsOnBase &&
+      JSON.stringify(next.ownInterface) === JSON.stringify(now.ownInterface)
     );
   }
 
   reconfigure(next: VrrpInstanceConfig): void {
     this.#config = next;
+    this.#placement.reconfigure(next);
     if (this.#standing === undefined) this.start(false);
     else this.#standing.instance.reconfigure(next);
   }
@@ -149,6 +158,14 @@ export class InstanceHost {
     const standing = this.#standing;
     if (standing === undefined) {
       if (link?.name === this.#config.interface) this.start(false);
+    } else if (
+      link === undefined &&
+      ifindex === standing.carrier.index &&
+      ifindex !== standing.link.index
+    ) {
+      // Somebody removed our own interface: it is made again, and the election joined anew.
+      this.#lieDown();
+      this.start(false);
     } else if (ifindex === standing.link.index) {
       standing.instance.linkChanged(link !== undefined && this.#canSpeak(link));
       if (link === undefined) {
@@ -168,11 +185,8 @@ export class InstanceHost {
       return;
     }
     if (isSameAddress(address.address, this.#standing.source)) this.#sourceChanged();
-    const device = this.#options.links.byIndex(address.ifindex)?.name;
-    const isOurs = this.#config.virtualAddresses.some(
-      (virtual) => virtual.device === device && virtual.address.text === address.address.text,
-    );
-    if (isOurs && !isPresent) this.#standing.instance.addressRemoved(address.address);
+    if (isPresent || !this.#placement.isMissed(address)) return;
+    this.#standing.instance.addressRemoved(address.address);
   }
 
   /** `track_src_ip`: without its source address an instance is as good as without its link. */
@@ -223,8 +237,15 @@ export class InstanceHost {
     else this.#standing.instance.stop(onReleased);
   }
 
+  /** Its routes and rules, for news of the kernel. */
+  get followers(): Followers {
+    return this.#placement.followers;
+  }
+
   close(): void {
     this.#lieDown();
+    this.#placement.close();
+    this.#options.grounds.ownInterfaces.release(this.#config);
   }
 
   #wait(reason: string): void {
@@ -234,12 +255,40 @@ export class InstanceHost {
     this.#options.log.warn({ instance: this.#config.name, reason }, 'instance waits');
   }
 
-  #stand(link: Link, source: IpAddress): Standing {
-    const { clock, links, log, onTransition, onOtherRouter } = this.#options;
+  /** The interface that adverts leave by: with `use_vmac` the instance's own, unless `vmac_xmit_base`. */
+  #carrierOf(link: Link, source: IpAddress): Link | undefined {
+    const { ownInterface, vmacTransmitsOnBase } = this.#config;
+    if (ownInterface?.kind !== 'vmac') return link;
+    const { links, grounds } = this.#options;
+    const parent = links.byName(parentName(this.#config)) ?? link;
+    const own = grounds.ownInterfaces.ensure(this.#config, parent);
+    if (!own.ok) {
+      this.#wait(own.detail);
+      return undefined;
+    }
+    // It may have been made just now.
+    links.update();
+    if (vmacTransmitsOnBase === true) return link;
+    // An advert of IPv6 comes from a link-local address, with the virtual MAC: it is on both.
+    if (source.family === 'inet6') {
+      const prefixLength = 64;
+      links.addAddress({
+        ifindex: own.ifindex,
+        address: source,
+        prefixLength,
+        scope: 0,
+        noDad: true,
+      });
+    }
+    return { ...link, index: own.ifindex, name: ownInterface.name ?? link.name };
+  }
+
+  #stand(link: Link, source: IpAddress, carrier: Link): Standing {
+    const { clock, log, onTransition, onOtherRouter, grounds } = this.#options;
     this.#waitingFor = '';
     const transport = openTransport({
       config: this.#config,
-      link,
+      link: carrier,
       source,
       realtimeMs: clock.realtimeMs,
       onReceive: (advert) => instance.receive(advert),
@@ -252,84 +301,22 @@ export class InstanceHost {
       ...(onOtherRouter === undefined ? {} : { onOtherRouter }),
       newTimer: (onExpire) => new DeadlineTimer(onExpire),
       addresses: {
-        add: (address) => this.#apply(address, (spec) => links.addAddress(spec)),
-        remove: (address) => this.#apply(address, (spec) => links.removeAddress(spec)),
+        add: (address) => this.#placement.add(address),
+        remove: (address) => this.#placement.remove(address),
       },
-      announce: (device, address) => this.#announce(device, address),
+      announce: (device, address) => grounds.announcer.announce(device, address, this.#config),
       onTransition,
     });
-    return { link, source, transport, instance };
+    return { link, carrier, source, transport, instance };
   }
 
   #lieDown(): void {
     this.#standing?.instance.close();
     this.#standing?.transport.close();
     this.#standing = undefined;
-    for (const sender of this.#senders.values()) sender.close();
-    this.#senders.clear();
-  }
-
-  #apply(
-    virtual: VirtualAddressConfig,
-    apply: (spec: AddressSpec) => AddressOutcome,
-  ): AddressOutcome {
-    const link = this.#options.links.byName(virtual.device);
-    if (link === undefined) {
-      return { ok: false, code: 'ENODEV', detail: `There is no interface ${virtual.device}` };
-    }
-    return apply(addressSpec(virtual, link.index));
-  }
-
-  /** Throws SysError when the kernel refuses the socket. */
-  #sender(ifindex: number): FrameSender {
-    const open = this.#senders.get(ifindex);
-    if (open !== undefined) return open;
-    const sender = openFrameSender(ifindex);
-    this.#senders.set(ifindex, sender);
-    return sender;
-  }
-
-  #announce(device: string, address: IpAddress): SendOutcome {
-    const link = this.#options.links.byName(device);
-    if (link === undefined) {
-      return { ok: false, code: 'ENODEV', detail: `There is no interface ${device}` };
-    }
-    try {
-      return this.#sender(link.index).send(encodeAnnouncement(address, link.mac));
-    } catch (error) {
-      if (!(error instanceof SysError)) throw error;
-      return { ok: false, code: error.code, detail: error.message };
-    }
   }
 }
 
 function isUsable(link: Link): boolean {
   return link.isUp && link.hasCarrier;
-}
-
-/** How a virtual address goes onto its interface: marked as ours, and without IPv6's duplicate check. */
-export function addressSpec(virtual: VirtualAddressConfig, ifindex: number): AddressSpec {
-  const { address, prefixLength, scope, label } = virtual;
-  const broadcast =
-    virtual.broadcast === '+' ? subnetBroadcast(address, prefixLength) : virtual.broadcast;
-  return {
-    ifindex,
-    address,
-    prefixLength,
-    scope,
-    protocol: VIRTUAL_ADDRESS_PROTOCOL,
-    // The address was another router's a moment ago: its late answer must not stop us.
-    ...(address.family === 'inet6' ? { noDad: true } : {}),
-    ...(label === undefined ? {} : { label }),
-    ...(broadcast === undefined ? {} : { broadcast }),
-  };
-}
-
-/** `brd +`: the host bits all ones. */
-function subnetBroadcast(address: IpAddress, prefixLength: number): IpAddress {
-  const bytes = addressBytes(address).map((byte, index) => {
-    const networkBits = Math.min(8, Math.max(0, prefixLength - index * 8));
-    return byte | (0xff >> networkBits);
-  });
-  return addressFromBytes(bytes);
 }

@@ -6,9 +6,7 @@
 import type { IpAddress } from '../base/address.ts';
 import type { Config } from '../config/model.ts';
 import type { AddressSpec, InterfaceAddress, Link } from '../kernel/links.ts';
-
-/** IFA_PROTO of the addresses that lvsd adds: VRRP's IP protocol number, as no other tool uses it. */
-export const VIRTUAL_ADDRESS_PROTOCOL = 112;
+import { heldAddresses, VIRTUAL_ADDRESS_PROTOCOL } from '../vrrp/addresses.ts';
 
 export interface AddressView {
   addresses(): readonly InterfaceAddress[];
@@ -17,7 +15,10 @@ export interface AddressView {
 
 export type Leftover = AddressSpec & { readonly interface: string };
 
-/** Addresses to take off before the first advert; those of instances that resume as master stay. */
+/**
+ * Addresses to take off before the first advert; those of instances that resume as master stay, and
+ * static ones.
+ */
 export function leftoverAddresses(
   config: Config,
   resumeAsMaster: ReadonlySet<string>,
@@ -27,10 +28,11 @@ export function leftoverAddresses(
   const kept = new Set<string>();
   const named = new Set<string>();
   for (const instance of config.vrrpInstances) {
-    for (const { device, address } of instance.virtualAddresses) {
+    for (const { device, address } of heldAddresses(instance)) {
       (resumeAsMaster.has(instance.name) ? kept : named).add(key(device, address));
     }
   }
+  for (const { device, address } of config.staticAddresses ?? []) kept.add(key(device, address));
   return view.addresses().flatMap((present) => {
     const device = view.byIndex(present.ifindex)?.name;
     if (device === undefined || kept.has(key(device, present.address))) return [];
@@ -44,7 +46,7 @@ export function leftoverAddresses(
 export function virtualAddressTexts(config: Config): ReadonlySet<string> {
   return new Set(
     config.vrrpInstances.flatMap((instance) =>
-      instance.virtualAddresses.map(({ address }) => address.text),
+      heldAddresses(instance).map(({ address }) => address.text),
     ),
   );
 }

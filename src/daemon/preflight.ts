@@ -68,7 +68,9 @@ function judgeInterfaces(config: Config, facts: Facts): readonly Problem[] {
     const owner = `vrrp_instance ${instance.name}`;
     if (!facts.interfaces.has(instance.interface)) unknown(instance.interface, owner, where);
     for (const address of instance.virtualAddresses) {
-      if (address.device === instance.interface || facts.interfaces.has(address.device)) continue;
+      // The instance's own interface is made for it.
+      const made = [instance.interface, instance.ownInterface?.name];
+      if (made.includes(address.device) || facts.interfaces.has(address.device)) continue;
       unknown(
         address.device,
         `virtual address ${address.address.text}`,

@@ -11,6 +11,7 @@ import { trySetRealtime } from '../kernel/scheduling.ts';
 import type { OtherRouter } from '../vrrp/ports.ts';
 import { UnknownRouters } from '../vrrp/unknown-routers.ts';
 import { type ChildChannel, openChildChannel, sendLast } from './child-channel.ts';
+import { HostState } from './host-state.ts';
 import { InstanceHost } from './instance-host.ts';
 import { leftoverAddresses, virtualAddressTexts } from './leftovers.ts';
 import { LocalIgmp } from './local-igmp.ts';
@@ -23,6 +24,7 @@ class VrrpProcess {
   readonly #channel: ChildChannel<FromVrrp>;
   readonly #hosts = new Map<string, InstanceHost>();
   #links: LinkTable | undefined;
+  #hostState: HostState | undefined;
   #heartbeat: NodeJS.Timeout | undefined;
   #virtualAddresses: ReadonlySet<string> = new Set();
   #stopping = false;
@@ -75,15 +77,31 @@ class VrrpProcess {
     this.#links = LinkTable.open({
       onLinkChange: (link, ifindex) => {
         for (const host of this.#hosts.values()) host.linkChanged(link, ifindex);
+        this.#hostState?.linkChanged();
       },
       onAddressChange: (address, present) => {
         for (const host of this.#hosts.values()) host.addressChanged(address, present);
+        this.#hostState?.addressChanged(address, present);
       },
       onError: (error) => log.warn({ code: error.code, error: error.message }, 'netlink trouble'),
     });
     this.#virtualAddresses = virtualAddressTexts(config);
     this.#listen(config);
     this.#removeLeftovers(config, resumeAsMaster);
+    this.#hostState = new HostState({
+      config,
+      links: this.#links,
+      clock: systemClock,
+      log,
+      resumeAsMaster,
+      followers: () => [...this.#hosts.values()].map((host) => host.followers),
+      onStaticFault: (instances) => {
+        log.warn(
+          { instances: [...instances].join(' ') },
+          'static items of track groups are missing',
+        );
+      },
+    });
     for (const instance of config.vrrpInstances) {
       this.#add(instance, resumeAsMaster.has(instance.name));
     }
@@ -121,7 +139,8 @@ class VrrpProcess {
 
   #add(instance: VrrpInstanceConfig, resumeAsMaster: boolean): void {
     const links = this.#links;
-    if (links === undefined) return;
+    const grounds = this.#hostState?.grounds;
+    if (links === undefined || grounds === undefined) return;
     const host = new InstanceHost({
       config: instance,
       links,
@@ -130,6 +149,7 @@ class VrrpProcess {
       virtualAddresses: () => this.#virtualAddresses,
       onTransition: () => this.#sendHeartbeat(),
       onOtherRouter: (other) => this.#hearOther(other),
+      grounds,
     });
     this.#hosts.set(instance.name, host);
     host.start(resumeAsMaster);
@@ -139,6 +159,7 @@ class VrrpProcess {
   #reconfigure(config: Config): void {
     this.#virtualAddresses = virtualAddressTexts(config);
     this.#listen(config);
+    this.#hostState?.reconfigure(config);
     const wanted = new Map(config.vrrpInstances.map((instance) => [instance.name, instance]));
     for (const [name, host] of this.#hosts) {
       const next = wanted.get(name);
@@ -176,6 +197,7 @@ class VrrpProcess {
     const releasing = new Set(this.#hosts.values());
     const end = (): void => {
       clearInterval(this.#heartbeat);
+      this.#hostState?.close();
       this.#links?.close();
       this.#igmp.restore(this.#channel.log);
       sendLast({ kind: 'stopped' } satisfies FromVrrp, 0);

@@ -178,6 +178,13 @@ export class LinkTable {
     return { ok: true, changed: outcome.ok };
   }
 
+  /** Takes in what the kernel has told by now; the caller hears of changes from the event loop. */
+  update(): void {
+    this.#refresh();
+    if (this.#dirtyAddresses.size === 0 && this.#dirtyLinks.size === 0) return;
+    this.#pendingReport ??= setImmediate(() => this.#report());
+  }
+
   close(): void {
     if (this.#isClosed) return;
     this.#isClosed = true;
@@ -321,10 +328,11 @@ function expectedAddress(spec: AddressSpec): InterfaceAddress {
     ifindex: spec.ifindex,
     address: spec.address,
     prefixLength: spec.prefixLength,
+    ...(spec.peer === undefined ? {} : { peer: spec.peer }),
     ...(spec.label === undefined || isV6 ? {} : { label: spec.label }),
     scope: isV6 ? kernelScope(spec.address) : spec.scope,
     protocol: spec.protocol ?? 0,
-    flags: IFA_F_PERMANENT | dad,
+    flags: IFA_F_PERMANENT | dad | (spec.moreFlags ?? 0),
   };
 }
 
@@ -351,10 +359,10 @@ function isSameLink(a: Link | undefined, b: Link | undefined): boolean {
   );
 }
 
-/** Same address with the same key: nothing that matters about it changed. */
 /** An address becomes usable, or turns out not to be, when duplicate address detection ends. */
 const UNUSABLE = IFA_F_TENTATIVE | IFA_F_DADFAILED;
 
+/** Same address with the same key: nothing that matters about it changed. */
 function isSameAssignment(
   a: InterfaceAddress | undefined,
   b: InterfaceAddress | undefined,

@@ -30,6 +30,7 @@ export const NETLINK_CONNECTOR = 11;
 export const SOL_NETLINK = 270;
 export const NETLINK_CAP_ACK = 10;
 export const NETLINK_EXT_ACK = 11;
+export const NETLINK_GET_STRICT_CHK = 12;
 
 export const IP_TOS = 1;
 export const IP_TTL = 2;

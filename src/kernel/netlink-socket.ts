@@ -9,6 +9,7 @@ import {
   AF_NETLINK,
   NETLINK_CAP_ACK,
   NETLINK_EXT_ACK,
+  NETLINK_GET_STRICT_CHK,
   SO_RCVBUF,
   SO_RCVBUFFORCE,
   SO_SNDBUF,
@@ -92,9 +93,13 @@ export class NetlinkSocket {
 
   /**
    * Opens NETLINK_ROUTE, NETLINK_GENERIC, …, joined to the multicast `groups` (RTMGRP_* mask).
-   * Buffers are 8 MiB with CAP_NET_ADMIN, else what the system allows. Throws SysError.
+   * Buffers are 8 MiB with CAP_NET_ADMIN, else what the system allows. `isStrict`: the kernel looks at
+   * the header of a dump and filters by it. Throws SysError.
    */
-  static open(protocol: number, options: { groups?: number } = {}): NetlinkSocket {
+  static open(
+    protocol: number,
+    options: { groups?: number; isStrict?: boolean } = {},
+  ): NetlinkSocket {
     const type = SOCK_RAW | SOCK_NONBLOCK | SOCK_CLOEXEC;
     const fd = libc.socket(AF_NETLINK, type, protocol, `netlink ${protocol}`);
     try {
@@ -103,6 +108,9 @@ export class NetlinkSocket {
       const on = { level: SOL_NETLINK, value: 1 };
       libc.setsockopt(fd, { ...on, name: NETLINK_CAP_ACK, label: 'NETLINK_CAP_ACK' });
       libc.setsockopt(fd, { ...on, name: NETLINK_EXT_ACK, label: 'NETLINK_EXT_ACK' });
+      if (options.isStrict === true) {
+        libc.setsockopt(fd, { ...on, name: NETLINK_GET_STRICT_CHK, label: 'GET_STRICT_CHK' });
+      }
       libc.bind(fd, packSockaddrNl(options.groups ?? 0));
       const name = Buffer.alloc(SOCKADDR_NL_LENGTH);
       libc.getsockname(fd, name);
@@ -163,6 +171,34 @@ export class NetlinkSocket {
       from = to;
     }
     return outcomes;
+  }
+
+  /**
+   * Sends requests between the two marks of an nfnetlink batch: all of them happen, or none. The last
+   * but the closing mark is acknowledged; the outcome is the first failure.
+   */
+  transaction(requests: readonly NetlinkRequest[]): AckOutcome {
+    const first = this.#sequence + 1;
+    const acknowledged = first + requests.length - 2;
+    const parts = requests.map((request) => {
+      const sequence = this.#nextSequence();
+      return this.#encode(request, sequence, sequence === acknowledged ? NLM_F_ACK : 0);
+    });
+    const sent = this.#send(Buffer.concat(parts));
+    if (!sent.ok) return sent;
+    let failure: AckOutcome | undefined;
+    let isDone = false;
+    while (true) {
+      const part = this.#receive();
+      // The kernel has answered all of it when send(2) returns: nothing more is queued.
+      if (!part.ok) return failure ?? (isDone && part.code === 'NO_REPLY' ? OK : part);
+      for (const message of part.messages) {
+        if (message.type !== NLMSG_ERROR || message.sequence < first) continue;
+        const outcome = ackOutcome(decodeAcknowledgement(message.payload, message.flags));
+        if (!outcome.ok) failure ??= outcome;
+        else if (message.sequence === acknowledged) isDone = true;
+      }
+    }
   }
 
   /**

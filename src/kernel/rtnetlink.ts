@@ -47,16 +47,26 @@ const IFA_ADDRESS = 1;
 const IFA_LOCAL = 2;
 const IFA_LABEL = 3;
 const IFA_BROADCAST = 4;
+const IFA_CACHEINFO = 6;
 const IFA_FLAGS = 8;
 const IFA_PROTO = 11;
+
+/** struct ifa_cacheinfo: preferred and valid lifetime, and two time stamps that only dumps fill. */
+const CACHEINFO_LENGTH = 16;
+/** INFINITY_LIFE_TIME of the kernel's net/addrconf.h. */
+export const LIFETIME_FOREVER = 0xffffffff;
 
 const IFF_UP = 0x1;
 const IFF_RUNNING = 0x40;
 
 export const IFA_F_NODAD = 0x02;
 export const IFA_F_DADFAILED = 0x08;
+export const IFA_F_HOMEADDRESS = 0x10;
 export const IFA_F_TENTATIVE = 0x40;
 export const IFA_F_PERMANENT = 0x80;
+export const IFA_F_MANAGETEMPADDR = 0x100;
+export const IFA_F_NOPREFIXROUTE = 0x200;
+export const IFA_F_MCAUTOJOIN = 0x400;
 
 const IFNAMSIZ = 16;
 
@@ -75,7 +85,10 @@ export interface Link {
 export interface InterfaceAddress {
   readonly ifindex: number;
   readonly address: IpAddress;
+  /** Of the peer's address where there is one. */
   readonly prefixLength: number;
+  /** The other end of a point-to-point link. */
+  readonly peer?: IpAddress;
   /** IPv4 only: the interface's name, or more of it (`eth0:vip`). */
   readonly label?: string;
   /** RT_SCOPE_*; the kernel derives that of an IPv6 address itself. */
@@ -89,7 +102,10 @@ export interface InterfaceAddress {
 export interface AddressSpec {
   readonly ifindex: number;
   readonly address: IpAddress;
+  /** Of the peer's address where there is one. */
   readonly prefixLength: number;
+  /** The other end of a point-to-point link. */
+  readonly peer?: IpAddress;
   /** IPv4 only, at most 15 bytes; the kernel wants it to begin with the interface's name. */
   readonly label?: string;
   readonly scope: number;
@@ -97,6 +113,10 @@ export interface AddressSpec {
   readonly protocol?: number;
   /** IFA_F_NODAD: use an IPv6 address at once, without asking whether another host has it. */
   readonly noDad?: boolean;
+  /** Further IFA_F_* to set: HOMEADDRESS, MANAGETEMPADDR, NOPREFIXROUTE, MCAUTOJOIN. */
+  readonly moreFlags?: number;
+  /** Seconds; 0: deprecated, no source of new connections. Absent: forever. */
+  readonly preferredLifetimeSeconds?: number;
 }
 
 /**
@@ -147,31 +167,48 @@ export function decodeLink(payload: Uint8Array): Link | undefined {
  */
 export function encodeAddress(spec: AddressSpec): Uint8Array {
   const bytes = addressBytes(spec.address);
-  const attributes = new AttributeWriter().bytes(IFA_LOCAL, bytes).bytes(IFA_ADDRESS, bytes);
+  const attributes = new AttributeWriter()
+    .bytes(IFA_LOCAL, bytes)
+    .bytes(IFA_ADDRESS, spec.peer === undefined ? bytes : addressBytes(spec.peer));
   if (spec.address.family === 'inet') {
     if (spec.broadcast !== undefined) {
       attributes.bytes(IFA_BROADCAST, addressBytes(spec.broadcast));
     }
     if (spec.label !== undefined) attributes.string(IFA_LABEL, spec.label);
   }
-  if (spec.noDad === true) attributes.u32(IFA_FLAGS, IFA_F_NODAD);
+  if (spec.preferredLifetimeSeconds !== undefined) {
+    attributes.bytes(IFA_CACHEINFO, cacheInfo(spec.preferredLifetimeSeconds));
+  }
+  const flags = (spec.noDad === true ? IFA_F_NODAD : 0) | (spec.moreFlags ?? 0);
+  if (flags !== 0) attributes.u32(IFA_FLAGS, flags);
   if (spec.protocol !== undefined) attributes.u8(IFA_PROTO, spec.protocol);
   return joinAddressMessage(spec, attributes);
 }
 
+/** The address stays valid for ever; only its preference ends. */
+function cacheInfo(preferredSeconds: number): Uint8Array {
+  const bytes = new Uint8Array(CACHEINFO_LENGTH);
+  const view = new DataView(bytes.buffer);
+  view.setUint32(0, preferredSeconds, true);
+  view.setUint32(4, LIFETIME_FOREVER, true);
+  return bytes;
+}
+
 /**
- * The payload that removes (RTM_DELADDR) an address: by address and prefix length on the
+ * The payload that removes (RTM_DELADDR) an address: by address, peer and prefix length on the
  * interface. No label: the kernel would then spare the address under another label.
  */
 export function encodeAddressRemoval(spec: AddressSpec): Uint8Array {
   const bytes = addressBytes(spec.address);
-  const attributes = new AttributeWriter().bytes(IFA_LOCAL, bytes).bytes(IFA_ADDRESS, bytes);
+  const attributes = new AttributeWriter()
+    .bytes(IFA_LOCAL, bytes)
+    .bytes(IFA_ADDRESS, spec.peer === undefined ? bytes : addressBytes(spec.peer));
   return joinAddressMessage(spec, attributes);
 }
 
 /** Why a spec cannot be sent, in words; undefined when it can. */
 export function faultOfAddress(spec: AddressSpec): string | undefined {
-  const { address, prefixLength, label, broadcast } = spec;
+  const { address, prefixLength, label, broadcast, peer } = spec;
   const longest = addressLength(address.family) * 8;
   if (!Number.isInteger(prefixLength) || prefixLength < 0 || prefixLength > longest) {
     return `The prefix length of ${address.text} is 0 to ${longest}, not ${prefixLength}`;
@@ -181,6 +218,9 @@ export function faultOfAddress(spec: AddressSpec): string | undefined {
   }
   if (broadcast !== undefined && broadcast.family !== address.family) {
     return `The broadcast address ${broadcast.text} is not of the family of ${address.text}`;
+  }
+  if (peer !== undefined && peer.family !== address.family) {
+    return `The peer ${peer.text} is not of the family of ${address.text}`;
   }
   return undefined;
 }
@@ -195,8 +235,11 @@ export function decodeAddress(payload: Uint8Array): InterfaceAddress | undefined
   const family = familyOf(header.getUint8(0));
   if (family === undefined) return undefined;
   const attributes = decodeAttributes(payload.subarray(IFADDRMSG_LENGTH));
-  const bytes =
-    attributes.get(IFA_LOCAL) ?? requireAttribute(attributes, IFA_ADDRESS, 'IFA_ADDRESS');
+  const local = attributes.get(IFA_LOCAL);
+  const remote = attributes.get(IFA_ADDRESS);
+  const bytes = local ?? requireAttribute(attributes, IFA_ADDRESS, 'IFA_ADDRESS');
+  const hasPeer =
+    local !== undefined && remote?.length === local.length && Buffer.compare(local, remote) !== 0;
   if (bytes.length !== addressLength(family)) {
     throw new NetlinkFormatError(
       'BAD_ATTRIBUTE_LENGTH',
@@ -210,6 +253,7 @@ export function decodeAddress(payload: Uint8Array): InterfaceAddress | undefined
     ifindex: header.getUint32(4, true),
     address: addressFromBytes(bytes),
     prefixLength: header.getUint8(1),
+    ...(hasPeer && remote !== undefined ? { peer: addressFromBytes(remote) } : {}),
     ...(label === undefined ? {} : { label: readString(label) }),
     scope: header.getUint8(3),
     protocol: protocol === undefined ? 0 : readU8(protocol),

@@ -57,10 +57,14 @@ const OPTION_TARGET_LINK_LAYER = 2;
 const OPTION_LENGTH = 1;
 
 /** The announcement for one address: gratuitous ARP or neighbor advertisement by its family. */
-export function encodeAnnouncement(address: IpAddress, mac: Uint8Array): Uint8Array {
+export function encodeAnnouncement(
+  address: IpAddress,
+  mac: Uint8Array,
+  isRouter = true,
+): Uint8Array {
   return address.family === 'inet'
     ? encodeGratuitousArp(address, mac)
-    : encodeNeighborAdvertisement(address, mac);
+    : encodeNeighborAdvertisement(address, mac, isRouter);
 }
 
 /** A gratuitous ARP request frame, 42 bytes: `address` is at `mac`. Throws unless `mac` has 6 bytes. */

@@ -217,14 +217,17 @@ test.each([
 });
 
 test.each([
-  'static_routes {\n10.1.0.0/24 encap mpls 100 via 10.0.0.9 dev eth0\n}',
-  'static_routes {\n2001:db8::/32 via fe80::1 dev eth0 encap ip id 5 dst 10.0.0.8 ttl 9\n}',
-  'static_routes {\nunreachable default inet6 metric 4278198272\n}',
-  'static_rules {\nto 2001:db8::/32 table main order 5 suppress_prefixlength 0\n}',
-  'static_rules {\niif eth0 type blackhole preference 5\n}',
-  'static_ipaddress {\n10.9.0.1 peer 10.9.0.2/32 dev tun0 preferred_lft forever\n}',
-])('%s is as keepalived knows it', (text) => {
-  expect(compileAnyway(`${instance('')}${text}\n`).codes).toEqual(['LVS1022']);
+  ['static_routes {\n10.1.0.0/24 encap mpls 100 via 10.0.0.9 dev eth0\n}', ['LVS1022']],
+  [
+    'static_routes {\n2001:db8::/32 via fe80::1 dev eth0 encap ip id 5 dst 10.0.0.8 ttl 9\n}',
+    ['LVS1022'],
+  ],
+  ['static_routes {\nunreachable default inet6 metric 4278198272\n}', []],
+  ['static_rules {\nto 2001:db8::/32 table main order 5 suppress_prefixlength 0\n}', []],
+  ['static_rules {\niif eth0 type blackhole preference 5\n}', []],
+  ['static_ipaddress {\n10.9.0.1 peer 10.9.0.2/32 dev tun0 preferred_lft forever\n}', []],
+])('%s is as keepalived knows it', (text, expected) => {
+  expect(compileAnyway(`${instance('')}${text}\n`).codes).toEqual(expected);
 });
 
 test('names of interfaces fit the kernel wherever they are given', () => {

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import { leftoverAddresses, VIRTUAL_ADDRESS_PROTOCOL } from '../../src/daemon/leftovers.ts';
+import { leftoverAddresses } from '../../src/daemon/leftovers.ts';
 import type { InterfaceAddress, Link } from '../../src/kernel/links.ts';
+import { VIRTUAL_ADDRESS_PROTOCOL } from '../../src/vrrp/addresses.ts';
 import { configWith, span, vrrpInstance } from '../fake/configs.ts';
 
 const eth0: Link = {

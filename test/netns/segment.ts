@@ -58,6 +58,11 @@ export class Segment {
     return ip('netns', 'exec', host.namespace, command, ...args);
   }
 
+  /** Runs a program on a host to its end, however it ends. */
+  runAnyway({ namespace }: Host, command: string, ...args: readonly string[]): void {
+    spawnSync('ip', ['netns', 'exec', namespace, command, ...args]);
+  }
+
   /** Addresses on the host's eth0, as `ip` sees them. */
   addresses(host: Host): readonly string[] {
     const links = JSON.parse(ip('-n', host.namespace, '-j', 'addr', 'show', 'dev', 'eth0')) as {
@@ -66,14 +71,18 @@ export class Segment {
     return links.flatMap((link) => link.addr_info.map(({ local }) => local));
   }
 
-  /** Kills every process on a host at once: nothing of it can say a word any more. */
+  /** Kills every process on a host: nothing of it can say a word any more. */
   killAll({ namespace }: Pick<Host, 'namespace'>): void {
     const pids = spawnSync('ip', ['netns', 'pids', namespace], { encoding: 'utf8' }).stdout;
-    for (const pid of pids.split('\n').filter((text) => text !== '')) {
-      try {
-        process.kill(Number(pid), 'SIGKILL');
-      } catch {
-        // Gone by itself meanwhile.
+    const all = pids.split('\n').filter((text) => text !== '');
+    // Stopped first: none may tidy up after another.
+    for (const signal of ['SIGSTOP', 'SIGKILL'] as const) {
+      for (const pid of all) {
+        try {
+          process.kill(Number(pid), signal);
+        } catch {
+          // Gone by itself meanwhile.
+        }
       }
     }
   }

@@ -1,0 +1,206 @@
+/**
+ * `use_vmac`: the macvlan of an instance, made before its addresses, adopted from a dead predecessor,
+ * removed when the instance goes. With it the sysctls that keepalived sets
+ * (keepalived/vrrp/vrrp_if_config.c), because ARP for a virtual address must be answered with the
+ * virtual MAC by the macvlan alone:
+ *
+ *     on the macvlan   arp_ignore 1    only for addresses that are on it
+ *                      accept_local 1  another router's adverts may come from an address of ours
+ *                      rp_filter 0     it has no route back of its own
+ *                      promote_secondaries 1
+ *     below it         arp_ignore 1, arp_filter 1
+ *                      arp_announce 2  not keepalived's: without it the host asks for its clients' MACs
+ *                                      in the name of the virtual address with the MAC of the interface
+ *                                      below, and the clients learn that one
+ *     all              rp_filter 0, each interface keeping what it had by it: the stricter one counts
+ */
+import type { Log } from '../base/log.ts';
+import type { VrrpInstanceConfig } from '../config/model.ts';
+import type { Link, LinkTable } from '../kernel/links.ts';
+import { NETLINK_ROUTE, NLM_F_CREATE, NLM_F_EXCL } from '../kernel/netlink.ts';
+import { type AckOutcome, NetlinkSocket } from '../kernel/netlink-socket.ts';
+import {
+  decodeOwnership,
+  encodeAlias,
+  encodeLinkRemoval,
+  encodeLinkUp,
+  encodeNoGeneratedAddress,
+  encodeOwnInterface,
+  OWN_ALIAS,
+  type Ownership,
+} from '../kernel/own-interface.ts';
+import { encodeLinkQuery, RTM_DELLINK, RTM_GETLINK, RTM_NEWLINK } from '../kernel/rtnetlink.ts';
+import { readSysctl, writeSysctl } from '../kernel/sysctl.ts';
+import { heldAddresses } from '../vrrp/addresses.ts';
+import { virtualMac } from '../vrrp/virtual-mac.ts';
+
+export type OwnInterfaceOutcome =
+  | { readonly ok: true; readonly ifindex: number }
+  | { readonly ok: false; readonly code: string; readonly detail: string };
+
+export class OwnInterfaces {
+  readonly #links: LinkTable;
+  readonly #log: Log;
+  readonly #socket: NetlinkSocket;
+  /** Instances by interface below, and what its sysctls were. */
+  readonly #parents = new Map<string, { users: Set<string>; before: Map<string, string> }>();
+  #allReversePathFilter: string | undefined;
+
+  /** Throws SysError. */
+  constructor(links: LinkTable, log: Log) {
+    this.#links = links;
+    this.#log = log;
+    this.#socket = NetlinkSocket.open(NETLINK_ROUTE);
+  }
+
+  /** Takes away what a dead predecessor made and none of these instances uses. */
+  removeLeftovers(instances: readonly VrrpInstanceConfig[]): void {
+    const names = new Set(instances.map(({ ownInterface }) => ownInterface?.name));
+    for (const { name, alias, ifindex } of this.#list()) {
+      if (alias === OWN_ALIAS && !names.has(name)) this.#remove(name, ifindex);
+    }
+  }
+
+  /** Makes it, or adopts one that is as it must be. */
+  ensure(config: VrrpInstanceConfig, parent: Link): OwnInterfaceOutcome {
+    const name = config.ownInterface?.name ?? '';
+    const mac = virtualMac(config);
+    const found = this.#list().find((link) => link.name === name);
+    if (found !== undefined && !isAsWanted(found, parent, mac)) {
+      if (found.alias !== OWN_ALIAS) {
+        const detail = `There is an interface ${name} already, which lvsd did not make`;
+        return { ok: false, code: 'FOREIGN_INTERFACE', detail };
+      }
+      this.#remove(name, found.ifindex);
+    } else if (found !== undefined) return this.#raise(config, parent, found.ifindex);
+    const made = this.#socket.request({
+      type: RTM_NEWLINK,
+      flags: NLM_F_CREATE | NLM_F_EXCL,
+      payload: encodeOwnInterface({ name, parentIndex: parent.index, mac }),
+    });
+    if (!made.ok) return { ok: false, code: made.code, detail: `${name}: ${made.detail}` };
+    const ifindex = this.#list().find((link) => link.name === name)?.ifindex;
+    if (ifindex === undefined) return { ok: false, code: 'ENODEV', detail: `${name} is not there` };
+    return this.#raise(config, parent, ifindex);
+  }
+
+  /** The instance is gone: its macvlan goes, and what it changed below it goes back. */
+  release(config: VrrpInstanceConfig): void {
+    const { ownInterface } = config;
+    if (ownInterface?.kind !== 'vmac') return;
+    const found = this.#list().find(({ name }) => name === ownInterface.name);
+    if (found?.alias === OWN_ALIAS) this.#remove(found.name, found.ifindex);
+    const parent = this.#parents.get(parentName(config));
+    parent?.users.delete(config.name);
+    if (parent === undefined || parent.users.size > 0) return;
+    for (const [path, value] of parent.before) this.#set(path, value);
+    this.#parents.delete(parentName(config));
+  }
+
+  close(): void {
+    // Every interface has at least that by itself now; so this changes nothing but the look of it.
+    if (this.#allReversePathFilter !== undefined) {
+      this.#set('net/ipv4/conf/all/rp_filter', this.#allReversePathFilter);
+    }
+    this.#socket.close();
+  }
+
+  #raise(config: VrrpInstanceConfig, parent: Link, ifindex: number): OwnInterfaceOutcome {
+    const name = config.ownInterface?.name ?? '';
+    const hasIpv6 =
+      config.family === 'inet6' ||
+      heldAddresses(config).some(
+        ({ device, address }) => device === name && address.family === 'inet6',
+      );
+    this.#set(`net/ipv6/conf/${name}/disable_ipv6`, hasIpv6 ? '0' : '1');
+    for (const [key, value] of OWN_SYSCTLS) this.#set(`net/ipv4/conf/${name}/${key}`, value);
+    this.#prepareParent(config.name, parent);
+    const steps = [
+      encodeAlias(ifindex),
+      ...(hasIpv6 ? [encodeNoGeneratedAddress(ifindex)] : []),
+      encodeLinkUp(ifindex),
+    ];
+    for (const payload of steps) {
+      const outcome: AckOutcome = this.#socket.request({ type: RTM_NEWLINK, payload });
+      if (!outcome.ok)
+        return { ok: false, code: outcome.code, detail: `${name}: ${outcome.detail}` };
+    }
+    return { ok: true, ifindex };
+  }
+
+  #prepareParent(instance: string, parent: Link): void {
+    const known = this.#parents.get(parent.name);
+    if (known !== undefined) {
+      known.users.add(instance);
+      return;
+    }
+    const before = new Map<string, string>();
+    for (const [key, wanted] of PARENT_SYSCTLS) {
+      const path = `net/ipv4/conf/${parent.name}/${key}`;
+      const value = readSysctl(path);
+      if (value === undefined || value === wanted) continue;
+      before.set(path, value);
+      this.#set(path, wanted);
+    }
+    this.#parents.set(parent.name, { users: new Set([instance]), before });
+    this.#lowerReversePathFilter();
+  }
+
+  #lowerReversePathFilter(): void {
+    const all = readSysctl('net/ipv4/conf/all/rp_filter') ?? '0';
+    if (all === '0') return;
+    const own = new Set(
+      this.#list().flatMap(({ name, alias }) => (alias === OWN_ALIAS ? [name] : [])),
+    );
+    const names = this.#links.links().map(({ name }) => name);
+    for (const name of [...names.filter((one) => !own.has(one)), 'default']) {
+      const path = `net/ipv4/conf/${name}/rp_filter`;
+      if (Number(readSysctl(path) ?? all) < Number(all)) this.#set(path, all);
+    }
+    this.#allReversePathFilter = all;
+    this.#set('net/ipv4/conf/all/rp_filter', '0');
+  }
+
+  #list(): readonly Ownership[] {
+    const reply = this.#socket.dump({ type: RTM_GETLINK, payload: encodeLinkQuery() });
+    return reply.ok ? reply.messages.map(({ payload }) => decodeOwnership(payload)) : [];
+  }
+
+  #remove(name: string, ifindex: number): void {
+    const payload = encodeLinkRemoval(ifindex);
+    const outcome = this.#socket.request({ type: RTM_DELLINK, payload });
+    if (!outcome.ok) this.#log.warn({ name, code: outcome.code }, outcome.detail);
+  }
+
+  #set(path: string, value: string): void {
+    if (readSysctl(path) === value) return;
+    const outcome = writeSysctl(path, value);
+    if (!outcome.ok) this.#log.warn({ path, value, code: outcome.code }, outcome.detail);
+  }
+}
+
+const OWN_SYSCTLS = [
+  ['arp_ignore', '1'],
+  ['accept_local', '1'],
+  ['rp_filter', '0'],
+  ['promote_secondaries', '1'],
+] as const;
+
+const PARENT_SYSCTLS = [
+  ['arp_ignore', '1'],
+  ['arp_filter', '1'],
+  ['arp_announce', '2'],
+] as const;
+
+function isAsWanted(found: Ownership, parent: Link, mac: Uint8Array): boolean {
+  return (
+    found.kind === 'macvlan' &&
+    found.parentIndex === parent.index &&
+    Buffer.compare(found.mac, mac) === 0
+  );
+}
+
+/** Below which it is made. */
+export function parentName(config: VrrpInstanceConfig): string {
+  return config.ownInterface?.parent ?? config.interface;
+}
