@@ -10,7 +10,7 @@
 import { addressBytes, addressFromBytes, type Family, type IpAddress } from '../base/address.ts';
 import type { Clock } from '../base/clock.ts';
 import type { Log } from '../base/log.ts';
-import type { VirtualAddressConfig, VrrpInstanceConfig } from '../config/model.ts';
+import type { VirtualAddressConfig } from '../config/model.ts';
 import {
   type Endpoint,
   type FrameSender,
@@ -28,21 +28,37 @@ import type {
 } from '../kernel/links.ts';
 import { DeadlineTimer } from '../kernel/timer.ts';
 import { encodeAnnouncement } from '../vrrp/announce.ts';
-import { type InstanceSnapshot, type Transition, VrrpInstance } from '../vrrp/instance.ts';
+import { heldAddresses } from '../vrrp/held-addresses.ts';
+import {
+  type InstanceNotice,
+  type InstanceSnapshot,
+  type Transition,
+  VrrpInstance,
+} from '../vrrp/instance.ts';
+import type { GroupOrder, MemberConfig } from '../vrrp/machine.ts';
+import type { Report } from '../vrrp/notice.ts';
 import { vrrpGroup } from '../vrrp/packet.ts';
+import type { GroupNews, HandoverEnd } from '../vrrp/ports.ts';
+import type { Tracking } from '../vrrp/priority.ts';
 import { VIRTUAL_ADDRESS_PROTOCOL } from './leftovers.ts';
 import type { Mastership } from './messages.ts';
 import { rehearse } from './rehearsal.ts';
 import { sourceAddress } from './source-address.ts';
 
 export interface InstanceHostOptions {
-  readonly config: VrrpInstanceConfig;
+  readonly config: MemberConfig;
   readonly links: LinkTable;
   readonly clock: Clock;
   readonly log: Log;
   /** Virtual addresses of every instance: none of them is a source address. */
   readonly virtualAddresses: () => ReadonlySet<string>;
+  /** What is tracked for this instance comes to, now. */
+  readonly tracking: () => Tracking;
   readonly onTransition: (transition: Transition) => void;
+  readonly onNotice: (notice: InstanceNotice) => void;
+  readonly onReport: (report: Report) => void;
+  /** A member that cannot stand is a FAULT of its group. */
+  readonly tellGroup: (news: GroupNews) => void;
 }
 
 /** Documentation addresses (RFC 5737, RFC 4291 link-local): no packet of the rehearsal leaves. */
@@ -60,7 +76,7 @@ interface Standing {
 
 export class InstanceHost {
   readonly #options: InstanceHostOptions;
-  #config: VrrpInstanceConfig;
+  #config: MemberConfig;
   #standing: Standing | undefined;
   #waitingFor = '';
   #waitingSinceMs = 0;
@@ -98,33 +114,64 @@ export class InstanceHost {
       this.#wait(`the kernel refuses a socket: ${error.code}`);
       return;
     }
+    this.#standing.instance.trackingChanged(this.#tracking(source));
     this.#standing.instance.start({ linkUp: isUsable(link), resumeAsMaster });
   }
 
   /** What the first takeover would otherwise have to do: open packet sockets, compile its code. */
   #prepareTakeover(source: IpAddress): void {
-    for (const { device } of this.#config.virtualAddresses) {
+    for (const { device } of heldAddresses(this.#config)) {
       const link = this.#options.links.byName(device);
       if (link !== undefined) this.#sender(link.index);
     }
     rehearse(this.#config, source, PEER_IN_REHEARSAL[this.#config.family]);
   }
 
-  /** Whether `next` is the same virtual router, so that its state can be kept. */
-  canBecome(next: VrrpInstanceConfig): boolean {
-    const now = this.#config;
-    return (
-      next.virtualRouterId === now.virtualRouterId &&
-      next.interface === now.interface &&
-      next.family === now.family &&
-      next.version === now.version
-    );
-  }
-
-  reconfigure(next: VrrpInstanceConfig): void {
+  reconfigure(next: MemberConfig): void {
     this.#config = next;
     if (this.#standing === undefined) this.start(false);
-    else this.#standing.instance.reconfigure(next);
+    else {
+      this.#standing.instance.reconfigure(next);
+      this.trackingChanged();
+    }
+  }
+
+  get config(): MemberConfig {
+    return this.#config;
+  }
+
+  /** Something tracked changed: a tracker's state, a link, the configuration. */
+  trackingChanged(): void {
+    const standing = this.#standing;
+    standing?.instance.trackingChanged(this.#tracking(standing.source));
+  }
+
+  forceByGroup(order: GroupOrder, by: string): void {
+    this.#standing?.instance.forceByGroup(order, by);
+  }
+
+  /** Hands mastership over; calls back once. */
+  handOver(onEnd: (end: HandoverEnd) => void): void {
+    if (this.#standing === undefined) onEnd({ ok: false, code: 'NOT_MASTER' });
+    else this.#standing.instance.handOver(onEnd);
+  }
+
+  /** What is tracked, and what this host sees itself. */
+  #tracking(source: IpAddress): Tracking {
+    const tracking = this.#options.tracking();
+    const { tracksSourceAddress, faultsWithoutPeer, unicastPeers } = this.#config;
+    const present = this.#options.links.addresses();
+    const lacksSource =
+      tracksSourceAddress && !present.some(({ address }) => address.text === source.text);
+    const lacksPeers = faultsWithoutPeer && (unicastPeers?.length ?? 0) === 0;
+    return {
+      ...tracking,
+      faults: [
+        ...tracking.faults,
+        ...(lacksSource ? [`source address ${source.text}`] : []),
+        ...(lacksPeers ? ['no unicast peer'] : []),
+      ],
+    };
   }
 
   linkChanged(link: Link | undefined, ifindex: number): void {
@@ -146,8 +193,9 @@ export class InstanceHost {
       if (isPresent && link?.name === this.#config.interface) this.start(false);
       return;
     }
+    if (this.#config.tracksSourceAddress) this.trackingChanged();
     const device = this.#options.links.byIndex(address.ifindex)?.name;
-    const isOurs = this.#config.virtualAddresses.some(
+    const isOurs = heldAddresses(this.#config).some(
       (virtual) => virtual.device === device && virtual.address.text === address.address.text,
     );
     if (isOurs && !isPresent) this.#standing.instance.addressRemoved(address.address);
@@ -176,7 +224,8 @@ export class InstanceHost {
       effectivePriority: priority,
       advertIntervalMs,
       masterDownIntervalMs: 0,
-      addresses: this.#config.virtualAddresses.map(({ address }) => address.text),
+      addresses: heldAddresses(this.#config).map(({ address }) => address.text),
+      faults: [this.#waitingFor],
       releasing: false,
       counters: {},
     };
@@ -196,11 +245,14 @@ export class InstanceHost {
     if (reason === this.#waitingFor) return;
     this.#waitingFor = reason;
     this.#waitingSinceMs = this.#options.clock.realtimeMs();
-    this.#options.log.warn({ instance: this.#config.name, reason }, 'instance waits');
+    const { name, priority, syncGroup } = this.#config;
+    this.#options.log.warn({ instance: name, reason }, 'instance waits');
+    this.#options.onNotice({ name, state: 'FAULT', priority, reason });
+    if (syncGroup !== undefined) this.#options.tellGroup('FAULT');
   }
 
   #stand(link: Link, source: IpAddress): Standing {
-    const { clock, links, log, onTransition } = this.#options;
+    const { clock, links, log, onTransition, onNotice, onReport, tellGroup } = this.#options;
     this.#waitingFor = '';
     const { family } = this.#config;
     const endpoint = openVrrpEndpoint({
@@ -224,6 +276,9 @@ export class InstanceHost {
       },
       announce: (device, address) => this.#announce(device, address),
       onTransition,
+      onNotice,
+      onReport,
+      tellGroup,
     });
     return { link, source, endpoint, instance };
   }

@@ -4,14 +4,23 @@
  *
  *   supervisor ⇄ [channel] ⇄ VrrpProcess ⇄ (1 per instance) InstanceHost ⇄ kernel
  */
+import { uptime } from 'node:os';
 import { systemClock } from '../base/clock.ts';
-import type { Config, VrrpInstanceConfig } from '../config/model.ts';
+import type { Config } from '../config/model.ts';
 import { LinkTable } from '../kernel/links.ts';
 import { trySetRealtime } from '../kernel/scheduling.ts';
+import type { InstanceNotice } from '../vrrp/instance.ts';
+import type { MemberConfig } from '../vrrp/machine.ts';
+import { type Tracking, trackedPriority } from '../vrrp/priority.ts';
+import { startDelayMs } from '../vrrp/timing.ts';
+import type { TrackerState } from '../vrrp/tracker-state.ts';
 import { type ChildChannel, openChildChannel, sendLast } from './child-channel.ts';
+import { handOver } from './handover.ts';
 import { InstanceHost } from './instance-host.ts';
+import { instanceIdentity, membersOf } from './instance-matching.ts';
 import { leftoverAddresses, virtualAddressTexts } from './leftovers.ts';
 import { type FromVrrp, heartbeatTiming, type ToVrrp } from './messages.ts';
+import { SyncGroups } from './sync-groups.ts';
 
 /** Above ordinary daemons, below the kernel's own threads and watchdogs. */
 const REALTIME_PRIORITY = 50;
@@ -19,12 +28,22 @@ const REALTIME_PRIORITY = 50;
 class VrrpProcess {
   readonly #channel: ChildChannel<FromVrrp>;
   readonly #hosts = new Map<string, InstanceHost>();
+  /** Removed by a reload, still serving. */
+  readonly #releasing = new Set<InstanceHost>();
+  readonly #groups: SyncGroups;
+  readonly #trackers = new Map<string, TrackerState>();
+  #config: Config | undefined;
   #links: LinkTable | undefined;
   #heartbeat: NodeJS.Timeout | undefined;
+  #startDelay: NodeJS.Timeout | undefined;
   #virtualAddresses: ReadonlySet<string> = new Set();
   #stopping = false;
 
   constructor() {
+    this.#groups = new SyncGroups({
+      force: (member, order, by) => this.#hosts.get(member)?.forceByGroup(order, by),
+      onNotice: (notice) => this.#channel.send({ kind: 'notice', notice }),
+    });
     this.#channel = openChildChannel<ToVrrp, FromVrrp>({
       onMessage: (message) => this.#receive(message),
       onOrphaned: () => {
@@ -37,7 +56,7 @@ class VrrpProcess {
   #receive(message: ToVrrp): void {
     switch (message.kind) {
       case 'start':
-        this.#start(message.config, new Set(message.resumeAsMaster));
+        this.#start(message);
         return;
       case 'reconfigure':
         this.#reconfigure(message.config);
@@ -50,7 +69,13 @@ class VrrpProcess {
         });
         return;
       case 'trackers':
+        this.#learn(message.states);
+        this.#track();
+        return;
       case 'handover':
+        handOver(message.instance, this.#hosts, systemClock, (outcome) =>
+          this.#channel.send({ kind: 'handedOver', id: message.id, outcome }),
+        );
         return;
       case 'stop':
         this.#stop();
@@ -60,7 +85,7 @@ class VrrpProcess {
     }
   }
 
-  #start(config: Config, resumeAsMaster: ReadonlySet<string>): void {
+  #start({ config, resumeAsMaster, trackers }: Extract<ToVrrp, { kind: 'start' }>): void {
     const log = this.#channel.log;
     const realtime = trySetRealtime(REALTIME_PRIORITY);
     if (!realtime.ok) {
@@ -68,17 +93,32 @@ class VrrpProcess {
     }
     this.#links = LinkTable.open({
       onLinkChange: (link, ifindex) => {
-        for (const host of this.#hosts.values()) host.linkChanged(link, ifindex);
+        this.#groups.batch(() => {
+          for (const host of this.#hosts.values()) host.linkChanged(link, ifindex);
+          for (const host of this.#hosts.values()) host.trackingChanged();
+        });
       },
       onAddressChange: (address, present) => {
         for (const host of this.#hosts.values()) host.addressChanged(address, present);
       },
       onError: (error) => log.warn({ code: error.code, error: error.message }, 'netlink trouble'),
     });
+    const resumed = new Set(resumeAsMaster);
+    this.#config = config;
+    this.#learn(trackers);
     this.#virtualAddresses = virtualAddressTexts(config);
-    this.#removeLeftovers(config, resumeAsMaster);
-    for (const instance of config.vrrpInstances) {
-      this.#add(instance, resumeAsMaster.has(instance.name));
+    this.#removeLeftovers(config, resumed);
+    this.#groups.configure(config.vrrpSyncGroups ?? []);
+    // A replacement goes on where its predecessor was: the delays are for the start of the daemon.
+    const delayMs = resumed.size > 0 ? 0 : startDelayMs(config.globalDefs, uptime() * 1000);
+    const begin = (): void => {
+      this.#startDelay = undefined;
+      this.#addMissing(resumed);
+    };
+    if (delayMs === 0) begin();
+    else {
+      log.info({ delayMs }, 'VRRP waits, as vrrp_startup_delay or vrrp_delay_after_boot say');
+      this.#startDelay = setTimeout(begin, delayMs);
     }
     this.#beat(config);
     this.#channel.send({ kind: 'ready' });
@@ -96,40 +136,116 @@ class VrrpProcess {
     }
   }
 
-  #add(instance: VrrpInstanceConfig, resumeAsMaster: boolean): void {
+  /** Starts every instance of the configuration that no host stands for. */
+  #addMissing(resumeAsMaster: ReadonlySet<string>): void {
+    if (this.#config === undefined || this.#stopping) return;
+    const members = membersOf(this.#config).filter(({ name }) => !this.#hosts.has(name));
+    this.#groups.batch(() => {
+      for (const member of members) this.#add(member, resumeAsMaster.has(member.name));
+    });
+  }
+
+  #add(instance: MemberConfig, resumeAsMaster: boolean): void {
     const links = this.#links;
     if (links === undefined) return;
-    const host = new InstanceHost({
+    const host: InstanceHost = new InstanceHost({
       config: instance,
       links,
       clock: systemClock,
       log: this.#channel.log,
       virtualAddresses: () => this.#virtualAddresses,
-      onTransition: () => this.#sendHeartbeat(),
+      tracking: () => this.#trackingOf(host.config),
+      onTransition: (transition) => {
+        this.#sendHeartbeat();
+        const { to, name, priority, reason } = transition;
+        // The end is told when it is over, and as what it is: a stop, or a removal.
+        if (to !== 'INIT') this.#tell({ name, state: to, priority, reason });
+      },
+      onNotice: (notice) => this.#notice(host, notice),
+      onReport: (report) => this.#channel.send({ kind: 'report', report }),
+      tellGroup: (news) => this.#groups.hear(host.config.name, news),
     });
     this.#hosts.set(instance.name, host);
     host.start(resumeAsMaster);
   }
 
-  /** Kept instances keep their state; removed ones are released; changed identities are replaced. */
-  #reconfigure(config: Config): void {
-    this.#virtualAddresses = virtualAddressTexts(config);
-    const wanted = new Map(config.vrrpInstances.map((instance) => [instance.name, instance]));
-    for (const [name, host] of this.#hosts) {
-      const next = wanted.get(name);
-      wanted.delete(name);
-      if (next !== undefined && host.canBecome(next)) {
-        host.reconfigure(next);
-        continue;
-      }
-      this.#hosts.delete(name);
-      host.stop(() => {
-        host.close();
-        if (next !== undefined && !this.#stopping) this.#add(next, false);
-      });
+  #tell(notice: InstanceNotice): void {
+    this.#channel.send({ kind: 'notice', notice: { object: 'INSTANCE', ...notice } });
+  }
+
+  #notice(host: InstanceHost, notice: InstanceNotice): void {
+    const { state } = notice;
+    if (state !== 'MASTER_PRIORITY' && state !== 'BACKUP_PRIORITY') {
+      this.#tell(notice);
+      return;
     }
-    for (const instance of wanted.values()) this.#add(instance, false);
+    if (host.config.notifiesPriorityChanges) this.#tell(notice);
+    this.#groups.priorityChanged(notice.name, state);
+  }
+
+  #learn(states: readonly TrackerState[]): void {
+    for (const state of states) this.#trackers.set(`${state.kind} ${state.name}`, state);
+  }
+
+  /** Every instance looks at what it tracks; groups decide when all have. */
+  #track(): void {
+    this.#groups.batch(() => {
+      for (const host of this.#hosts.values()) host.trackingChanged();
+    });
+  }
+
+  #trackingOf({ name, priority, trackers }: MemberConfig): Tracking {
+    return trackedPriority({
+      priority,
+      trackers,
+      group: this.#groups.groupOf(name),
+      blocks: this.#config ?? {},
+      stateOf: (kind, tracker) => this.#trackers.get(`${kind} ${tracker}`),
+      isLinkUp: (device) => {
+        const link = this.#links?.byName(device);
+        return link?.isUp === true && link.hasCarrier;
+      },
+    });
+  }
+
+  /** Kept instances keep their state, by identity; removed ones are released; others are replaced. */
+  #reconfigure(config: Config): void {
+    this.#config = config;
+    this.#virtualAddresses = virtualAddressTexts(config);
+    if (this.#startDelay !== undefined) {
+      this.#groups.configure(config.vrrpSyncGroups ?? []);
+      this.#beat(config);
+      return;
+    }
+    const wanted = new Map(membersOf(config).map((next) => [instanceIdentity(next), next]));
+    const kept: (readonly [InstanceHost, MemberConfig])[] = [];
+    const removed: InstanceHost[] = [];
+    for (const host of this.#hosts.values()) {
+      const next = wanted.get(instanceIdentity(host.config));
+      if (next === undefined) removed.push(host);
+      else kept.push([host, next]);
+    }
+    this.#hosts.clear();
+    for (const [host, next] of kept) this.#hosts.set(next.name, host);
+    this.#groups.batch(() => {
+      this.#groups.configure(config.vrrpSyncGroups ?? []);
+      for (const host of removed) this.#release(host);
+      for (const [host, next] of kept) host.reconfigure(next);
+    });
+    // One that takes the name or the addresses of a removed one waits for its release.
+    if (removed.length === 0) this.#addMissing(new Set());
     this.#beat(config);
+  }
+
+  #release(host: InstanceHost): void {
+    this.#releasing.add(host);
+    host.stop(() => {
+      host.close();
+      this.#releasing.delete(host);
+      const { name, priority } = host.config;
+      this.#tell({ name, state: 'DELETED', priority, reason: 'REMOVED_BY_RELOAD' });
+      if (this.#releasing.size === 0) this.#addMissing(new Set());
+    });
   }
 
   #beat(config: Config): void {
@@ -141,25 +257,31 @@ class VrrpProcess {
   #sendHeartbeat(): void {
     this.#channel.send({
       kind: 'heartbeat',
-      masterships: [...this.#hosts.values()].flatMap((host) => host.mastership() ?? []),
+      masterships: [...this.#hosts.values(), ...this.#releasing].flatMap(
+        (host) => host.mastership() ?? [],
+      ),
     });
   }
 
   #stop(): void {
     if (this.#stopping) return;
     this.#stopping = true;
-    const releasing = new Set(this.#hosts.values());
+    clearTimeout(this.#startDelay);
+    const waiting = new Set([...this.#hosts.values(), ...this.#releasing]);
     const end = (): void => {
+      this.#groups.end();
       clearInterval(this.#heartbeat);
       this.#links?.close();
       sendLast({ kind: 'stopped' } satisfies FromVrrp, 0);
     };
-    if (releasing.size === 0) end();
-    for (const host of [...releasing]) {
+    if (waiting.size === 0) end();
+    for (const host of [...waiting]) {
       host.stop(() => {
         host.close();
-        releasing.delete(host);
-        if (releasing.size === 0) end();
+        waiting.delete(host);
+        const { name, priority } = host.config;
+        this.#tell({ name, state: 'STOP', priority, reason: 'STOPPED' });
+        if (waiting.size === 0) end();
       });
     }
   }

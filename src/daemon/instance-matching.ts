@@ -1,0 +1,36 @@
+/**
+ * Which running instance a block of a new configuration means. keepalived goes by what is on the wire, not
+ * by the name: router id, family, interface, and whether and from where adverts are unicast. So an instance
+ * that is renamed keeps its mastership.
+ */
+import type { Config, VrrpInstanceConfig } from '../config/model.ts';
+import type { MemberConfig } from '../vrrp/machine.ts';
+
+/** The same for two blocks that are the same virtual router. */
+export function instanceIdentity(config: VrrpInstanceConfig): string {
+  const { virtualRouterId, family, interface: device, version, unicastPeers } = config;
+  const isUnicast = unicastPeers !== undefined;
+  const transport = config.transport ?? { kind: 'ip' };
+  return JSON.stringify([
+    virtualRouterId,
+    family,
+    device,
+    version,
+    transport,
+    isUnicast ? (config.sourceAddress?.text ?? 'unicast') : 'multicast',
+    config.ownInterface?.kind ?? 'no own interface',
+  ]);
+}
+
+/** Every instance, with the sync group it is in. */
+export function membersOf(config: Config): readonly MemberConfig[] {
+  const groups = new Map(
+    (config.vrrpSyncGroups ?? []).flatMap(({ name, members }) =>
+      members.map((member) => [member, name] as const),
+    ),
+  );
+  return config.vrrpInstances.map((instance) => {
+    const syncGroup = groups.get(instance.name);
+    return syncGroup === undefined ? instance : { ...instance, syncGroup };
+  });
+}
