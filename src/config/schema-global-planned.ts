@@ -11,6 +11,7 @@ import {
   text,
   type WorkingRow,
   words,
+  works,
 } from './schema-rows.ts';
 import { SCRIPT } from './schema-tracking.ts';
 
@@ -50,6 +51,13 @@ const vrrp: readonly WorkingRow[] = [
     value: words('[allow_if_changes]', 0),
     doc: 'Interfaces may come and go',
   },
+  { name: 'vrrp_check_unicast_src', ...SWITCH, doc: 'Drops adverts of strangers' },
+  { name: 'v3_checksum_as_v2', ...SWITCH, doc: 'Checksum without the pseudo-header' },
+  { name: 'disable_local_igmp', ...SWITCH, doc: 'No IGMP reports for local groups' },
+];
+
+/** What the state machine does by itself. */
+const election: readonly WorkingRow[] = [
   ...each(['vrrp_startup_delay', 'vrrp_delay_after_boot'], {
     value: seconds(0),
     defaultText: '0',
@@ -72,13 +80,9 @@ const vrrp: readonly WorkingRow[] = [
   {
     name: 'vrrp_owner_ignore_adverts',
     value: BOOLEAN,
-    defaultText: 'off, on at priority 255',
-    neutralText: 'off',
+    defaultText: 'off',
     doc: 'The owner of the addresses ignores adverts',
   },
-  { name: 'vrrp_check_unicast_src', ...SWITCH, doc: 'Drops adverts of strangers' },
-  { name: 'v3_checksum_as_v2', ...SWITCH, doc: 'Checksum without the pseudo-header' },
-  { name: 'disable_local_igmp', ...SWITCH, doc: 'No IGMP reports for local groups' },
 ];
 
 const scripts: readonly WorkingRow[] = [
@@ -161,6 +165,7 @@ const sharedState: readonly WorkingRow[] = [
 ];
 
 export const plannedGlobalRows = [
+  ...works('global_defs', election),
   ...plannedRows('global_defs', [...vrrp, ...scripts, ...ipvs, ...own]),
   ...plannedRows('shared_state', sharedState),
 ];

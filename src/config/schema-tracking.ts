@@ -15,6 +15,7 @@ import {
   text,
   type WorkingRow,
   words,
+  works,
 } from './schema-rows.ts';
 
 const NAME = text('a name');
@@ -54,6 +55,8 @@ const blocks: readonly WorkingRow[] = [
   ),
 ];
 
+const isWorkingBlock = ({ name }: WorkingRow): boolean => name === 'vrrp_sync_group';
+
 const namespaces: readonly WorkingRow[] = [
   { name: 'net_namespace', value: NAME, doc: 'Network namespace of the VRRP side' },
   {
@@ -73,8 +76,11 @@ const trackers: readonly WorkingRow[] = (
   ] as const
 ).map(([name, doc]) => ({ name, opens: name, doc, ...list }));
 
+const isPlanned = ({ name }: WorkingRow): boolean => name === 'track_bfd';
+
 /** What an instance and a sync group can both say. */
-export const trackerRows: readonly WorkingRow[] = trackers;
+export const trackerRows: readonly WorkingRow[] = trackers.filter((row) => !isPlanned(row));
+export const plannedTrackerRows: readonly WorkingRow[] = trackers.filter(isPlanned);
 
 export const notifyRows: readonly WorkingRow[] = [
   ...(['master', 'backup', 'fault', 'stop'] as const).map((state) => ({
@@ -89,6 +95,13 @@ export const notifyRows: readonly WorkingRow[] = [
   },
 ];
 
+const GROUP_PRIORITY: WorkingRow = {
+  name: 'notify_priority_changes',
+  value: BOOLEAN,
+  defaultText: 'off',
+  doc: 'notify runs on changed priorities too',
+};
+
 const groupRows: readonly WorkingRow[] = [
   {
     name: 'group',
@@ -98,17 +111,10 @@ const groupRows: readonly WorkingRow[] = [
     ...list,
   },
   ...trackerRows,
-  ...notifyRows,
   {
     name: 'sync_group_tracking_weight',
     value: FLAG,
     doc: 'Weights of the members count',
-  },
-  {
-    name: 'notify_priority_changes',
-    value: BOOLEAN,
-    defaultText: 'off',
-    doc: 'notify runs on changed priorities too',
   },
 ];
 
@@ -235,8 +241,9 @@ const garpGroupRows: readonly WorkingRow[] = [
 ];
 
 export const trackingRows = [
+  ...works('root', blocks.filter(isWorkingBlock)),
   ...plannedRows('root', [
-    ...blocks,
+    ...blocks.filter((row) => !isWorkingBlock(row)),
     oldSpelling('vrrp_track_file', 'track_file', blocks),
     ...namespaces,
   ]),
@@ -264,10 +271,11 @@ export const trackingRows = [
       doc: 'Patience with the children at stop',
     },
   ]),
-  ...plannedRows('vrrp_sync_group', [
+  ...works('vrrp_sync_group', [
     ...groupRows,
     oldSpelling('global_tracking', 'sync_group_tracking_weight', groupRows),
   ]),
+  ...plannedRows('vrrp_sync_group', [...plannedTrackerRows, ...notifyRows, GROUP_PRIORITY]),
   ...acceptedRows('vrrp_sync_group', NO_MAIL, [
     { name: 'smtp_alert', value: BOOLEAN, defaultText: 'off', doc: 'Mail on a change' },
   ]),

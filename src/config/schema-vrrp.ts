@@ -18,7 +18,7 @@ import {
   words,
   works,
 } from './schema-rows.ts';
-import { notifyRows, SCRIPT, trackerRows } from './schema-tracking.ts';
+import { notifyRows, plannedTrackerRows, SCRIPT, trackerRows } from './schema-tracking.ts';
 
 const MAX_PREEMPT_DELAY_MS = 1_000_000;
 const INHERITED_GARP =
@@ -187,16 +187,19 @@ const ELECTION: readonly WorkingRow[] = [
     doc: 'As its vrrp_ keyword of global_defs',
   }),
   {
+    name: 'timer_expired_backup',
+    value: words('[PRIORITY]', 0),
+    doc: 'Steps down when its timer was so late that a router of this priority took over',
+  },
+];
+
+const PLANNED_ELECTION: readonly WorkingRow[] = [
+  {
     name: 'strict_mode',
     value: BOOLEAN,
     defaultText: 'vrrp_strict',
     neutralText: 'off',
     doc: 'RFC strictness, with all its consequences',
-  },
-  {
-    name: 'timer_expired_backup',
-    value: words('[PRIORITY]', 0),
-    doc: 'Steps down when its own timer was two intervals late',
   },
   {
     name: 'witness',
@@ -205,8 +208,14 @@ const ELECTION: readonly WorkingRow[] = [
   },
 ];
 
+const DONT_TRACK: WorkingRow = {
+  name: 'dont_track_primary',
+  value: FLAG,
+  doc: 'Its own interface may be down',
+};
+
 const TRACKING: readonly WorkingRow[] = [
-  ...trackerRows,
+  ...plannedTrackerRows,
   {
     name: 'track_virtual_server',
     opens: 'track_virtual_server',
@@ -214,7 +223,6 @@ const TRACKING: readonly WorkingRow[] = [
     doc: 'Services whose lost quorum moves the priority: ADDRESS:PORT [weight N]',
     isRepeatable: true,
   },
-  { name: 'dont_track_primary', value: FLAG, doc: 'Its own interface may be down' },
   ...notifyRows,
   { name: 'notify_deleted', value: SCRIPT, doc: 'Run when a reload removes the instance' },
   {
@@ -319,10 +327,15 @@ const SYNC_DAEMON =
 
 export const vrrpRows = [
   ...working,
-  ...plannedRows('vrrp_instance', [
-    ...IN_ADVERTS,
+  ...works('vrrp_instance', [
     ...ELECTION,
     oldSpelling('thread_timer_expired', 'timer_expired_backup', ELECTION),
+    ...trackerRows,
+    DONT_TRACK,
+  ]),
+  ...plannedRows('vrrp_instance', [
+    ...IN_ADVERTS,
+    ...PLANNED_ELECTION,
     ...TRACKING,
     ...ON_THE_HOST,
     oldSpelling('vmac_garp_intvl', 'garp_extra_if', [GARP_EXTRA]),
