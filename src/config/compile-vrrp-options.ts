@@ -114,7 +114,7 @@ function compileElection(
     downTimerAdverts: block.number('down_timer_adverts') ?? defaults.downTimerAdverts,
     lowerPrioNoAdvert: choose('lower_prio_no_advert', defaults.lowerPrioNoAdvert ?? isStrict),
     higherPrioSendAdvert: choose('higher_prio_send_advert', defaults.higherPrioSendAdvert),
-    // keepalived 2.3 forces this on at priority 255: two owners then never heal. Only as written here.
+    // keepalived forces this on at priority 255: two owners then never heal. Here, only as written.
     ownerIgnoresAdverts: choose('owner_ignore_adverts', defaults.ownerIgnoresAdverts ?? false),
     ...(checksum ? { checksumVersion3As2: true } : {}),
     ...(notifies ? { notifiesPriorityChanges: true } : {}),
