@@ -115,7 +115,7 @@ function checkStrict(block: ReadBlock, isOwner: boolean, report: Report): void {
 function compileElection(
   block: ReadBlock,
   isStrict: boolean,
-  { defaults, priority, around }: OptionsContext,
+  { defaults, around }: OptionsContext,
 ): VrrpInstanceOptions {
   const choose = (keyword: string, inherited: boolean): boolean =>
     block.has(keyword) ? block.flag(keyword) : inherited;
@@ -126,9 +126,8 @@ function compileElection(
     downTimerAdverts: block.number('down_timer_adverts') ?? defaults.downTimerAdverts,
     lowerPrioNoAdvert: choose('lower_prio_no_advert', defaults.lowerPrioNoAdvert ?? isStrict),
     higherPrioSendAdvert: choose('higher_prio_send_advert', defaults.higherPrioSendAdvert),
-    ownerIgnoresAdverts:
-      priority === OWNER_PRIORITY ||
-      choose('owner_ignore_adverts', defaults.ownerIgnoresAdverts ?? false),
+    // keepalived forces this on at priority 255: two owners then never heal. Here, only as written.
+    ownerIgnoresAdverts: choose('owner_ignore_adverts', defaults.ownerIgnoresAdverts ?? false),
     ...(checksum ? { checksumVersion3As2: true } : {}),
     ...(notifies ? { notifiesPriorityChanges: true } : {}),
     ...(expired === undefined

@@ -32,6 +32,10 @@ const vrrp: readonly WorkingRow[] = [
     value: words('[allow_if_changes]', 0),
     doc: 'Interfaces may come and go',
   },
+];
+
+/** What the state machine does by itself. */
+const election: readonly WorkingRow[] = [
   ...each(['vrrp_startup_delay', 'vrrp_delay_after_boot'], {
     value: seconds(0),
     defaultText: '0',
@@ -54,8 +58,7 @@ const vrrp: readonly WorkingRow[] = [
   {
     name: 'vrrp_owner_ignore_adverts',
     value: BOOLEAN,
-    defaultText: 'off, on at priority 255',
-    neutralText: 'off',
+    defaultText: 'off',
     doc: 'The owner of the addresses ignores adverts',
   },
 ];
@@ -146,7 +149,7 @@ const announcing: readonly WorkingRow[] = each(['vrrp_garp_interval', 'vrrp_gna_
 });
 
 export const plannedGlobalRows = [
-  ...works('global_defs', [...announcing, ...scripts]),
+  ...works('global_defs', [...election, ...announcing, ...scripts]),
   ...plannedRows('global_defs', [...vrrp, ...ipvs, ...own]),
   ...plannedRows('shared_state', sharedState),
 ];

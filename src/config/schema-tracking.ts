@@ -43,7 +43,6 @@ const trackerBlocks: readonly WorkingRow[] = [
 ];
 
 const blocks: readonly WorkingRow[] = [
-  block('vrrp_sync_group', 'vrrp_sync_group', 'Instances that change state together'),
   block('bfd_instance', 'bfd_instance', 'A BFD session with a neighbour'),
   block(
     'interface_up_down_delays',
@@ -55,6 +54,7 @@ const blocks: readonly WorkingRow[] = [
 
 /** What the daemon itself holds and paces. */
 const hostBlocks: readonly WorkingRow[] = [
+  block('vrrp_sync_group', 'vrrp_sync_group', 'Instances that change state together'),
   block('track_group', 'track_group', 'Lets static items be tracked by instances'),
   block('static_ipaddress', 'static_ipaddress', 'Addresses kept whatever the VRRP state', list),
   block('static_routes', 'static_routes', 'Routes kept whatever the VRRP state', list),
@@ -81,8 +81,11 @@ const trackers: readonly WorkingRow[] = (
   ] as const
 ).map(([name, doc]) => ({ name, opens: name, doc, ...list }));
 
+const isPlanned = ({ name }: WorkingRow): boolean => name === 'track_bfd';
+
 /** What an instance and a sync group can both say. */
-export const trackerRows: readonly WorkingRow[] = trackers;
+export const trackerRows: readonly WorkingRow[] = trackers.filter((row) => !isPlanned(row));
+export const plannedTrackerRows: readonly WorkingRow[] = trackers.filter(isPlanned);
 
 export const notifyRows: readonly WorkingRow[] = [
   ...(['master', 'backup', 'fault', 'stop'] as const).map((state) => ({
@@ -97,6 +100,13 @@ export const notifyRows: readonly WorkingRow[] = [
   },
 ];
 
+const GROUP_PRIORITY: WorkingRow = {
+  name: 'notify_priority_changes',
+  value: BOOLEAN,
+  defaultText: 'off',
+  doc: 'notify runs on changed priorities too',
+};
+
 const groupRows: readonly WorkingRow[] = [
   {
     name: 'group',
@@ -110,16 +120,6 @@ const groupRows: readonly WorkingRow[] = [
     name: 'sync_group_tracking_weight',
     value: FLAG,
     doc: 'Weights of the members count',
-  },
-];
-
-const groupNotifyRows: readonly WorkingRow[] = [
-  ...notifyRows,
-  {
-    name: 'notify_priority_changes',
-    value: BOOLEAN,
-    defaultText: 'off',
-    doc: 'notify runs on changed priorities too',
   },
 ];
 
@@ -276,11 +276,12 @@ export const trackingRows = [
       doc: 'Patience with the children at stop',
     },
   ]),
-  ...plannedRows('vrrp_sync_group', [
+  ...works('vrrp_sync_group', [
     ...groupRows,
     oldSpelling('global_tracking', 'sync_group_tracking_weight', groupRows),
   ]),
-  ...works('vrrp_sync_group', groupNotifyRows),
+  ...works('vrrp_sync_group', [...notifyRows, GROUP_PRIORITY]),
+  ...plannedRows('vrrp_sync_group', plannedTrackerRows),
   ...acceptedRows('vrrp_sync_group', NO_MAIL, [
     { name: 'smtp_alert', value: BOOLEAN, defaultText: 'off', doc: 'Mail on a change' },
   ]),

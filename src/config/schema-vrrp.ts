@@ -18,7 +18,7 @@ import {
   words,
   works,
 } from './schema-rows.ts';
-import { notifyRows, SCRIPT, trackerRows } from './schema-tracking.ts';
+import { notifyRows, plannedTrackerRows, SCRIPT, trackerRows } from './schema-tracking.ts';
 
 const MAX_PREEMPT_DELAY_MS = 1_000_000;
 const INHERITED_GARP =
@@ -211,12 +211,30 @@ const ELECTION: readonly WorkingRow[] = [
   {
     name: 'timer_expired_backup',
     value: words('[PRIORITY]', 0),
-    doc: 'Steps down when its own timer was two intervals late',
+    doc: 'Steps down when its timer was so late that a router of this priority took over',
   },
+];
+
+const PLANNED_ELECTION: readonly WorkingRow[] = [
   {
     name: 'witness',
     value: FLAG,
     doc: 'Master only with the lease in shared_state; plain VRRP, loudly, when that is away',
+  },
+];
+
+const TRACKING: readonly WorkingRow[] = [
+  {
+    name: 'dont_track_primary',
+    value: FLAG,
+    doc: 'Its own interface may be down',
+  },
+  {
+    name: 'track_virtual_server',
+    opens: 'track_virtual_server',
+    value: NOTHING,
+    doc: 'Services whose lost quorum moves the priority: ADDRESS:PORT [weight N]',
+    isRepeatable: true,
   },
 ];
 
@@ -235,18 +253,6 @@ const NOTIFY: readonly WorkingRow[] = [
     neutralText: 'off',
     doc: 'notify runs on changed priorities too',
   },
-];
-
-const TRACKING: readonly WorkingRow[] = [
-  ...trackerRows,
-  {
-    name: 'track_virtual_server',
-    opens: 'track_virtual_server',
-    value: NOTHING,
-    doc: 'Services whose lost quorum moves the priority: ADDRESS:PORT [weight N]',
-    isRepeatable: true,
-  },
-  { name: 'dont_track_primary', value: FLAG, doc: 'Its own interface may be down' },
 ];
 
 const GARP_EXTRA: WorkingRow = {
@@ -349,11 +355,14 @@ export const vrrpRows = [
     ...NOTIFY,
     ...HELD_WHILE_MASTER,
     ...OWN_INTERFACE,
-  ]),
-  ...plannedRows('vrrp_instance', [
     ...ELECTION,
     oldSpelling('thread_timer_expired', 'timer_expired_backup', ELECTION),
+    ...trackerRows,
     ...TRACKING,
+  ]),
+  ...plannedRows('vrrp_instance', [
+    ...plannedTrackerRows,
+    ...PLANNED_ELECTION,
     ...OTHER_INTERFACES,
     oldSpelling('vmac_garp_intvl', 'garp_extra_if', [GARP_EXTRA]),
     {

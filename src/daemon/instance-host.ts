@@ -7,42 +7,50 @@
  *                     ▼  │                ▼
  *                 VRRP endpoint      Placement, Announcer
  */
-import { type Family, type IpAddress, isSameAddress } from '../base/address.ts';
+import type { Family, IpAddress } from '../base/address.ts';
 import type { Clock } from '../base/clock.ts';
 import type { Log } from '../base/log.ts';
-import type { VrrpInstanceConfig } from '../config/model.ts';
 import { SysError } from '../kernel/libc.ts';
 import type { InterfaceAddress, Link, LinkTable } from '../kernel/links.ts';
 import { writeSysctl } from '../kernel/sysctl.ts';
 import { DeadlineTimer } from '../kernel/timer.ts';
 import { heldAddresses } from '../vrrp/addresses.ts';
-import { type InstanceSnapshot, type Transition, VrrpInstance } from '../vrrp/instance.ts';
-import { isUnicast } from '../vrrp/own-advert.ts';
-import type { OtherRouter } from '../vrrp/ports.ts';
-import type { Followers } from './followers.ts';
 import {
-  type InstanceTransport,
-  isSameTransport,
-  openTransport,
-  TransportRefused,
-} from './instance-transport.ts';
+  type InstanceNotice,
+  type InstanceSnapshot,
+  type Transition,
+  VrrpInstance,
+} from '../vrrp/instance.ts';
+import type { GroupOrder, MemberConfig } from '../vrrp/machine.ts';
+import type { Report } from '../vrrp/notice.ts';
+import { isUnicast } from '../vrrp/own-advert.ts';
+import type { GroupNews, HandoverEnd, OtherRouter } from '../vrrp/ports.ts';
+import type { Tracking } from '../vrrp/priority.ts';
+import type { Followers } from './followers.ts';
+import { type InstanceTransport, openTransport, TransportRefused } from './instance-transport.ts';
 import type { Mastership } from './messages.ts';
 import { parentName } from './own-interface.ts';
 import { type Grounds, Placement } from './placement.ts';
 import { rehearse } from './rehearsal.ts';
-import { chooseSource, hasAddress } from './source-address.ts';
+import { chooseSource } from './source-address.ts';
 
 export interface InstanceHostOptions {
-  readonly config: VrrpInstanceConfig;
+  readonly config: MemberConfig;
   readonly links: LinkTable;
   readonly clock: Clock;
   readonly log: Log;
   /** Virtual addresses of every instance: none of them is a source address. */
   readonly virtualAddresses: () => ReadonlySet<string>;
+  /** What is tracked for this instance comes to, now. */
+  readonly tracking: () => Tracking;
   readonly onTransition: (transition: Transition) => void;
   readonly onOtherRouter?: (other: OtherRouter) => void;
   /** What instances share on this machine; see placement.ts. */
   readonly grounds: Grounds;
+  readonly onNotice: (notice: InstanceNotice) => void;
+  readonly onReport: (report: Report) => void;
+  /** A member that cannot stand is a FAULT of its group. */
+  readonly tellGroup: (news: GroupNews) => void;
 }
 
 /** Documentation addresses (RFC 5737, RFC 4291 link-local): no packet of the rehearsal leaves. */
@@ -61,7 +69,7 @@ interface Standing {
 
 export class InstanceHost {
   readonly #options: InstanceHostOptions;
-  #config: VrrpInstanceConfig;
+  #config: MemberConfig;
   #standing: Standing | undefined;
   #waitingFor = '';
   #waitingSinceMs = 0;
@@ -122,6 +130,7 @@ export class InstanceHost {
       this.#wait(`the kernel refuses a socket: ${error.code}`);
       return;
     }
+    this.#standing.instance.trackingChanged(this.#tracking(source));
     this.#standing.instance.start({ linkUp: isUsable(link), resumeAsMaster });
   }
 
@@ -133,25 +142,52 @@ export class InstanceHost {
     rehearse(this.#config, source, PEER_IN_REHEARSAL[this.#config.family]);
   }
 
-  /** Whether `next` is the same virtual router, so that its state can be kept. */
-  canBecome(next: VrrpInstanceConfig): boolean {
-    const now = this.#config;
-    return (
-      next.virtualRouterId === now.virtualRouterId &&
-      next.interface === now.interface &&
-      next.family === now.family &&
-      next.version === now.version &&
-      isSameTransport(now, next) &&
-      next.vmacTransmitsOnBase === now.vmacTransmitsOnBase &&
-      JSON.stringify(next.ownInterface) === JSON.stringify(now.ownInterface)
-    );
-  }
-
-  reconfigure(next: VrrpInstanceConfig): void {
+  reconfigure(next: MemberConfig): void {
     this.#config = next;
     this.#placement.reconfigure(next);
     if (this.#standing === undefined) this.start(false);
-    else this.#standing.instance.reconfigure(next);
+    else {
+      this.#standing.instance.reconfigure(next);
+      this.trackingChanged();
+    }
+  }
+
+  get config(): MemberConfig {
+    return this.#config;
+  }
+
+  /** Something tracked changed: a tracker's state, a link, the configuration. */
+  trackingChanged(): void {
+    const standing = this.#standing;
+    standing?.instance.trackingChanged(this.#tracking(standing.source));
+  }
+
+  forceByGroup(order: GroupOrder, by: string): void {
+    this.#standing?.instance.forceByGroup(order, by);
+  }
+
+  /** Hands mastership over; calls back once. */
+  handOver(onEnd: (end: HandoverEnd) => void): void {
+    if (this.#standing === undefined) onEnd({ ok: false, code: 'NOT_MASTER' });
+    else this.#standing.instance.handOver(onEnd);
+  }
+
+  /** What is tracked, and what this host sees itself. */
+  #tracking(source: IpAddress): Tracking {
+    const tracking = this.#options.tracking();
+    const { tracksSourceAddress, faultsWithoutPeer, unicastPeers } = this.#config;
+    const present = this.#options.links.addresses();
+    const lacksSource =
+      tracksSourceAddress && !present.some(({ address }) => address.text === source.text);
+    const lacksPeers = faultsWithoutPeer && (unicastPeers?.length ?? 0) === 0;
+    return {
+      ...tracking,
+      faults: [
+        ...tracking.faults,
+        ...(lacksSource ? [`source address ${source.text}`] : []),
+        ...(lacksPeers ? ['no unicast peer'] : []),
+      ],
+    };
   }
 
   linkChanged(link: Link | undefined, ifindex: number): void {
@@ -167,7 +203,7 @@ export class InstanceHost {
       this.#lieDown();
       this.start(false);
     } else if (ifindex === standing.link.index) {
-      standing.instance.linkChanged(link !== undefined && this.#canSpeak(link));
+      standing.instance.linkChanged(link !== undefined && isUsable(link));
       if (link === undefined) {
         this.#lieDown();
         this.#wait(`interface ${this.#config.interface} is gone`);
@@ -184,22 +220,9 @@ export class InstanceHost {
       if (isPresent && isOurs) this.start(false);
       return;
     }
-    if (isSameAddress(address.address, this.#standing.source)) this.#sourceChanged();
+    if (this.#config.tracksSourceAddress) this.trackingChanged();
     if (isPresent || !this.#placement.isMissed(address)) return;
     this.#standing.instance.addressRemoved(address.address);
-  }
-
-  /** `track_src_ip`: without its source address an instance is as good as without its link. */
-  #sourceChanged(): void {
-    const standing = this.#standing;
-    const link = standing && this.#options.links.byIndex(standing.link.index);
-    if (link !== undefined) standing?.instance.linkChanged(this.#canSpeak(link));
-  }
-
-  #canSpeak(link: Link): boolean {
-    if (!isUsable(link)) return false;
-    if (this.#config.tracksSourceAddress !== true || this.#standing === undefined) return true;
-    return hasAddress(this.#options.links.addresses(), this.#standing.source);
   }
 
   /** What the supervisor must know to give this instance up; undefined unless it is master. */
@@ -225,7 +248,8 @@ export class InstanceHost {
       effectivePriority: priority,
       advertIntervalMs,
       masterDownIntervalMs: 0,
-      addresses: this.#config.virtualAddresses.map(({ address }) => address.text),
+      addresses: heldAddresses(this.#config).map(({ address }) => address.text),
+      faults: [this.#waitingFor],
       releasing: false,
       counters: {},
     };
@@ -252,7 +276,10 @@ export class InstanceHost {
     if (reason === this.#waitingFor) return;
     this.#waitingFor = reason;
     this.#waitingSinceMs = this.#options.clock.realtimeMs();
-    this.#options.log.warn({ instance: this.#config.name, reason }, 'instance waits');
+    const { name, priority, syncGroup } = this.#config;
+    this.#options.log.warn({ instance: name, reason }, 'instance waits');
+    this.#options.onNotice({ name, state: 'FAULT', priority, reason });
+    if (syncGroup !== undefined) this.#options.tellGroup('FAULT');
   }
 
   /** The interface that adverts leave by: with `use_vmac` the instance's own, unless `vmac_xmit_base`. */
@@ -284,7 +311,8 @@ export class InstanceHost {
   }
 
   #stand(link: Link, source: IpAddress, carrier: Link): Standing {
-    const { clock, log, onTransition, onOtherRouter, grounds } = this.#options;
+    const { clock, log, onTransition, onOtherRouter, onNotice, onReport, tellGroup, grounds } =
+      this.#options;
     this.#waitingFor = '';
     const transport = openTransport({
       config: this.#config,
@@ -306,6 +334,9 @@ export class InstanceHost {
       },
       announce: (device, address) => grounds.announcer.announce(device, address, this.#config),
       onTransition,
+      onNotice,
+      onReport,
+      tellGroup,
     });
     return { link, carrier, source, transport, instance };
   }

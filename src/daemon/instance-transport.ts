@@ -95,17 +95,6 @@ export function openTransport(options: TransportOptions): InstanceTransport {
   return new InstanceTransport(carrier, options.realtimeMs);
 }
 
-/** Whether an endpoint of `now` serves `next` too; the source address is looked at elsewhere. */
-export function isSameTransport(now: VrrpInstanceConfig, next: VrrpInstanceConfig): boolean {
-  return JSON.stringify(endpointTraits(now)) === JSON.stringify(endpointTraits(next));
-}
-
-function endpointTraits(config: VrrpInstanceConfig): readonly unknown[] {
-  const { transport, sourceAddress, unicastTtl, receiveBufferBytes } = config;
-  const group = isUnicast(config) ? undefined : advertGroup(config).text;
-  return [transport, sourceAddress?.text, unicastTtl, receiveBufferBytes, group];
-}
-
 function openRaw({ config, link, source, onReceive, onError }: TransportOptions): Carrier {
   const { family, unicastTtl, receiveBufferBytes } = config;
   return openVrrpEndpoint({

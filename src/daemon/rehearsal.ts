@@ -54,6 +54,9 @@ export function rehearse(config: VrrpInstanceConfig, source: IpAddress, peer: Ip
       return DONE;
     },
     onTransition: () => {},
+    onNotice: () => {},
+    onReport: () => {},
+    tellGroup: () => {},
   });
   const pass = (): void => {
     for (let expiry = 0; expiry < EXPIRIES_PER_ROUND && armedMs !== undefined; expiry += 1) {

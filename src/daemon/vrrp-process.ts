@@ -4,18 +4,27 @@
  *
  *   supervisor ⇄ [channel] ⇄ VrrpProcess ⇄ (1 per instance) InstanceHost ⇄ kernel
  */
+import { uptime } from 'node:os';
 import { systemClock } from '../base/clock.ts';
-import type { Config, VrrpInstanceConfig } from '../config/model.ts';
+import type { Config } from '../config/model.ts';
 import { LinkTable } from '../kernel/links.ts';
 import { trySetRealtime } from '../kernel/scheduling.ts';
+import type { InstanceNotice } from '../vrrp/instance.ts';
+import type { MemberConfig } from '../vrrp/machine.ts';
 import type { OtherRouter } from '../vrrp/ports.ts';
+import { type Tracking, trackedPriority } from '../vrrp/priority.ts';
+import { startDelayMs } from '../vrrp/timing.ts';
+import type { TrackerState } from '../vrrp/tracker-state.ts';
 import { UnknownRouters } from '../vrrp/unknown-routers.ts';
 import { type ChildChannel, openChildChannel, sendLast } from './child-channel.ts';
+import { handOver } from './handover.ts';
 import { HostState } from './host-state.ts';
 import { InstanceHost } from './instance-host.ts';
+import { instanceIdentity, membersOf } from './instance-matching.ts';
 import { leftoverAddresses, virtualAddressTexts } from './leftovers.ts';
 import { LocalIgmp } from './local-igmp.ts';
 import { type FromVrrp, heartbeatTiming, type ToVrrp } from './messages.ts';
+import { SyncGroups } from './sync-groups.ts';
 
 /** Above ordinary daemons, below the kernel's own threads and watchdogs. */
 const REALTIME_PRIORITY = 50;
@@ -23,9 +32,17 @@ const REALTIME_PRIORITY = 50;
 class VrrpProcess {
   readonly #channel: ChildChannel<FromVrrp>;
   readonly #hosts = new Map<string, InstanceHost>();
+  /** Removed by a reload, still serving. */
+  readonly #releasing = new Set<InstanceHost>();
+  readonly #groups: SyncGroups;
+  readonly #trackers = new Map<string, TrackerState>();
+  #config: Config | undefined;
+  /** Instances of the track groups of static items that are missing. */
+  #staticFaults: ReadonlySet<string> = new Set();
   #links: LinkTable | undefined;
   #hostState: HostState | undefined;
   #heartbeat: NodeJS.Timeout | undefined;
+  #startDelay: NodeJS.Timeout | undefined;
   #virtualAddresses: ReadonlySet<string> = new Set();
   #stopping = false;
   readonly #unknown = new UnknownRouters();
@@ -33,6 +50,10 @@ class VrrpProcess {
   #logsUnknown = false;
 
   constructor() {
+    this.#groups = new SyncGroups({
+      force: (member, order, by) => this.#hosts.get(member)?.forceByGroup(order, by),
+      onNotice: (notice) => this.#channel.send({ kind: 'notice', notice }),
+    });
     this.#channel = openChildChannel<ToVrrp, FromVrrp>({
       onMessage: (message) => this.#receive(message),
       onOrphaned: () => {
@@ -45,7 +66,7 @@ class VrrpProcess {
   #receive(message: ToVrrp): void {
     switch (message.kind) {
       case 'start':
-        this.#start(message.config, new Set(message.resumeAsMaster));
+        this.#start(message);
         return;
       case 'reconfigure':
         this.#reconfigure(message.config);
@@ -58,7 +79,13 @@ class VrrpProcess {
         });
         return;
       case 'trackers':
+        this.#learn(message.states);
+        this.#track();
+        return;
       case 'handover':
+        handOver(message.instance, this.#hosts, systemClock, (outcome) =>
+          this.#channel.send({ kind: 'handedOver', id: message.id, outcome }),
+        );
         return;
       case 'stop':
         this.#stop();
@@ -68,7 +95,7 @@ class VrrpProcess {
     }
   }
 
-  #start(config: Config, resumeAsMaster: ReadonlySet<string>): void {
+  #start({ config, resumeAsMaster, trackers }: Extract<ToVrrp, { kind: 'start' }>): void {
     const log = this.#channel.log;
     const realtime = trySetRealtime(REALTIME_PRIORITY);
     if (!realtime.ok) {
@@ -76,7 +103,10 @@ class VrrpProcess {
     }
     this.#links = LinkTable.open({
       onLinkChange: (link, ifindex) => {
-        for (const host of this.#hosts.values()) host.linkChanged(link, ifindex);
+        this.#groups.batch(() => {
+          for (const host of this.#hosts.values()) host.linkChanged(link, ifindex);
+          for (const host of this.#hosts.values()) host.trackingChanged();
+        });
         this.#hostState?.linkChanged();
       },
       onAddressChange: (address, present) => {
@@ -85,25 +115,35 @@ class VrrpProcess {
       },
       onError: (error) => log.warn({ code: error.code, error: error.message }, 'netlink trouble'),
     });
+    const resumed = new Set(resumeAsMaster);
+    this.#config = config;
+    this.#learn(trackers);
     this.#virtualAddresses = virtualAddressTexts(config);
     this.#listen(config);
-    this.#removeLeftovers(config, resumeAsMaster);
+    this.#removeLeftovers(config, resumed);
     this.#hostState = new HostState({
       config,
       links: this.#links,
       clock: systemClock,
       log,
-      resumeAsMaster,
+      resumeAsMaster: resumed,
       followers: () => [...this.#hosts.values()].map((host) => host.followers),
       onStaticFault: (instances) => {
-        log.warn(
-          { instances: [...instances].join(' ') },
-          'static items of track groups are missing',
-        );
+        this.#staticFaults = new Set(instances);
+        this.#track();
       },
     });
-    for (const instance of config.vrrpInstances) {
-      this.#add(instance, resumeAsMaster.has(instance.name));
+    this.#groups.configure(config.vrrpSyncGroups ?? []);
+    // A replacement goes on where its predecessor was: the delays are for the start of the daemon.
+    const delayMs = resumed.size > 0 ? 0 : startDelayMs(config.globalDefs, uptime() * 1000);
+    const begin = (): void => {
+      this.#startDelay = undefined;
+      this.#addMissing(resumed);
+    };
+    if (delayMs === 0) begin();
+    else {
+      log.info({ delayMs }, 'VRRP waits, as vrrp_startup_delay or vrrp_delay_after_boot say');
+      this.#startDelay = setTimeout(begin, delayMs);
     }
     this.#beat(config);
     this.#channel.send({ kind: 'ready' });
@@ -137,45 +177,123 @@ class VrrpProcess {
     }
   }
 
-  #add(instance: VrrpInstanceConfig, resumeAsMaster: boolean): void {
+  /** Starts every instance of the configuration that no host stands for. */
+  #addMissing(resumeAsMaster: ReadonlySet<string>): void {
+    if (this.#config === undefined || this.#stopping) return;
+    const members = membersOf(this.#config).filter(({ name }) => !this.#hosts.has(name));
+    this.#groups.batch(() => {
+      for (const member of members) this.#add(member, resumeAsMaster.has(member.name));
+    });
+  }
+
+  #add(instance: MemberConfig, resumeAsMaster: boolean): void {
     const links = this.#links;
     const grounds = this.#hostState?.grounds;
     if (links === undefined || grounds === undefined) return;
-    const host = new InstanceHost({
+    const host: InstanceHost = new InstanceHost({
       config: instance,
       links,
       clock: systemClock,
       log: this.#channel.log,
       virtualAddresses: () => this.#virtualAddresses,
-      onTransition: () => this.#sendHeartbeat(),
+      tracking: () => this.#trackingOf(host.config),
+      onTransition: (transition) => {
+        this.#sendHeartbeat();
+        const { to, name, priority, reason } = transition;
+        // The end is told when it is over, and as what it is: a stop, or a removal.
+        if (to !== 'INIT') this.#tell({ name, state: to, priority, reason });
+      },
+      onNotice: (notice) => this.#notice(host, notice),
+      onReport: (report) => this.#channel.send({ kind: 'report', report }),
       onOtherRouter: (other) => this.#hearOther(other),
+      tellGroup: (news) => this.#groups.hear(host.config.name, news),
       grounds,
     });
     this.#hosts.set(instance.name, host);
     host.start(resumeAsMaster);
   }
 
-  /** Kept instances keep their state; removed ones are released; changed identities are replaced. */
+  #tell(notice: InstanceNotice): void {
+    this.#channel.send({ kind: 'notice', notice: { object: 'INSTANCE', ...notice } });
+  }
+
+  #notice(host: InstanceHost, notice: InstanceNotice): void {
+    const { state } = notice;
+    if (state !== 'MASTER_PRIORITY' && state !== 'BACKUP_PRIORITY') {
+      this.#tell(notice);
+      return;
+    }
+    if (host.config.notifiesPriorityChanges) this.#tell(notice);
+    this.#groups.priorityChanged(notice.name, state);
+  }
+
+  #learn(states: readonly TrackerState[]): void {
+    for (const state of states) this.#trackers.set(`${state.kind} ${state.name}`, state);
+  }
+
+  /** Every instance looks at what it tracks; groups decide when all have. */
+  #track(): void {
+    this.#groups.batch(() => {
+      for (const host of this.#hosts.values()) host.trackingChanged();
+    });
+  }
+
+  #trackingOf({ name, priority, trackers }: MemberConfig): Tracking {
+    const tracking = trackedPriority({
+      priority,
+      trackers,
+      group: this.#groups.groupOf(name),
+      blocks: this.#config ?? {},
+      stateOf: (kind, tracker) => this.#trackers.get(`${kind} ${tracker}`),
+      isLinkUp: (device) => {
+        const link = this.#links?.byName(device);
+        return link?.isUp === true && link.hasCarrier;
+      },
+    });
+    if (!this.#staticFaults.has(name)) return tracking;
+    return { ...tracking, faults: [...tracking.faults, 'static items of its track group'] };
+  }
+
+  /** Kept instances keep their state, by identity; removed ones are released; others are replaced. */
   #reconfigure(config: Config): void {
+    this.#config = config;
     this.#virtualAddresses = virtualAddressTexts(config);
     this.#listen(config);
     this.#hostState?.reconfigure(config);
-    const wanted = new Map(config.vrrpInstances.map((instance) => [instance.name, instance]));
-    for (const [name, host] of this.#hosts) {
-      const next = wanted.get(name);
-      wanted.delete(name);
-      if (next !== undefined && host.canBecome(next)) {
-        host.reconfigure(next);
-        continue;
-      }
-      this.#hosts.delete(name);
-      host.stop(() => {
-        host.close();
-        if (next !== undefined && !this.#stopping) this.#add(next, false);
-      });
+    if (this.#startDelay !== undefined) {
+      this.#groups.configure(config.vrrpSyncGroups ?? []);
+      this.#beat(config);
+      return;
     }
-    for (const instance of wanted.values()) this.#add(instance, false);
+    const wanted = new Map(membersOf(config).map((next) => [instanceIdentity(next), next]));
+    const kept: (readonly [InstanceHost, MemberConfig])[] = [];
+    const removed: InstanceHost[] = [];
+    for (const host of this.#hosts.values()) {
+      const next = wanted.get(instanceIdentity(host.config));
+      if (next === undefined) removed.push(host);
+      else kept.push([host, next]);
+    }
+    this.#hosts.clear();
+    for (const [host, next] of kept) this.#hosts.set(next.name, host);
+    this.#groups.batch(() => {
+      this.#groups.configure(config.vrrpSyncGroups ?? []);
+      for (const host of removed) this.#release(host);
+      for (const [host, next] of kept) host.reconfigure(next);
+    });
+    // One that takes the name or the addresses of a removed one waits for its release.
+    if (removed.length === 0) this.#addMissing(new Set());
     this.#beat(config);
+  }
+
+  #release(host: InstanceHost): void {
+    this.#releasing.add(host);
+    host.stop(() => {
+      host.close();
+      this.#releasing.delete(host);
+      const { name, priority } = host.config;
+      this.#tell({ name, state: 'DELETED', priority, reason: 'REMOVED_BY_RELOAD' });
+      if (this.#releasing.size === 0) this.#addMissing(new Set());
+    });
   }
 
   #beat(config: Config): void {
@@ -187,27 +305,33 @@ class VrrpProcess {
   #sendHeartbeat(): void {
     this.#channel.send({
       kind: 'heartbeat',
-      masterships: [...this.#hosts.values()].flatMap((host) => host.mastership() ?? []),
+      masterships: [...this.#hosts.values(), ...this.#releasing].flatMap(
+        (host) => host.mastership() ?? [],
+      ),
     });
   }
 
   #stop(): void {
     if (this.#stopping) return;
     this.#stopping = true;
-    const releasing = new Set(this.#hosts.values());
+    clearTimeout(this.#startDelay);
+    const waiting = new Set([...this.#hosts.values(), ...this.#releasing]);
     const end = (): void => {
+      this.#groups.end();
       clearInterval(this.#heartbeat);
       this.#hostState?.close();
       this.#links?.close();
       this.#igmp.restore(this.#channel.log);
       sendLast({ kind: 'stopped' } satisfies FromVrrp, 0);
     };
-    if (releasing.size === 0) end();
-    for (const host of [...releasing]) {
+    if (waiting.size === 0) end();
+    for (const host of [...waiting]) {
       host.stop(() => {
         host.close();
-        releasing.delete(host);
-        if (releasing.size === 0) end();
+        waiting.delete(host);
+        const { name, priority } = host.config;
+        this.#tell({ name, state: 'STOP', priority, reason: 'STOPPED' });
+        if (waiting.size === 0) end();
       });
     }
   }

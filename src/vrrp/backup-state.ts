@@ -1,4 +1,5 @@
 /** BACKUP (RFC 9568 6.4.2; RFC 5798 6.4.2, steps 300-475; keepalived's preempt_delay). */
+import { heldAddresses } from './addresses.ts';
 import type { BackupState, Context, Event, RouterConfig, Step, TimerName } from './machine.ts';
 import { masterDownIntervalMs, skewTimeMs } from './timing.ts';
 import { transition, withoutTimer } from './transition.ts';
@@ -14,9 +15,10 @@ export function backupHears(context: Context, state: BackupState, event: AdvertR
   if (event.priority === 0) return masterResigned(context, state);
   const master = { address: event.source, priority: event.priority };
   const delayed = runPreemptDelay(context, state, event.priority);
+  const preempts = config.preempt && !state.hasHandedOver;
   const isLower = event.priority < state.priority;
   const isDelayed = delayed.preemptAtMs !== undefined && nowMs < delayed.preemptAtMs;
-  if (config.preempt && isLower && !isDelayed) {
+  if (preempts && isLower && !isDelayed) {
     // RFC 5798 (470): discarded, so its master-down timer runs out while it is still talking.
     return {
       state: { ...delayed, master, isPreempting: true },
@@ -25,7 +27,7 @@ export function backupHears(context: Context, state: BackupState, event: AdvertR
   }
   const masterAdvertIntervalMs =
     config.version === 3 ? event.advertIntervalMs : config.advertIntervalMs;
-  const downMs = masterDownIntervalMs(config.version, state.priority, masterAdvertIntervalMs);
+  const downMs = downIntervalMs(config, state.priority, masterAdvertIntervalMs);
   return {
     state: {
       ...delayed,
@@ -34,6 +36,7 @@ export function backupHears(context: Context, state: BackupState, event: AdvertR
       wait: 'MASTER_SILENT',
       waitFromMs: nowMs,
       isPreempting: false,
+      wantsMaster: false,
       timers: { ...state.timers, masterDown: nowMs + downMs },
     },
     actions: [],
@@ -43,14 +46,33 @@ export function backupHears(context: Context, state: BackupState, event: AdvertR
 /** One of our timers fired, at the deadline it was armed with. */
 export function backupTimer(context: Context, state: BackupState, timer: TimerName): Step {
   if (timer === 'masterDown') {
-    const reason = state.isPreempting ? 'LOWER_PRIORITY_MASTER' : state.wait;
-    return transition(context, state, { to: 'MASTER' }, reason);
+    return context.config.syncGroup === undefined
+      ? takeOver(context, state)
+      : waitForGroup(context, state);
   }
   if (timer === 'addressRetry') {
-    const { virtualAddresses: addresses } = context.config;
+    const addresses = heldAddresses(context.config);
     return { state, actions: [{ kind: 'removeAddresses', addresses }] };
   }
   throw new Error(`The timer ${timer} cannot be armed in BACKUP`);
+}
+
+/** The wait is over, or the sync group that waited with us is ready. */
+export function takeOver(context: Context, state: BackupState): Step {
+  const reason = state.isPreempting ? 'LOWER_PRIORITY_MASTER' : state.wait;
+  return transition(context, state, { to: 'MASTER' }, reason);
+}
+
+/**
+ * keepalived (vrrp_sync_can_goto_master): a member of a sync group becomes master only together with the
+ * others. It says that it is ready, and goes on listening.
+ */
+function waitForGroup({ config, nowMs }: Context, state: BackupState): Step {
+  const masterDown = nowMs + downIntervalMs(config, state.priority, state.masterAdvertIntervalMs);
+  return {
+    state: { ...state, wantsMaster: true, timers: { ...state.timers, masterDown } },
+    actions: [],
+  };
 }
 
 /** The kernel's answer to a removal: an address we may not hold must go, however long it takes. */
@@ -80,10 +102,15 @@ export function rescheduleBackup(
   const masterAdvertIntervalMs =
     isReconfigured && !isAdopted ? config.advertIntervalMs : state.masterAdvertIntervalMs;
   const rescheduled = { ...state, masterAdvertIntervalMs };
-  if (state.wait !== 'MASTER_SILENT') return rescheduled;
-  const downMs = masterDownIntervalMs(config.version, state.priority, masterAdvertIntervalMs);
+  if (state.wait !== 'MASTER_SILENT' || state.wantsMaster) return rescheduled;
+  const downMs = downIntervalMs(config, state.priority, masterAdvertIntervalMs);
   const masterDown = Math.max(nowMs, state.waitFromMs + downMs);
   return { ...rescheduled, timers: { ...state.timers, masterDown } };
+}
+
+function downIntervalMs(config: RouterConfig, priority: number, intervalMs: number): number {
+  const { version, downTimerAdverts } = config;
+  return masterDownIntervalMs(version, priority, intervalMs, downTimerAdverts);
 }
 
 function masterResigned({ config, nowMs }: Context, state: BackupState): Step {

@@ -3,35 +3,53 @@
  * its arguments: no clock, no socket, no log. Each state's rules are in a file of its own; what is done
  * on the way from one to another is in transition.ts.
  */
-import { backupApplied, backupHears, backupTimer, rescheduleBackup } from './backup-state.ts';
-import { faultApplied, faultLink, faultTimer, probeAddresses } from './fault-state.ts';
+import {
+  backupApplied,
+  backupHears,
+  backupTimer,
+  rescheduleBackup,
+  takeOver,
+} from './backup-state.ts';
+import { causesChanged, faultApplied, faultReconfigured, faultTimer } from './fault-state.ts';
+import { groupStanding } from './group-standing.ts';
 import type {
   Action,
   Context,
   Event,
+  HandoverEnd,
   RouterConfig,
   State,
   Step,
   TimerName,
   Timers,
+  TransitionReason,
 } from './machine.ts';
 import {
+  announceForGroup,
   masterApplied,
   masterHears,
   masterLost,
   masterTimer,
   reconfigureMaster,
-  released,
-  releaseMastership,
 } from './master-state.ts';
 import { PRIORITY_OWNER } from './packet.ts';
-import { joinElection, transition, withoutTimer } from './transition.ts';
+import { released, releaseMastership, requestHandover } from './release.ts';
+import { hearForeignMaster } from './rivals.ts';
+import { failIfFaulty, joinElection, transition, withoutTimer } from './transition.ts';
 
 export type { Action, Event, RouterConfig, State, VrrpState } from './machine.ts';
 
 /** Before `started`. */
 export function initialState(config: RouterConfig): State {
-  return { name: 'INIT', timers: {}, priority: config.priority, isLinkUp: false };
+  const { priority } = config;
+  return {
+    name: 'INIT',
+    timers: {},
+    priority,
+    isLinkUp: false,
+    faults: [],
+    hasHandedOver: false,
+  };
 }
 
 /**
@@ -45,7 +63,12 @@ export function step(config: RouterConfig, state: State, event: Event, nowMs: nu
   const before = hasFired ? withoutTimer(state.timers, event.timer) : state.timers;
   return {
     state: next.state,
-    actions: [...next.actions, ...timerChanges(before, next.state.timers)],
+    actions: [
+      ...next.actions,
+      ...timerChanges(before, next.state.timers),
+      ...handoverEnd(state, next.state),
+      ...standingChange(config, state, next.state, event.kind === 'configChanged'),
+    ],
   };
 }
 
@@ -62,8 +85,14 @@ function handle(context: Context, state: State, event: Event): Step {
       return fire(context, state, event.timer, event.deadlineMs);
     case 'linkChanged':
       return changeLink(context, state, event.isUp);
-    case 'priorityChanged':
-      return changePriority(context, state, event.priority);
+    case 'trackingChanged':
+      return changeTracking(context, state, event);
+    case 'groupForced':
+      return followGroup(context, state, event);
+    case 'handoverRequested':
+      return requestHandover(context, state);
+    case 'foreignMasterHeard':
+      return state.name === 'MASTER' ? hearForeignMaster(context, state, event) : unmoved(state);
     case 'addressesApplied':
       if (state.name === 'BACKUP') return backupApplied(context, state, event);
       if (state.name === 'MASTER') return masterApplied(context, state, event);
@@ -78,17 +107,15 @@ function handle(context: Context, state: State, event: Event): Step {
 function start(context: Context, state: State, event: Extract<Event, { kind: 'started' }>): Step {
   if (state.name !== 'INIT') throw new Error(`Started in ${state.name}, expected INIT`);
   const started = { ...state, isLinkUp: event.isLinkUp };
-  if (!event.isLinkUp) {
-    const target = { to: 'FAULT', isLinkUp: false, areAddressesRefused: false } as const;
-    return transition(context, started, target, 'LINK_DOWN');
-  }
+  const faulty = failIfFaulty(context, started);
+  if (faulty !== undefined) return faulty;
   return event.resumeAsMaster
     ? transition(context, started, { to: 'MASTER' }, 'RESUMED_AS_MASTER')
     : joinElection(context, started, 'STARTED');
 }
 
 function stop(context: Context, state: State): Step {
-  if (state.name === 'MASTER') return releaseMastership(context, state);
+  if (state.name === 'MASTER') return releaseMastership(context, state, 'STOP');
   if (state.name === 'INIT') return released(unmoved(state));
   return released(transition(context, state, { to: 'INIT' }, 'STOPPED'));
 }
@@ -111,39 +138,105 @@ function fire(context: Context, state: State, timer: TimerName, deadlineMs: numb
   }
 }
 
-function changeLink(context: Context, state: State, isUp: boolean): Step {
-  if (state.name === 'FAULT') return faultLink(context, state, isUp);
-  if (isUp || state.name === 'INIT') return unmoved({ ...state, isLinkUp: isUp });
-  if (state.name === 'MASTER' && state.isReleasing) {
-    return released(transition(context, state, { to: 'INIT' }, 'LINK_DOWN'));
+function changeLink(context: Context, state: State, isLinkUp: boolean): Step {
+  const changed = { ...state, isLinkUp };
+  if (state.name === 'MASTER' && state.releaseGoal === 'STOP' && !isLinkUp) {
+    return released(transition(context, changed, { to: 'INIT' }, 'LINK_DOWN'));
   }
-  const target = { to: 'FAULT', isLinkUp: false, areAddressesRefused: false } as const;
-  return transition(context, state, target, 'LINK_DOWN');
+  return weighCauses(context, changed, state, 'LINK_UP');
 }
 
 /** A master says its new priority with its next advert; a backup's skew changes at once. */
-function changePriority(context: Context, state: State, priority: number): Step {
-  if (context.config.priority === PRIORITY_OWNER) return unmoved(state);
-  const changed = { ...state, priority };
-  if (changed.name !== 'BACKUP') return unmoved(changed);
-  return unmoved(rescheduleBackup(context, changed, context.config));
+function changeTracking(
+  context: Context,
+  state: State,
+  { priority, faults }: Extract<Event, { kind: 'trackingChanged' }>,
+): Step {
+  const isChanged = context.config.priority !== PRIORITY_OWNER && priority !== state.priority;
+  const changed: State = isChanged
+    ? { ...state, priority, faults, hasHandedOver: false }
+    : { ...state, faults };
+  const next = weighCauses(context, changed, state, 'TRACKER_RECOVERED');
+  if (!isChanged || next.state.name !== state.name) return next;
+  if (next.state.name !== 'BACKUP' && next.state.name !== 'MASTER') return next;
+  const reason = `priority ${state.priority} -> ${priority}`;
+  const notice = { kind: 'notice', state: `${next.state.name}_PRIORITY`, reason } as const;
+  const moved =
+    next.state.name === 'BACKUP'
+      ? rescheduleBackup(context, next.state, context.config)
+      : next.state;
+  return { state: moved, actions: [...next.actions, notice] };
+}
+
+/** The sync group decided (sync-group.ts). */
+function followGroup(
+  context: Context,
+  state: State,
+  { order, by }: Extract<Event, { kind: 'groupForced' }>,
+): Step {
+  switch (order) {
+    case 'MASTER':
+      return state.name === 'BACKUP' && state.wantsMaster
+        ? takeOver(context, state)
+        : unmoved(state);
+    case 'BACKUP':
+      return state.name === 'MASTER' && !state.isReleasing
+        ? releaseMastership(context, state, 'GROUP')
+        : unmoved(state);
+    case 'FAULT':
+      return weighCauses(context, { ...state, groupFault: by }, state, 'GROUP_RECOVERED');
+    case 'READY': {
+      const { groupFault: _gone, ...ready } = state;
+      return weighCauses(context, ready, state, 'GROUP_RECOVERED');
+    }
+    case 'ANNOUNCE':
+      return state.name === 'MASTER' ? announceForGroup(context, state) : unmoved(state);
+  }
+}
+
+/** The causes of a fault changed: out of the election at the first, into it again after the last. */
+function weighCauses(
+  context: Context,
+  changed: State,
+  before: State,
+  recovered: TransitionReason,
+): Step {
+  if (changed.name === 'INIT') return unmoved(changed);
+  if (changed.name === 'FAULT') {
+    return before.name === 'FAULT'
+      ? causesChanged(context, changed, before, recovered)
+      : unmoved(changed);
+  }
+  if (changed.name === 'MASTER' && changed.releaseGoal === 'STOP') return unmoved(changed);
+  return failIfFaulty(context, changed) ?? unmoved(changed);
 }
 
 function changeConfig(context: Context, state: State, previous: RouterConfig): Step {
   const { config } = context;
   const isPriorityKept = config.priority === previous.priority;
-  const changed = { ...state, priority: isPriorityKept ? state.priority : config.priority };
+  const { groupFault, ...rest } = state;
+  const isSameGroup = config.syncGroup === previous.syncGroup && groupFault !== undefined;
+  const changed: State = {
+    ...rest,
+    ...(isSameGroup ? { groupFault } : {}),
+    priority: isPriorityKept ? state.priority : config.priority,
+    hasHandedOver: false,
+  };
   switch (changed.name) {
     case 'INIT':
       return unmoved(changed);
     case 'BACKUP':
-      return unmoved(rescheduleBackup(context, changed, previous));
+      return (
+        failIfFaulty(context, changed) ?? unmoved(rescheduleBackup(context, changed, previous))
+      );
     case 'MASTER':
-      return reconfigureMaster(context, changed, previous);
+      // dont_track_primary may have gone; a resignation that is running ends by itself.
+      return (
+        (changed.isReleasing ? undefined : failIfFaulty(context, changed)) ??
+        reconfigureMaster(context, changed, previous)
+      );
     case 'FAULT':
-      return changed.areAddressesRefused && changed.isLinkUp
-        ? probeAddresses(context, changed)
-        : unmoved(changed);
+      return faultReconfigured(context, changed);
   }
 }
 
@@ -162,4 +255,31 @@ function timerChanges(before: Timers, after: Timers): readonly Action[] {
         : { kind: 'setTimer', timer, deadlineMs },
     ];
   });
+}
+
+/** How a handover ended is told wherever it ended. */
+function handoverEnd(before: State, after: State): readonly Action[] {
+  const wasHandingOver = before.name === 'MASTER' && before.releaseGoal === 'HANDOVER';
+  const goesOn = after.name === 'MASTER' && after.releaseGoal === 'HANDOVER';
+  if (!wasHandingOver || goesOn) return [];
+  const { successor } = before;
+  const isBusy = after.name === 'MASTER' && after.isReleasing;
+  const end: HandoverEnd =
+    successor === undefined
+      ? { ok: false, code: isBusy ? 'BUSY' : 'NO_SUCCESSOR' }
+      : { ok: true, successor: successor.address };
+  return [{ kind: 'handedOver', end }];
+}
+
+/** After a reload it is told in any case: the group may be another one. */
+function standingChange(
+  config: RouterConfig,
+  before: State,
+  after: State,
+  isReloaded: boolean,
+): readonly Action[] {
+  if (config.syncGroup === undefined) return [];
+  const tells = groupStanding(config, after);
+  const isNews = isReloaded || tells !== groupStanding(config, before);
+  return isNews ? [{ kind: 'tellGroup', tells }] : [];
 }

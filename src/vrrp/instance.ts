@@ -6,24 +6,35 @@
  *            timer --> drain, re-check --^        outcomes --^
  */
 import type { IpAddress } from '../base/address.ts';
-import type { VrrpInstanceConfig } from '../config/model.ts';
 import type { AddressOutcome } from '../kernel/links.ts';
 import { type AdmissionMemory, admitAdvert, NOTHING_HEARD } from './admission.ts';
 import { burstOrder } from './announce.ts';
 import { initialState, step } from './fsm.ts';
-import type { Action, Event, RouterConfig, State, TimerName, VrrpState } from './machine.ts';
+import type {
+  Action,
+  Event,
+  GroupOrder,
+  MemberConfig,
+  RouterConfig,
+  State,
+  TimerName,
+  VrrpState,
+} from './machine.ts';
 import { encodeOwnAdvert } from './own-advert.ts';
 import { decodeAdvert } from './packet.ts';
 import { PeerTable } from './peer-table.ts';
-import type { DeadlineTimerPort, InstancePorts, ReceivedAdvert } from './ports.ts';
+import type { DeadlineTimerPort, HandoverEnd, InstancePorts, ReceivedAdvert } from './ports.ts';
+import type { Tracking } from './priority.ts';
 import { type InstanceSnapshot, snapshotOf } from './snapshot.ts';
 
-export type { InstancePorts, Transition } from './ports.ts';
+export type { InstanceNotice, InstancePorts, Transition } from './ports.ts';
 export type { InstanceSnapshot } from './snapshot.ts';
 
 /** Timers believed in one expiry; more than that at one moment is a defect of the machine. */
 const TIMERS_PER_EXPIRY_MAX = 16;
 const ROUTER_ID_OFFSET = 1;
+/** Refusals that say nothing about another master on our segment. */
+const NO_RIVAL: ReadonlySet<string> = new Set(['OWN_ADDRESS', 'TTL_NOT_255']);
 
 type OutcomeEvent = Extract<Event, { kind: 'addressesApplied' }>;
 
@@ -49,9 +60,11 @@ export class VrrpInstance {
   readonly #peers = new PeerTable();
   #isSettling = false;
   #onReleased: (() => void) | undefined;
+  #onHandedOver: ((end: HandoverEnd) => void) | undefined;
+  #contributions: Tracking['contributions'] = [];
 
   /** Throws when the configuration does not fit into an advert: here, not at the first takeover. */
-  constructor(config: VrrpInstanceConfig, primaryAddress: IpAddress, ports: InstancePorts) {
+  constructor(config: MemberConfig, primaryAddress: IpAddress, ports: InstancePorts) {
     this.#config = { ...config, primaryAddress };
     encodeOwnAdvert(config, primaryAddress, config.priority);
     this.#ports = ports;
@@ -116,6 +129,30 @@ export class VrrpInstance {
     this.#feed({ kind: 'linkChanged', isUp });
   }
 
+  /** What is tracked changed: the effective priority, what of it is a fault, and how it came to be. */
+  trackingChanged({ priority, faults, contributions }: Tracking): void {
+    this.#contributions = contributions;
+    this.#feed({ kind: 'trackingChanged', priority, faults });
+  }
+
+  /** The sync group decided; `by` is the member that made it necessary. */
+  forceByGroup(order: GroupOrder, by: string): void {
+    this.#feed({ kind: 'groupForced', order, by });
+  }
+
+  /**
+   * Hands mastership to another router, make before break. Calls back once, at the end: at once when this
+   * instance is not the one to do it; one handover at a time.
+   */
+  handOver(onEnd: (end: HandoverEnd) => void): void {
+    if (this.#onHandedOver !== undefined) {
+      onEnd({ ok: false, code: 'BUSY' });
+      return;
+    }
+    this.#onHandedOver = onEnd;
+    this.#feed({ kind: 'handoverRequested' });
+  }
+
   /** The kernel said that this address is gone from its interface; our own removals may be told too. */
   addressRemoved(address: IpAddress): void {
     this.#feed({ kind: 'addressRemoved', address });
@@ -123,11 +160,12 @@ export class VrrpInstance {
 
   /**
    * The same instance with another configuration, mastership kept. Throws when it does not fit into an
-   * advert, or is another instance: name, router id, interface, version and family are its identity.
+   * advert, or is another instance: router id, interface, version and family are its identity, its name
+   * is not.
    */
-  reconfigure(config: VrrpInstanceConfig): void {
+  reconfigure(config: MemberConfig): void {
     const previous = this.#config;
-    const identity = ['name', 'virtualRouterId', 'interface', 'version', 'family'] as const;
+    const identity = ['virtualRouterId', 'interface', 'version', 'family'] as const;
     const changed = identity.filter((key) => config[key] !== previous[key]);
     if (changed.length > 0) {
       throw new Error(`Instance ${previous.name} cannot change its ${changed.join(', ')}`);
@@ -164,6 +202,7 @@ export class VrrpInstance {
       counters: this.#counters,
       lastAdvertSentMs: this.#lastAdvertSentMs,
       peers: this.#peers.snapshot(),
+      contributions: this.#contributions,
     });
   }
 
@@ -230,6 +269,26 @@ export class VrrpInstance {
       case 'count':
         this.#count(action.name);
         return;
+      case 'notice':
+        this.#ports.onNotice({
+          name: this.#config.name,
+          state: action.state,
+          priority: this.#state.priority,
+          reason: action.reason,
+        });
+        return;
+      case 'report':
+        this.#report(action);
+        return;
+      case 'tellGroup':
+        this.#ports.tellGroup(action.tells);
+        return;
+      case 'handedOver': {
+        const onEnd = this.#onHandedOver;
+        this.#onHandedOver = undefined;
+        onEnd?.(action.end);
+        return;
+      }
       case 'released':
         this.#onReleased?.();
         this.#onReleased = undefined;
@@ -355,9 +414,37 @@ export class VrrpInstance {
   #refuse(code: string, detail: string, source: IpAddress): void {
     this.#count(`refused.${code}`);
     this.#logOnce(code, { source: source.text, detail }, 'advert refused');
+    this.#heardForeignMaster(source, code);
+  }
+
+  /**
+   * Whoever sends adverts for our router id believes to be master, also when we cannot accept them. Not
+   * from our own address, which is our own echo or a forgery, and not from another segment.
+   */
+  #heardForeignMaster(source: IpAddress, code: string): void {
+    if (this.#state.name !== 'MASTER' || NO_RIVAL.has(code)) return;
+    this.#feed({ kind: 'foreignMasterHeard', source, code });
+  }
+
+  #report({ name, rival }: Extract<Action, { kind: 'report' }>): void {
+    const { address, priority, refused } = rival;
+    const fields = {
+      peer: address.text,
+      ...(priority === undefined ? {} : { priority }),
+      ...(refused === undefined ? {} : { refused }),
+    };
+    const { name: instance } = this.#config;
+    const isDetected = name === 'splitBrainDetected';
+    const message = isDetected ? 'split brain: another master' : 'split brain is over';
+    this.#ports.log[isDetected ? 'error' : 'info']({ instance, ...fields }, message);
+    this.#ports.onReport({ name, instance, fields });
   }
 
   #logRestored(addresses: readonly IpAddress[]): void {
+    const { name: instance } = this.#config;
+    for (const { text } of addresses) {
+      this.#ports.onReport({ name: 'addressRestored', instance, fields: { address: text } });
+    }
     const restored = addresses.map(({ text }) => text).join(' ');
     this.#logOnce(`restored ${restored}`, { addresses: restored }, 'taken away, put back');
   }

@@ -7,7 +7,7 @@
  *       +------+ <--------- +--------+ <--------- +--------+  | addresses stay until the successor
  *         ^ ^     stopped      |  ^   better advert    |  ^   | is heard or the release timer fires
  *         | |                  |  |                    |  +---+
- *         | |        link down |  | link up            | link down, addresses refused
+ *         | |     fault cause  |  | no cause left      | fault cause
  *         | |     stopped      v  |                    |
  *         | +-------------- +-------+ <----------------+
  *         |                 | FAULT |
@@ -19,8 +19,13 @@ import type { VirtualAddressConfig, VrrpInstanceConfig } from '../config/model.t
 
 export type VrrpState = 'INIT' | 'BACKUP' | 'MASTER' | 'FAULT';
 
-/** What the machine must know: the instance as configured, and the address its adverts come from. */
-export interface RouterConfig extends VrrpInstanceConfig {
+/** An instance as configured, and the sync group it is a member of. */
+export interface MemberConfig extends VrrpInstanceConfig {
+  readonly syncGroup?: string;
+}
+
+/** What the machine must know: the instance, and the address its adverts come from. */
+export interface RouterConfig extends MemberConfig {
   readonly primaryAddress: IpAddress;
 }
 
@@ -36,7 +41,9 @@ export type TimerName =
   /** Trouble with the kernel: put the addresses where they belong once more. */
   | 'addressRetry'
   /** Releasing MASTER: stop serving. */
-  | 'release';
+  | 'release'
+  /** MASTER: another master that was heard may have gone silent. */
+  | 'rivalsSilent';
 
 /** Armed timers and their deadlines, monotonic ms. A timer that fires with another deadline is stale. */
 export type Timers = Readonly<Partial<Record<TimerName, number>>>;
@@ -55,6 +62,15 @@ export type TransitionReason =
   | 'LINK_UP'
   | 'ADDRESSES_REFUSED'
   | 'ADDRESSES_ACCEPTED'
+  | 'TRACKER_FAILED'
+  | 'TRACKER_RECOVERED'
+  /** The whole sync group stepped back, failed, or is whole again. */
+  | 'GROUP_BACKUP'
+  | 'GROUP_FAULT'
+  | 'GROUP_RECOVERED'
+  /** Our own advert timer ran so late that another router may have taken over. */
+  | 'TIMER_EXPIRED'
+  | 'HANDED_OVER'
   | 'STOPPED'
   | 'SUCCESSOR_HEARD'
   | 'RELEASE_TIMEOUT';
@@ -67,11 +83,38 @@ export interface Peer {
   readonly priority: number;
 }
 
-interface StateBase {
+/** A router whose advert took over what we released. */
+export interface Successor extends Peer {
+  readonly advertIntervalMs: number;
+}
+
+/** Another master, heard while we are one. */
+export interface Rival {
+  readonly address: IpAddress;
+  /** Unknown when its adverts are refused. */
+  readonly priority?: number;
+  /** Why its adverts are refused; absent when they are not. */
+  readonly refused?: string;
+  /** First heard, monotonic ms. */
+  readonly sinceMs: number;
+  /** Silent until then, it is no master any more. */
+  readonly downAtMs: number;
+}
+
+/** Why a master lets go, make before break: to end, for an operator, or because its sync group does. */
+export type ReleaseGoal = 'STOP' | 'HANDOVER' | 'GROUP';
+
+export interface StateBase {
   readonly timers: Timers;
   /** The priority we advertise and compare with. */
   readonly priority: number;
   readonly isLinkUp: boolean;
+  /** What outside forbids us to be master: `script chk`, `source address 10.0.0.1`. */
+  readonly faults: readonly string[];
+  /** The member whose fault holds our sync group in FAULT. */
+  readonly groupFault?: string;
+  /** An operator handed mastership over: we do not preempt it back. */
+  readonly hasHandedOver: boolean;
 }
 
 export interface InitState extends StateBase {
@@ -91,18 +134,25 @@ export interface BackupState extends StateBase {
   readonly preemptAtMs?: number;
   /** The master that is running out has lower priority than we. */
   readonly isPreempting: boolean;
+  /** The wait is over, and the other members of the sync group are not ready. */
+  readonly wantsMaster: boolean;
 }
 
 export interface MasterState extends StateBase {
   readonly name: 'MASTER';
   readonly isReleasing: boolean;
+  readonly releaseGoal?: ReleaseGoal;
   /** Whose advert ended our release. */
-  readonly successor?: Peer;
+  readonly successor?: Successor;
+  /** Other masters, at most `RIVALS_MAX`. */
+  readonly rivals: readonly Rival[];
+  /** As owner: adverts of another owner with a lower address than ours, which should have yielded. */
+  readonly rogueOwnerAdverts: number;
   /** Consecutive failures to put the addresses on. */
   readonly addressFailures: number;
   /** When an address that somebody took away was last put back. */
   readonly restoredAtMs?: number;
-  /** When a lower-priority advert was last answered by an announcement. */
+  /** When a lower-priority advert was last told, and answered by an announcement. */
   readonly assertedAtMs?: number;
 }
 
@@ -130,8 +180,18 @@ export type Event =
     }
   | { readonly kind: 'timerFired'; readonly timer: TimerName; readonly deadlineMs: number }
   | { readonly kind: 'linkChanged'; readonly isUp: boolean }
-  /** The effective priority, after tracking; an owner's never changes. */
-  | { readonly kind: 'priorityChanged'; readonly priority: number }
+  /** After tracking: the effective priority (an owner's never changes), and what is a fault. */
+  | {
+      readonly kind: 'trackingChanged';
+      readonly priority: number;
+      readonly faults: readonly string[];
+    }
+  /** The decision of our sync group; `by` is the member that made it necessary. */
+  | { readonly kind: 'groupForced'; readonly order: GroupOrder; readonly by: string }
+  /** An operator wants another router to be master. */
+  | { readonly kind: 'handoverRequested' }
+  /** An advert for our router id that is refused: a router that calls itself master, and we cannot agree. */
+  | { readonly kind: 'foreignMasterHeard'; readonly source: IpAddress; readonly code: string }
   /** The outcome of addAddresses (present) or removeAddresses (absent). */
   | {
       readonly kind: 'addressesApplied';
@@ -142,6 +202,29 @@ export type Event =
   | { readonly kind: 'addressRemoved'; readonly address: IpAddress }
   /** `step` gets the new configuration; this is what it was. Identity (router id, interface…) is kept. */
   | { readonly kind: 'configChanged'; readonly previous: RouterConfig };
+
+/**
+ * What a member of a sync group is told: become master, step back, fail, take part again, or only announce
+ * the addresses because another member met a lower-priority master.
+ */
+export type GroupOrder = 'MASTER' | 'BACKUP' | 'FAULT' | 'READY' | 'ANNOUNCE';
+
+/**
+ * Where a member stands, as its sync group must know it. FAULT: by a cause of its own. READY: held in
+ * FAULT by the group alone. LEAVING: a master that is letting go.
+ */
+export type GroupStanding =
+  | 'INIT'
+  | 'FAULT'
+  | 'READY'
+  | 'BACKUP'
+  | 'WANTS_MASTER'
+  | 'MASTER'
+  | 'LEAVING';
+
+export type HandoverEnd =
+  | { readonly ok: true; readonly successor: IpAddress }
+  | { readonly ok: false; readonly code: 'NOT_MASTER' | 'ADDRESS_OWNER' | 'NO_SUCCESSOR' | 'BUSY' };
 
 export type Burst = 'master' | 'delayed' | 'refresh' | 'lowerPriority' | 'restored' | 'added';
 
@@ -166,6 +249,20 @@ export type Action =
   | { readonly kind: 'setTimer'; readonly timer: TimerName; readonly deadlineMs: number }
   | { readonly kind: 'clearTimer'; readonly timer: TimerName }
   | { readonly kind: 'count'; readonly name: CounterName }
+  /** Told outside, and no change of state. */
+  | {
+      readonly kind: 'notice';
+      readonly state: 'MASTER_RX_LOWER_PRI' | 'MASTER_PRIORITY' | 'BACKUP_PRIORITY';
+      readonly reason: string;
+    }
+  | {
+      readonly kind: 'report';
+      readonly name: 'splitBrainDetected' | 'splitBrainHealed';
+      readonly rival: Rival;
+    }
+  /** Members of a sync group only: our standing changed, or we met a lower-priority master. */
+  | { readonly kind: 'tellGroup'; readonly tells: GroupStanding | 'LOWER_PRIORITY_HEARD' }
+  | { readonly kind: 'handedOver'; readonly end: HandoverEnd }
   /** The instance has let go; nothing follows. */
   | { readonly kind: 'released' };
 
@@ -176,7 +273,10 @@ export type CounterName =
   | 'higherPriorityReceived'
   | 'staleTimers'
   | 'addressFailures'
-  | 'addressesTakenAway';
+  | 'addressesTakenAway'
+  | 'splitBrains'
+  | 'lateTimers'
+  | 'rogueOwners';
 
 export interface Step {
   readonly state: State;

@@ -1,6 +1,7 @@
 /** MASTER (RFC 9568 6.4.3; RFC 5798 6.4.3, steps 600-775), holding on or letting go. */
 import { compareAddresses, type IpAddress, isSameAddress } from '../base/address.ts';
 import type { VirtualAddressConfig } from '../config/model.ts';
+import { heldAddresses } from './addresses.ts';
 import type {
   Action,
   Context,
@@ -10,21 +11,21 @@ import type {
   Step,
   TimerName,
 } from './machine.ts';
-import { PRIORITY_RESIGN } from './packet.ts';
-import { releaseBoundMs } from './timing.ts';
+import { PRIORITY_OWNER, PRIORITY_RESIGN } from './packet.ts';
+import { releaseDue, releasingHears } from './release.ts';
+import { forgetRivals, meetRival } from './rivals.ts';
+import { masterDownIntervalMs } from './timing.ts';
 import { transition, withoutTimer } from './transition.ts';
 
 /** A kernel that would not take an address is asked again this soon; an address goes back no oftener. */
 export const ADDRESS_RETRY_MS = 50;
 /** That often; then we are no use as master: FAULT, and the next router takes over after its skew. */
 export const ADDRESS_RETRIES_MAX = 3;
-/**
- * A successor sends its advert before its gratuitous ARP (keepalived: 0.35 to 1 ms before). Until clients
- * have heard the ARP their packets still come to us, so we serve this much longer.
- */
-export const RELEASE_GRACE_MS = 20;
 /** A queue of lower-priority adverts after a stall is answered by one announcement, not by as many. */
 export const ASSERTION_GAP_MS = 100;
+
+/** Adverts of another owner after ours before we believe that it will not yield: its master-down time. */
+const ROGUE_OWNER_ADVERTS = 3;
 
 type AdvertReceived = Extract<Event, { kind: 'advertReceived' }>;
 
@@ -32,8 +33,11 @@ type AdvertReceived = Extract<Event, { kind: 'advertReceived' }>;
 export function masterHears(context: Context, state: MasterState, event: AdvertReceived): Step {
   if (state.isReleasing) return releasingHears(context, state, event);
   const { config, nowMs } = context;
-  const assertion: Action = { kind: 'sendAdvert', priority: state.priority };
+  if (config.ownerIgnoresAdverts && config.priority === PRIORITY_OWNER) {
+    return { state, actions: [] };
+  }
   if (event.priority === 0) {
+    const assertion: Action = { kind: 'sendAdvert', priority: state.priority };
     const advert = nowMs + config.advertIntervalMs;
     return {
       state: { ...state, timers: { ...state.timers, advert } },
@@ -44,23 +48,49 @@ export function masterHears(context: Context, state: MasterState, event: AdvertR
   const isBetter = isEqual
     ? compareAddresses(event.source, config.primaryAddress) > 0
     : event.priority > state.priority;
-  if (isBetter) {
-    const yielded = transition(
-      context,
-      state,
-      {
-        to: 'BACKUP',
-        wait: 'MASTER_SILENT',
-        masterAdvertIntervalMs:
-          config.version === 3 ? event.advertIntervalMs : config.advertIntervalMs,
-        master: { address: event.source, priority: event.priority },
-      },
-      isEqual ? 'EQUAL_PRIORITY_HIGHER_ADDRESS' : 'HIGHER_PRIORITY_ADVERT',
-    );
-    const counted: Action = { kind: 'count', name: 'higherPriorityReceived' };
-    return { state: yielded.state, actions: [counted, ...yielded.actions] };
-  }
-  return assertMastership(context, state, assertion);
+  if (isBetter) return yieldTo(context, state, event);
+  const isRogueOwner = event.priority === PRIORITY_OWNER;
+  return isRogueOwner
+    ? meetRogueOwner(context, state, event)
+    : assertMastership(context, state, event);
+}
+
+function yieldTo(context: Context, state: MasterState, event: AdvertReceived): Step {
+  const { config } = context;
+  const isEqual = event.priority === state.priority;
+  const yielded = transition(
+    context,
+    state,
+    {
+      to: 'BACKUP',
+      wait: 'MASTER_SILENT',
+      masterAdvertIntervalMs:
+        config.version === 3 ? event.advertIntervalMs : config.advertIntervalMs,
+      master: { address: event.source, priority: event.priority },
+    },
+    isEqual ? 'EQUAL_PRIORITY_HIGHER_ADDRESS' : 'HIGHER_PRIORITY_ADVERT',
+  );
+  const last: readonly Action[] = config.higherPrioSendAdvert
+    ? [{ kind: 'sendAdvert', priority: state.priority }]
+    : [];
+  const counted: Action = { kind: 'count', name: 'higherPriorityReceived' };
+  return { state: yielded.state, actions: [counted, ...last, ...yielded.actions] };
+}
+
+/**
+ * Two routers are configured as owner of the addresses (RFC 9568 erratum 8298), and ours is the higher
+ * address: the other should have yielded to our advert. When it will not, keepalived advertises 254
+ * instead, so that one of the two wins.
+ */
+function meetRogueOwner(context: Context, state: MasterState, event: AdvertReceived): Step {
+  const rogueOwnerAdverts = state.rogueOwnerAdverts + 1;
+  const asserted = assertMastership(context, { ...state, rogueOwnerAdverts }, event);
+  if (rogueOwnerAdverts < ROGUE_OWNER_ADVERTS || asserted.state.name !== 'MASTER') return asserted;
+  const lowered = { ...asserted.state, priority: PRIORITY_OWNER - 1 };
+  return {
+    state: lowered,
+    actions: [...asserted.actions, { kind: 'count', name: 'rogueOwners' }],
+  };
 }
 
 /** One of our timers fired, at the deadline it was armed with. */
@@ -85,33 +115,14 @@ export function masterTimer(
     case 'lowerPrioGarp':
       return reassertion(context, state);
     case 'addressRetry':
-      return putAddresses(state, config, config.virtualAddresses, 'master');
-    case 'release': {
-      const reason = state.successor === undefined ? 'RELEASE_TIMEOUT' : 'SUCCESSOR_HEARD';
-      return released(transition(context, state, { to: 'INIT' }, reason));
-    }
+      return putAddresses(state, config, heldAddresses(config), 'master');
+    case 'release':
+      return releaseDue(context, state);
+    case 'rivalsSilent':
+      return forgetRivals(context, state);
     case 'masterDown':
       throw new Error('The timer masterDown cannot be armed in MASTER');
   }
-}
-
-/**
- * The orderly stop, make before break: the others hear that we resign, but the addresses stay, answered
- * for, until a successor speaks or the bound is over.
- */
-export function releaseMastership({ config, nowMs }: Context, state: MasterState): Step {
-  if (state.isReleasing) return { state, actions: [] };
-  const boundMs = releaseBoundMs(config.version, config.advertIntervalMs);
-  const timers = { advert: nowMs + config.advertIntervalMs, release: nowMs + boundMs };
-  return {
-    state: { ...state, isReleasing: true, timers },
-    actions: [{ kind: 'sendAdvert', priority: PRIORITY_RESIGN }],
-  };
-}
-
-/** Ends a stop: the driver's signal that nothing follows. */
-export function released({ state, actions }: Step): Step {
-  return { state, actions: [...actions, { kind: 'released' }] };
 }
 
 /** The kernel's answer to an addition: a master without its addresses is a black hole. */
@@ -128,7 +139,7 @@ export function masterApplied(
   const counted: Action = { kind: 'count', name: 'addressFailures' };
   const addressFailures = state.addressFailures + 1;
   if (addressFailures > ADDRESS_RETRIES_MAX && !state.isReleasing) {
-    const target = { to: 'FAULT', isLinkUp: true, areAddressesRefused: true } as const;
+    const target = { to: 'FAULT', areAddressesRefused: true } as const;
     const fault = transition(context, state, target, 'ADDRESSES_REFUSED');
     return { state: fault.state, actions: [counted, ...fault.actions] };
   }
@@ -139,7 +150,7 @@ export function masterApplied(
 
 /** Somebody took an address of ours away: it goes back at once, but no oftener than every 50 ms. */
 export function masterLost({ config, nowMs }: Context, state: MasterState, lost: IpAddress): Step {
-  const addresses = config.virtualAddresses.filter(({ address }) => isSameAddress(address, lost));
+  const addresses = heldAddresses(config).filter(({ address }) => isSameAddress(address, lost));
   const isRetrying = state.timers.addressRetry !== undefined;
   if (addresses.length === 0 || isRetrying || state.successor !== undefined) {
     return { state, actions: [] };
@@ -163,8 +174,9 @@ export function reconfigureMaster(
   const { garp } = config;
   const isKept = (one: VirtualAddressConfig, list: readonly VirtualAddressConfig[]): boolean =>
     list.some((other) => isSamePlacement(one, other));
-  const gone = previous.virtualAddresses.filter((one) => !isKept(one, config.virtualAddresses));
-  const added = config.virtualAddresses.filter((one) => !isKept(one, previous.virtualAddresses));
+  const [before, after] = [heldAddresses(previous), heldAddresses(config)];
+  const gone = before.filter((one) => !isKept(one, after));
+  const added = after.filter((one) => !isKept(one, before));
   const removal: readonly Action[] =
     gone.length > 0 ? [{ kind: 'removeAddresses', addresses: gone }] : [];
   if (state.isReleasing) return { state, actions: removal };
@@ -184,28 +196,53 @@ export function reconfigureMaster(
   return { state: { ...state, timers }, actions };
 }
 
-function releasingHears({ nowMs }: Context, state: MasterState, event: AdvertReceived): Step {
-  if (event.priority === 0 || state.successor !== undefined) return { state, actions: [] };
-  const release = nowMs + RELEASE_GRACE_MS;
-  const successor = { address: event.source, priority: event.priority };
-  return { state: { ...state, successor, timers: { release } }, actions: [] };
+/** RFC 9568 6.4.3, last branch, and keepalived's re-announcement: the loser may have moved the clients. */
+function assertMastership(context: Context, state: MasterState, event: AdvertReceived): Step {
+  const { config, nowMs } = context;
+  const { source: address, priority, advertIntervalMs } = event;
+  const met = meetRival(context, state, { address, priority, advertIntervalMs });
+  const actions: Action[] = [{ kind: 'count', name: 'lowerPriorityReceived' }];
+  if (!config.lowerPrioNoAdvert) actions.push({ kind: 'sendAdvert', priority: state.priority });
+  actions.push(...met.actions);
+  if (met.state.name !== 'MASTER') return { state: met.state, actions };
+  const reasserted = announceAssertion(context, met.state);
+  if (nowMs >= nextAssertionMs(state)) {
+    actions.push({
+      kind: 'notice',
+      state: 'MASTER_RX_LOWER_PRI',
+      reason: `${address.text} advertises priority ${priority}`,
+    });
+    if (config.syncGroup !== undefined) {
+      actions.push({ kind: 'tellGroup', tells: 'LOWER_PRIORITY_HEARD' });
+    }
+  }
+  return { state: reasserted.state, actions: [...actions, ...reasserted.actions] };
 }
 
-/** RFC 9568 6.4.3, last branch, and keepalived's re-announcement: the loser may have moved the clients. */
-function assertMastership({ config, nowMs }: Context, state: MasterState, assertion: Action): Step {
+/** Another member of our sync group met a lower-priority master: the clients of all may have moved. */
+export function announceForGroup(context: Context, state: MasterState): Step {
+  return state.isReleasing ? { state, actions: [] } : announceAssertion(context, state);
+}
+
+function announceAssertion({ config, nowMs }: Context, state: MasterState): Step {
   const { lowerPrioDelayMs, lowerPrioRepeat } = config.garp;
-  const actions: Action[] = [{ kind: 'count', name: 'lowerPriorityReceived' }, assertion];
-  if (lowerPrioRepeat === 0) return { state, actions };
-  const pending = state.timers.lowerPrioGarp;
-  const allowedAtMs = (state.assertedAtMs ?? Number.NEGATIVE_INFINITY) + ASSERTION_GAP_MS;
+  const allowedAtMs = nextAssertionMs(state);
   if (nowMs < allowedAtMs) {
-    const lowerPrioGarp = Math.min(pending ?? allowedAtMs, allowedAtMs);
-    return { state: { ...state, timers: { ...state.timers, lowerPrioGarp } }, actions };
+    if (lowerPrioRepeat === 0) return { state, actions: [] };
+    const lowerPrioGarp = Math.min(state.timers.lowerPrioGarp ?? allowedAtMs, allowedAtMs);
+    return { state: { ...state, timers: { ...state.timers, lowerPrioGarp } }, actions: [] };
   }
-  actions.push(announce(config, 'lowerPriority', lowerPrioRepeat));
+  const asserted = { ...state, assertedAtMs: nowMs };
+  if (lowerPrioRepeat === 0) return { state: asserted, actions: [] };
   const second = lowerPrioDelayMs > 0 ? { lowerPrioGarp: nowMs + lowerPrioDelayMs } : {};
-  const timers = { ...second, ...state.timers };
-  return { state: { ...state, assertedAtMs: nowMs, timers }, actions };
+  return {
+    state: { ...asserted, timers: { ...second, ...state.timers } },
+    actions: [announce(config, 'lowerPriority', lowerPrioRepeat)],
+  };
+}
+
+function nextAssertionMs({ assertedAtMs }: MasterState): number {
+  return (assertedAtMs ?? Number.NEGATIVE_INFINITY) + ASSERTION_GAP_MS;
 }
 
 /** The second burst, or one that had to wait for its turn; then the second is still to come. */
@@ -224,11 +261,35 @@ function advertDue(context: Context, state: MasterState, deadlineMs: number): St
   if (state.isReleasing) {
     return { state, actions: [{ kind: 'sendAdvert', priority: PRIORITY_RESIGN }] };
   }
+  if (isOvertaken(context, deadlineMs)) {
+    const target = {
+      to: 'BACKUP',
+      wait: 'MASTER_SILENT',
+      masterAdvertIntervalMs: context.config.advertIntervalMs,
+    } as const;
+    const yielded = transition(context, state, target, 'TIMER_EXPIRED');
+    return {
+      state: yielded.state,
+      actions: [{ kind: 'count', name: 'lateTimers' }, ...yielded.actions],
+    };
+  }
   const advert = nextDeadline(context, deadlineMs, context.config.advertIntervalMs);
   return {
     state: { ...state, timers: { ...state.timers, advert } },
     actions: [{ kind: 'sendAdvert', priority: state.priority }],
   };
+}
+
+/**
+ * keepalived's timer_expired_backup, off unless written: our timer ran so late that a router of the priority
+ * named there, the highest of the others, has taken over by now; counted from our last advert, one interval
+ * before the deadline.
+ */
+function isOvertaken({ config, nowMs }: Context, deadlineMs: number): boolean {
+  const { timerExpiredBackup: priority, version, advertIntervalMs, downTimerAdverts } = config;
+  if (priority === undefined) return false;
+  const silentMs = nowMs - (deadlineMs - advertIntervalMs);
+  return silentMs > masterDownIntervalMs(version, priority, advertIntervalMs, downTimerAdverts);
 }
 
 /** The cadence is kept through small lateness and started anew after a stall of a whole period. */
@@ -258,7 +319,7 @@ function announce(
   burst: 'delayed' | 'refresh' | 'lowerPriority',
   repeat: number,
 ): Action {
-  return { kind: 'announce', burst, addresses: config.virtualAddresses, repeat };
+  return { kind: 'announce', burst, addresses: heldAddresses(config), repeat };
 }
 
 /** Whether the kernel would hold the same entry for both. */

@@ -8,7 +8,8 @@ import type { Log } from '../base/log.ts';
 import type { VirtualAddressConfig } from '../config/model.ts';
 import type { SendOutcome } from '../kernel/datagram.ts';
 import type { AddressOutcome } from '../kernel/links.ts';
-import type { TransitionReason, VrrpState } from './machine.ts';
+import type { Action, TransitionReason, VrrpState } from './machine.ts';
+import type { NoticeState, Report } from './notice.ts';
 import type { OwnAdvert } from './own-advert.ts';
 
 /** A one-shot timer for an absolute CLOCK_MONOTONIC deadline in ms; arming replaces. */
@@ -57,6 +58,19 @@ export interface OtherRouter {
   readonly virtualRouterId: number;
   readonly source: IpAddress;
 }
+/** Told outside beside the changes of state. */
+export interface InstanceNotice {
+  readonly name: string;
+  readonly state: NoticeState;
+  readonly priority: number;
+  readonly reason: string;
+}
+
+/** How a handover went, as the instance sees it. */
+export type HandoverEnd = Extract<Action, { kind: 'handedOver' }>['end'];
+
+/** What a member says to its sync group. */
+export type GroupNews = Extract<Action, { kind: 'tellGroup' }>['tells'];
 
 export interface InstancePorts {
   readonly clock: Clock;
@@ -72,4 +86,8 @@ export interface InstancePorts {
   /** One gratuitous ARP or neighbor advertisement; never blocks. */
   announce(device: string, address: IpAddress): SendOutcome;
   onTransition(transition: Transition): void;
+  onNotice(notice: InstanceNotice): void;
+  onReport(report: Report): void;
+  /** Of a member of a sync group only. May call `forceByGroup` at once: it is queued. */
+  tellGroup(news: GroupNews): void;
 }

@@ -1,6 +1,10 @@
 /** What an instance shows of itself: plain data, for status, metrics and the supervisor. */
+
+import { heldAddresses } from './addresses.ts';
+import { faultCauses } from './fault-state.ts';
 import type { RouterConfig, State, VrrpState } from './machine.ts';
 import type { PeerSnapshot } from './peer-table.ts';
+import type { Contribution } from './priority.ts';
 import { masterDownIntervalMs } from './timing.ts';
 
 export interface InstanceSnapshot {
@@ -32,6 +36,27 @@ export interface InstanceSnapshot {
   readonly counters: Readonly<Record<string, number>>;
   /** Routers of the group whose adverts were accepted; the one heard last is at the end. */
   readonly peers?: readonly PeerSnapshot[];
+  readonly syncGroup?: string;
+  /** What holds it in FAULT: `link eth0`, `script chk`, `group:VI_2`, `addresses refused`. */
+  readonly faults?: readonly string[];
+  /** What the effective priority is made of besides the configured one. */
+  readonly contributions?: readonly Contribution[];
+  /** An operator handed mastership over, and we do not preempt it back. */
+  readonly handedOver?: boolean;
+  /** Ready to be master, and waiting for the rest of the sync group. */
+  readonly waitsForGroup?: boolean;
+  /** Another master is heard while we are one. */
+  readonly splitBrain?: SplitBrain;
+}
+
+export interface SplitBrain {
+  readonly peer: string;
+  /** Unknown when its adverts are refused. */
+  readonly priority?: number;
+  /** Why its adverts are refused. */
+  readonly refused?: string;
+  /** First heard, monotonic ms. */
+  readonly sinceMs: number;
 }
 
 export interface SnapshotSource {
@@ -42,6 +67,7 @@ export interface SnapshotSource {
   readonly counters: ReadonlyMap<string, number>;
   readonly lastAdvertSentMs: number | undefined;
   readonly peers: readonly PeerSnapshot[];
+  readonly contributions: readonly Contribution[];
 }
 
 export function snapshotOf(source: SnapshotSource): InstanceSnapshot {
@@ -49,6 +75,7 @@ export function snapshotOf(source: SnapshotSource): InstanceSnapshot {
   const intervalMs =
     state.name === 'BACKUP' ? state.masterAdvertIntervalMs : config.advertIntervalMs;
   const master = masterOf(config, state);
+  const faults = faultCauses(config, state);
   return {
     name: config.name,
     interface: config.interface,
@@ -61,15 +88,35 @@ export function snapshotOf(source: SnapshotSource): InstanceSnapshot {
     effectivePriority: state.priority,
     ...master,
     advertIntervalMs: intervalMs,
-    masterDownIntervalMs: masterDownIntervalMs(config.version, state.priority, intervalMs),
-    addresses: config.virtualAddresses.map(
+    masterDownIntervalMs: masterDownIntervalMs(
+      config.version,
+      state.priority,
+      intervalMs,
+      config.downTimerAdverts,
+    ),
+    addresses: heldAddresses(config).map(
       ({ address, prefixLength }) => `${address.text}/${prefixLength}`,
     ),
     releasing: state.name === 'MASTER' && state.isReleasing,
     ...(lastAdvertSentMs === undefined ? {} : { lastAdvertSentMs }),
     counters: Object.fromEntries([...source.counters].sort(([a], [b]) => (a < b ? -1 : 1))),
     peers,
+    ...(config.syncGroup === undefined ? {} : { syncGroup: config.syncGroup }),
+    ...(faults.length === 0 ? {} : { faults }),
+    ...(source.contributions.length === 0 ? {} : { contributions: source.contributions }),
+    ...(state.hasHandedOver ? { handedOver: true } : {}),
+    ...(state.name === 'BACKUP' && state.wantsMaster ? { waitsForGroup: true } : {}),
+    ...splitBrainOf(state),
   };
+}
+
+/** The one that was heard first. */
+function splitBrainOf(state: State): { readonly splitBrain?: SplitBrain } {
+  if (state.name !== 'MASTER') return {};
+  const [first] = [...state.rivals].sort((left, right) => left.sinceMs - right.sinceMs);
+  if (first === undefined) return {};
+  const { address, downAtMs: _internal, ...known } = first;
+  return { splitBrain: { peer: address.text, ...known } };
 }
 
 function masterOf(

@@ -4,8 +4,8 @@
  */
 import type { VrrpVersion } from '../config/model.ts';
 
-/** Adverts that may be missed before the master counts as dead (keepalived's `down_timer_adverts`). */
-const MISSED_ADVERTS = 3;
+/** Adverts that may be missed before the master counts as dead, where `down_timer_adverts` says nothing. */
+export const MISSED_ADVERTS = 3;
 const PRIORITY_STEPS = 256;
 const MS_PER_SECOND = 1000;
 /** The lowest priority a router can be configured with waits longest. */
@@ -21,13 +21,17 @@ export function skewTimeMs(version: VrrpVersion, priority: number, intervalMs: n
   return ((PRIORITY_STEPS - priority) * unitMs) / PRIORITY_STEPS;
 }
 
-/** Master_Down_Interval: silence after which a backup takes over. Priority 100, 1 s: 3609.375 ms. */
+/**
+ * Master_Down_Interval: silence after which a backup takes over. Priority 100, 1 s: 3609.375 ms.
+ * `missedAdverts` is keepalived's `down_timer_adverts`.
+ */
 export function masterDownIntervalMs(
   version: VrrpVersion,
   priority: number,
   intervalMs: number,
+  missedAdverts = MISSED_ADVERTS,
 ): number {
-  return MISSED_ADVERTS * intervalMs + skewTimeMs(version, priority, intervalMs);
+  return missedAdverts * intervalMs + skewTimeMs(version, priority, intervalMs);
 }
 
 /** keepalived's start with `state MASTER`: one advert interval and the skew, not the whole down interval. */
@@ -44,4 +48,15 @@ export function initialWaitMs(version: VrrpVersion, priority: number, intervalMs
  */
 export function releaseBoundMs(version: VrrpVersion, intervalMs: number): number {
   return Math.max(intervalMs + skewTimeMs(version, PRIORITY_MIN, intervalMs), RELEASE_MIN_MS);
+}
+
+/**
+ * What is left to wait before the first state machine: `vrrp_startup_delay` counts from the start of the
+ * daemon, `vrrp_delay_after_boot` from the boot of the machine, and the longer wait counts.
+ */
+export function startDelayMs(
+  delays: { readonly startupDelayMs?: number; readonly delayAfterBootMs?: number },
+  uptimeMs: number,
+): number {
+  return Math.max(delays.startupDelayMs ?? 0, (delays.delayAfterBootMs ?? 0) - uptimeMs, 0);
 }

@@ -54,22 +54,19 @@ const password = (lines: string): string => instance(`authentication {\n${lines}
 const PEER = 'unicast_peer {\n10.0.0.9\n}';
 
 export const VRRP_CASES: Readonly<Record<keyof typeof vrrpDiagnostics, VrrpCase>> = {
-  unknownReference: { text: instance('track_script {\nchk\n}'), along: PLANNED },
+  unknownReference: { text: instance('track_script {\nchk\n}') },
   duplicateName: { text: script('script /a').repeat(2) + instance('') },
   duplicateTracker: {
     text: instance('track_interface {\neth1\neth1 weight 5\n}'),
-    along: PLANNED,
   },
   weightOnOwner: {
     text: instance('priority 255\ntrack_interface {\neth1 weight 5\n}'),
-    along: PLANNED,
   },
-  emptyBlock: { text: instance('track_interface {\n}'), along: PLANNED },
+  emptyBlock: { text: instance('track_interface {\n}') },
   syncMemberTwice: {
     text: instance('') + other('B', '10.0.0.2/24') + group('G', 'A B') + group('H', 'A B'),
-    along: PLANNED,
   },
-  syncSingleMember: { text: instance('') + group('G', 'A'), along: PLANNED },
+  syncSingleMember: { text: instance('') + group('G', 'A') },
   addressAlsoExcluded: {
     text: instance('virtual_ipaddress_excluded {\n10.0.0.1/24\n}'),
   },
@@ -131,7 +128,7 @@ export const VRRP_CASES: Readonly<Record<keyof typeof vrrpDiagnostics, VrrpCase>
   },
   notifyMissing: { text: instance('notify /absent') },
   fileMissing: { text: `${instance('')}track_file f {\nfile /absent\n}` },
-  trackedInterfaceMissing: { text: instance('track_interface {\nabsent0\n}'), along: PLANNED },
+  trackedInterfaceMissing: { text: instance('track_interface {\nabsent0\n}') },
   keyFileMissing: { text: hmac('key 1 file:/absent') },
   sharedStateWithoutServer: {
     text: `global_defs {\nshared_state {\n}\n}\n${instance('')}`,

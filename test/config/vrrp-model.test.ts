@@ -146,7 +146,7 @@ describe('a planned keyword', () => {
   });
 
   test('is checked like a working one, and refused once', () => {
-    const text = instance('track_script {\nabsent weight 254\n}');
+    const text = instance('track_bfd {\nabsent weight 254\n}');
     expect(codesOf(compile(text))).toEqual(['LVS1022 7:1', 'LVS1200 8:1', 'LVS1028 8:15']);
   });
 

@@ -9,15 +9,27 @@
  *    link up | link down
  *    addresses refused | addresses accepted     (what the kernel answers to additions from now on)
  *    removed 10.0.0.100                         (somebody took it away)
- *    priority 50                                (tracking changed it)
+ *    priority 50 [fault chk,eth1]               (tracking changed it, and what is a fault)
+ *    group MASTER | BACKUP | FAULT | READY | ANNOUNCE by VI_2      (the sync group decided)
+ *    handover                                   (an operator wants another master)
+ *    foreign from 10.0.0.2 WRONG_VERSION        (an advert that is refused)
+ *    late 10s                                   (a stall: timers fire only afterwards)
  *    config prio 120 interval 500ms             (a reload)
  *    stale masterDown                           (a timer fires with a deadline that is no longer armed)
  *    stop
  *    state
  */
 import type { VrrpVersion } from '../../src/config/model.ts';
+import { faultCauses } from '../../src/vrrp/fault-state.ts';
 import { initialState, step } from '../../src/vrrp/fsm.ts';
-import type { Action, Event, RouterConfig, State, TimerName } from '../../src/vrrp/machine.ts';
+import type {
+  Action,
+  Event,
+  GroupOrder,
+  RouterConfig,
+  State,
+  TimerName,
+} from '../../src/vrrp/machine.ts';
 import { defaultGarp, ip, router, vip } from '../vrrp/router.ts';
 
 export const SEPARATOR = '----';
@@ -75,11 +87,15 @@ class Machine {
         this.#feed({ kind: 'timerFired', timer, deadlineMs: this.#nowMs });
         break;
       }
+      case 'late':
+        this.#nowMs += readMs(rest[0] ?? '');
+        this.#fireOverdue();
+        break;
       case 'advance':
         this.#advance(this.#nowMs + readMs(rest[0] ?? ''));
         break;
       case 'state':
-        this.#output.push(showState(this.#state));
+        this.#output.push(showState(this.#config, this.#state));
         break;
       default:
         this.#feed(readEvent(verb, rest));
@@ -94,6 +110,14 @@ class Machine {
       this.#feed({ kind: 'timerFired', ...due });
     }
     this.#nowMs = untilMs;
+  }
+
+  #fireOverdue(): void {
+    for (;;) {
+      const due = earliest(this.#state);
+      if (due === undefined || due.deadlineMs > this.#nowMs) return;
+      this.#feed({ kind: 'timerFired', ...due });
+    }
   }
 
   #feed(event: Event): void {
@@ -130,7 +154,23 @@ function readEvent(verb: string, words: readonly string[]): Event {
     case 'removed':
       return { kind: 'addressRemoved', address: ip(words[0] ?? '') };
     case 'priority':
-      return { kind: 'priorityChanged', priority: Number(words[0]) };
+      return {
+        kind: 'trackingChanged',
+        priority: Number(words[0]),
+        faults: after(words, 'fault')?.split(',') ?? [],
+      };
+    case 'group': {
+      const order = words[0] as GroupOrder;
+      return { kind: 'groupForced', order, by: after(words, 'by') ?? 'VI_2' };
+    }
+    case 'handover':
+      return { kind: 'handoverRequested' };
+    case 'foreign':
+      return {
+        kind: 'foreignMasterHeard',
+        source: ip(after(words, 'from') ?? ''),
+        code: words.at(-1) ?? '',
+      };
     default:
       throw new Error(`Unknown command: ${verb} ${words.join(' ')}`);
   }
@@ -158,6 +198,21 @@ function readRouter(words: readonly string[], base: RouterConfig): RouterConfig 
     initialState: words.includes('state') && words.includes('MASTER') ? 'MASTER' : 'BACKUP',
     preempt: read('preempt', isOn, base.preempt),
     preemptDelayMs: read('preempt_delay', readMs, base.preemptDelayMs),
+    ...written('downTimerAdverts', read('down_timer_adverts', Number, base.downTimerAdverts)),
+    ...written('timerExpiredBackup', read('timer_expired', Number, base.timerExpiredBackup)),
+    ...written('syncGroup', read('sync_group', String, base.syncGroup)),
+    ...written('lowerPrioNoAdvert', read('lower_prio_no_advert', isOn, base.lowerPrioNoAdvert)),
+    ...written('higherPrioSendAdvert', read('higher_prio', isOn, base.higherPrioSendAdvert)),
+    ...written('ownerIgnoresAdverts', read('owner_ignore', isOn, base.ownerIgnoresAdverts)),
+    ...written('tracksInterface', read('track_primary', isOn, base.tracksInterface)),
+    ...written(
+      'excludedAddresses',
+      read(
+        'excluded',
+        (text) => text.split(',').map((prefix) => vip(prefix)),
+        base.excludedAddresses,
+      ),
+    ),
     primaryAddress: read('address', ip, base.primaryAddress),
     virtualAddresses: read(
       'vips',
@@ -171,6 +226,13 @@ function readRouter(words: readonly string[], base: RouterConfig): RouterConfig 
       masterDelayMs: read('garp_delay', readMs, base.garp.masterDelayMs),
     },
   };
+}
+
+function written<Name extends string, Value>(
+  name: Name,
+  value: Value | undefined,
+): Partial<Record<Name, Value>> {
+  return value === undefined ? {} : ({ [name]: value } as Record<Name, Value>);
 }
 
 function after(words: readonly string[], word: string): string | undefined {
@@ -203,17 +265,33 @@ function showAction(action: Action): string {
       return `clearTimer ${action.timer}`;
     case 'count':
       return `count ${action.name}`;
+    case 'notice':
+      return `notice ${action.state}: ${action.reason}`;
+    case 'report': {
+      const { address, priority, refused } = action.rival;
+      return `report ${action.name} ${address.text} ${refused ?? `prio ${priority}`}`;
+    }
+    case 'tellGroup':
+      return `tellGroup ${action.tells}`;
+    case 'handedOver':
+      return `handedOver ${action.end.ok ? action.end.successor.text : action.end.code}`;
     case 'released':
       return 'released';
   }
 }
 
-function showState(state: State): string {
+function showState(config: RouterConfig, state: State): string {
   const facts: string[] = [state.name, `prio ${state.priority}`];
   if (state.name === 'BACKUP') {
     facts.push(`wait ${state.wait}`, `interval ${state.masterAdvertIntervalMs}ms`);
     if (state.master) facts.push(`master ${state.master.address.text} ${state.master.priority}`);
   }
   if (state.name === 'MASTER' && state.isReleasing) facts.push('releasing');
+  if (state.name === 'MASTER') {
+    for (const { address } of state.rivals) facts.push(`rival ${address.text}`);
+  }
+  if (state.name === 'BACKUP' && state.wantsMaster) facts.push('waits for its group');
+  if (state.hasHandedOver) facts.push('handed over');
+  facts.push(...faultCauses(config, state).filter(() => state.name === 'FAULT'));
   return facts.join(', ');
 }

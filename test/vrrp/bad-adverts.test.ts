@@ -80,6 +80,10 @@ class Listener {
       addresses: { add: () => done, remove: () => done },
       announce: () => this.#did('announce'),
       onTransition: ({ to }) => this.#did(to),
+      onNotice: ({ state }) => this.#did(state),
+      // A foreign master that is refused is reported: that is no change of state.
+      onReport: () => {},
+      tellGroup: (news) => this.#did(news),
     });
     this.instance.start({ linkUp: true, resumeAsMaster: false });
     this.done.length = 0;

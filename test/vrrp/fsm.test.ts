@@ -1,8 +1,16 @@
 /** Laws that hold for every history; the rules themselves are in test/scenario/. */
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { faultCauses } from '../../src/vrrp/fault-state.ts';
 import { initialState, step } from '../../src/vrrp/fsm.ts';
-import type { Action, Event, RouterConfig, State, TimerName } from '../../src/vrrp/machine.ts';
+import type {
+  Action,
+  Event,
+  GroupOrder,
+  RouterConfig,
+  State,
+  TimerName,
+} from '../../src/vrrp/machine.ts';
 import { ip, router, vip } from './router.ts';
 
 type Move =
@@ -28,7 +36,22 @@ const move: fc.Arbitrary<Move> = fc.oneof(
     kind: fc.constant('addressRemoved' as const),
     address: fc.constant(ip('10.0.0.100')),
   }),
-  fc.record({ kind: fc.constant('priorityChanged' as const), priority: fc.nat(252) }),
+  fc.record({
+    kind: fc.constant('trackingChanged' as const),
+    priority: fc.integer({ min: 1, max: 254 }),
+    faults: fc.subarray(['script chk', 'interface eth1']),
+  }),
+  fc.record({
+    kind: fc.constant('groupForced' as const),
+    order: fc.constantFrom<GroupOrder>('MASTER', 'BACKUP', 'FAULT', 'READY', 'ANNOUNCE'),
+    by: fc.constant('VI_2'),
+  }),
+  fc.record({ kind: fc.constant('handoverRequested' as const) }),
+  fc.record({
+    kind: fc.constant('foreignMasterHeard' as const),
+    source: fc.constant(ip('10.0.0.9')),
+    code: fc.constant('WRONG_VERSION'),
+  }),
   fc.record({ kind: fc.constant('kernel' as const), accepts: fc.boolean() }),
   fc.record({
     kind: fc.constant('reload' as const),
@@ -47,6 +70,10 @@ const configs = fc.constantFrom(
   router({ version: 2 }),
   router({ preempt: false, initialState: 'MASTER' }),
   router({ preemptDelayMs: 3000 }),
+  router({ syncGroup: 'G1' }),
+  router({ syncGroup: 'G1', priority: 255 }),
+  router({ tracksInterface: false, downTimerAdverts: 5, timerExpiredBackup: 254 }),
+  router({ excludedAddresses: [vip('10.0.0.110/24')], higherPrioSendAdvert: true }),
 );
 
 describe('every history', () => {
@@ -147,6 +174,11 @@ class History {
       expect(state.timers[state.isReleasing ? 'release' : 'advert']).toBeDefined();
     } else {
       expect([...this.#present], `addresses in ${state.name}`).toEqual([]);
+    }
+    if (state.name !== 'INIT') {
+      const isFault = faultCauses(this.#config, state).length > 0;
+      const isEnding = state.name === 'MASTER' && state.releaseGoal === 'STOP';
+      if (!isEnding) expect(state.name === 'FAULT', state.name).toBe(isFault);
     }
     if (this.#hasEnded) expect(state.name).toBe('INIT');
   }

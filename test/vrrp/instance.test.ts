@@ -25,6 +25,7 @@ class World {
   readonly done: string[] = [];
   readonly logged: string[] = [];
   readonly transitions: Transition[] = [];
+  readonly told: string[] = [];
   readonly socket: Datagram[] = [];
   addressAnswer: AddressOutcome = { ok: true, changed: true };
   announceFails = false;
@@ -112,6 +113,9 @@ class World {
         this.done.push(`${transition.from} -> ${transition.to}`);
         this.transitions.push(transition);
       },
+      onNotice: ({ state }) => this.told.push(`notice ${state}`),
+      onReport: ({ name, fields }) => this.told.push(`${name} ${Object.values(fields).join(' ')}`),
+      tellGroup: (news) => this.told.push(`group ${news}`),
     };
   }
 }

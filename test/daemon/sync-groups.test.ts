@@ -1,0 +1,190 @@
+/** Groups of real state machines, driven by the coordinator: together or not at all. */
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { SyncGroups } from '../../src/daemon/sync-groups.ts';
+import { initialState, step } from '../../src/vrrp/fsm.ts';
+import type { Event, RouterConfig, State, TimerName } from '../../src/vrrp/machine.ts';
+import { decide } from '../../src/vrrp/sync-group.ts';
+import { ip, router } from '../vrrp/router.ts';
+
+const NAMES = ['VI_1', 'VI_2'] as const;
+type Name = (typeof NAMES)[number];
+const span = { file: 'test.conf', line: 1, column: 1, endLine: 1, endColumn: 2 };
+
+class Director {
+  readonly states = new Map<string, State>();
+  readonly said: string[] = [];
+  readonly notices: string[] = [];
+  readonly #configs = new Map<string, RouterConfig>();
+  readonly #queue: (readonly [string, Event])[] = [];
+  #isRunning = false;
+  #nowMs = 0;
+  readonly #groups = new SyncGroups({
+    force: (member, order, by) => this.feed(member, { kind: 'groupForced', order, by }),
+    onNotice: ({ name, state, priority }) => this.notices.push(`${name} ${state} ${priority}`),
+  });
+
+  constructor(priority = 100) {
+    this.#groups.configure([
+      {
+        name: 'G1',
+        span,
+        members: NAMES,
+        usesMemberWeights: false,
+        notifiesPriorityChanges: false,
+      },
+    ]);
+    for (const name of NAMES) {
+      const config = router({ name, priority, syncGroup: 'G1' });
+      this.#configs.set(name, config);
+      this.states.set(name, initialState(config));
+    }
+    this.#groups.batch(() => {
+      for (const name of NAMES) {
+        this.feed(name, { kind: 'started', isLinkUp: true, resumeAsMaster: false });
+      }
+    });
+  }
+
+  names(): readonly string[] {
+    return NAMES.map((name) => this.states.get(name)?.name ?? '?');
+  }
+
+  feed(name: string, event: Event): void {
+    this.#queue.push([name, event]);
+    if (this.#isRunning) return;
+    this.#isRunning = true;
+    for (let next = this.#queue.shift(); next !== undefined; next = this.#queue.shift()) {
+      this.#run(...next);
+    }
+    this.#isRunning = false;
+  }
+
+  hear(name: Name, priority: number): void {
+    const source = ip('10.0.0.2');
+    this.feed(name, { kind: 'advertReceived', source, priority, advertIntervalMs: 1000 });
+  }
+
+  advance(ms: number): void {
+    const untilMs = this.#nowMs + ms;
+    for (;;) {
+      const due = [...this.states]
+        .flatMap(([name, { timers }]) =>
+          (Object.entries(timers) as [TimerName, number][]).map((timer) => [name, timer] as const),
+        )
+        .sort(([, [, left]], [, [, right]]) => left - right)[0];
+      if (due === undefined || due[1][1] > untilMs) break;
+      const [name, [timer, deadlineMs]] = due;
+      this.#nowMs = deadlineMs;
+      this.feed(name, { kind: 'timerFired', timer, deadlineMs });
+    }
+    this.#nowMs = untilMs;
+  }
+
+  #run(name: string, event: Event): void {
+    const [config, state] = [this.#configs.get(name), this.states.get(name)];
+    if (config === undefined || state === undefined) return;
+    const next = step(config, state, event, this.#nowMs);
+    this.states.set(name, next.state);
+    for (const action of next.actions) {
+      if (action.kind === 'sendAdvert') this.said.push(`${name} prio ${action.priority}`);
+      if (action.kind === 'announce') this.said.push(`${name} announces ${action.burst}`);
+      if (action.kind === 'tellGroup') this.#groups.hear(name, action.tells);
+    }
+  }
+}
+
+describe('a sync group of two', () => {
+  it('becomes master together, and says so once', () => {
+    const director = new Director();
+    director.advance(2000);
+    director.hear('VI_1', 200);
+    director.advance(2000);
+    expect(director.names()).toEqual(['BACKUP', 'BACKUP']);
+    director.advance(2000);
+    expect(director.names()).toEqual(['MASTER', 'MASTER']);
+    expect(director.notices).toEqual(['G1 BACKUP 0', 'G1 MASTER 0']);
+  });
+
+  it('steps back together, the others make before break', () => {
+    const director = new Director();
+    director.advance(5000);
+    director.hear('VI_1', 200);
+    expect(director.names()).toEqual(['BACKUP', 'MASTER']);
+    expect(director.said.at(-1)).toBe('VI_2 prio 0');
+    director.hear('VI_2', 200);
+    director.advance(20);
+    expect(director.names()).toEqual(['BACKUP', 'BACKUP']);
+    expect(director.notices.at(-1)).toBe('G1 BACKUP 0');
+  });
+
+  it('fails together and comes back together', () => {
+    const director = new Director();
+    director.advance(5000);
+    director.feed('VI_2', { kind: 'linkChanged', isUp: false });
+    expect(director.names()).toEqual(['FAULT', 'FAULT']);
+    director.feed('VI_1', { kind: 'trackingChanged', priority: 100, faults: ['script chk'] });
+    director.feed('VI_2', { kind: 'linkChanged', isUp: true });
+    expect(director.names()).toEqual(['FAULT', 'FAULT']);
+    director.feed('VI_1', { kind: 'trackingChanged', priority: 100, faults: [] });
+    expect(director.names()).toEqual(['BACKUP', 'BACKUP']);
+    director.advance(5000);
+    expect(director.names()).toEqual(['MASTER', 'MASTER']);
+  });
+
+  it('of owners is master at once, but together', () => {
+    const director = new Director(255);
+    director.advance(0);
+    expect(director.names()).toEqual(['MASTER', 'MASTER']);
+  });
+
+  it('announces everything when one member meets a lower-priority master', () => {
+    const director = new Director();
+    director.advance(5000);
+    director.said.length = 0;
+    director.hear('VI_1', 50);
+    expect(director.said).toContain('VI_1 announces lowerPriority');
+    expect(director.said).toContain('VI_2 announces lowerPriority');
+  });
+});
+
+describe('every history of a group', () => {
+  const event = fc.oneof(
+    fc.record({ kind: fc.constant('wait' as const), ms: fc.nat(5000) }),
+    fc.record({
+      kind: fc.constant('hear' as const),
+      name: fc.constantFrom(...NAMES),
+      priority: fc.constantFrom(0, 50, 200),
+    }),
+    fc.record({
+      kind: fc.constant('link' as const),
+      name: fc.constantFrom(...NAMES),
+      isUp: fc.boolean(),
+    }),
+  );
+
+  it('ends, left alone, with both MASTER or both in FAULT', () => {
+    fc.assert(
+      fc.property(fc.array(event, { maxLength: 40 }), (events) => {
+        const director = new Director();
+        for (const next of events) {
+          if (next.kind === 'wait') director.advance(next.ms);
+          else if (next.kind === 'hear') director.hear(next.name, next.priority);
+          else director.feed(next.name, { kind: 'linkChanged', isUp: next.isUp });
+          const names = director.names();
+          if (names.includes('FAULT')) expect(names).toEqual(['FAULT', 'FAULT']);
+        }
+        director.advance(20_000);
+        expect(new Set(director.names()).size, director.names().join()).toBe(1);
+        expect(['MASTER', 'FAULT']).toContain(director.names()[0]);
+      }),
+      { numRuns: 300 },
+    );
+  });
+});
+
+describe('decisions', () => {
+  it('nothing is decided while a member is not started', () => {
+    expect(decide(new Map([['A', 'WANTS_MASTER'] as const, ['B', 'INIT'] as const]))).toEqual([]);
+  });
+});
