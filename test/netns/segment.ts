@@ -32,7 +32,7 @@ export class Segment {
     const namespace = `${this.#prefix}-${name}`;
     ip('netns', 'add', namespace);
     ip('-n', namespace, 'link', 'set', 'lo', 'up');
-    const port = `p-${name}`.slice(0, 15);
+    const port = portOf(name);
     ip('-n', namespace, 'link', 'add', 'eth0', 'type', 'veth', 'peer', port, 'netns', this.#bridge);
     ip('-n', this.#bridge, 'link', 'set', port, 'master', 'br0', 'up');
     for (const address of addresses) {
@@ -42,6 +42,11 @@ export class Segment {
     const host = { name, namespace, address: addresses[0]?.split('/')[0] ?? '' };
     this.#hosts.push(host);
     return host;
+  }
+
+  /** Plugs a host's cable in, or out: its end and the bridge's both lose the carrier. */
+  setCable(host: Host, state: 'up' | 'down'): void {
+    ip('-n', this.#bridge, 'link', 'set', portOf(host.name), state);
   }
 
   /** Starts a program on a host; it is killed with the segment at the latest. */
@@ -82,6 +87,10 @@ export class Segment {
     for (const child of this.#children) child.kill('SIGKILL');
     spawnSync('ip', ['netns', 'del', this.#bridge]);
   }
+}
+
+function portOf(name: string): string {
+  return `p-${name}`.slice(0, 15);
 }
 
 function ip(...args: readonly string[]): string {
