@@ -107,6 +107,10 @@ export class InstanceHost {
       const link = this.#options.links.byName(device);
       if (link !== undefined) this.#sender(link.index);
     }
+    this.#rehearse(source);
+  }
+
+  #rehearse(source: IpAddress): void {
     rehearse(this.#config, source, PEER_IN_REHEARSAL[this.#config.family]);
   }
 
@@ -217,7 +221,11 @@ export class InstanceHost {
       clock,
       log,
       transport: endpoint,
-      newTimer: (onExpire) => new DeadlineTimer(onExpire),
+      newTimer: (onExpire, onApproach) =>
+        new DeadlineTimer(onExpire, () => {
+          onApproach();
+          this.#rehearse(source);
+        }),
       addresses: {
         add: (address) => this.#apply(address, (spec) => links.addAddress(spec)),
         remove: (address) => this.#apply(address, (spec) => links.removeAddress(spec)),

@@ -10,9 +10,12 @@ import type { SendOutcome } from '../kernel/datagram.ts';
 import type { AddressOutcome } from '../kernel/links.ts';
 import type { TransitionReason, VrrpState } from './machine.ts';
 
-/** A one-shot timer for an absolute CLOCK_MONOTONIC deadline in ms; arming replaces. */
+/**
+ * A one-shot timer for an absolute CLOCK_MONOTONIC deadline in ms; arming replaces. `isApproached`: to be
+ * punctual it may call `onApproach` shortly before, and does not when the deadline is near already.
+ */
 export interface DeadlineTimerPort {
-  arm(deadlineMs: number): void;
+  arm(deadlineMs: number, isApproached: boolean): void;
   disarm(): void;
   close(): void;
 }
@@ -33,7 +36,7 @@ export interface InstancePorts {
     /** Deliver everything that has arrived to `receive`, now: a timeout is believed only after this. */
     drain(): void;
   };
-  newTimer(onExpire: () => void): DeadlineTimerPort;
+  newTimer(onExpire: () => void, onApproach: () => void): DeadlineTimerPort;
   readonly addresses: {
     add(address: VirtualAddressConfig): AddressOutcome;
     remove(address: VirtualAddressConfig): AddressOutcome;
