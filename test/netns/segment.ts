@@ -38,6 +38,8 @@ export class Segment {
     for (const address of addresses) {
       ip('-n', namespace, 'addr', 'add', address, 'dev', 'eth0', 'nodad');
     }
+    // While the link-local address is tentative, up to two seconds, nothing is sent from it.
+    ip('netns', 'exec', namespace, 'sysctl', '-qw', 'net.ipv6.conf.eth0.accept_dad=0');
     ip('-n', namespace, 'link', 'set', 'eth0', 'addrgenmode', 'eui64', 'up');
     const host = { name, namespace, address: addresses[0]?.split('/')[0] ?? '' };
     this.#hosts.push(host);
