@@ -101,10 +101,13 @@ function rank(values: readonly number[], share: number): number {
   return sorted[index] ?? Number.NaN;
 }
 
-/** ours / peer; equal ones are 1, also where both are 0; undefined where there is nothing to divide by. */
+/**
+ * ours / peer; equal ones are 1, also where both are 0; undefined where that is no comparison:
+ * nothing to divide by, or less than the protocol's time because the supervisor gave up earlier.
+ */
 export function ratioOf(ours: number, peer: number): number | undefined {
   if (ours === peer) return 1;
-  return peer > 0 ? ours / peer : undefined;
+  return peer > 0 && ours >= 0 ? ours / peer : undefined;
 }
 
 export function round(value: number): number {

@@ -96,5 +96,6 @@ describe('figures', () => {
     expect(ratioOf(1, 4)).toBe(0.25);
     expect(ratioOf(0, 0)).toBe(1);
     expect(ratioOf(2, 0)).toBeUndefined();
+    expect(ratioOf(-2, 1)).toBeUndefined();
   });
 });
