@@ -1,11 +1,11 @@
 /**
- * `npm run bench -- [NAME…] [--json] [--quick]`: runs benchmarks against their peers, all without a name.
+ * `npm run bench -- [NAME…] [--json] [--quick | --full]`: runs benchmarks against their peers, all without a name.
  * `--json` prints one array of {name, unit, ours, peer, peerName, ratio}; lower is better.
  */
 import { spawnSync } from 'node:child_process';
 import { join } from 'node:path';
 
-const BENCHES = ['config'] as const;
+const BENCHES = ['config', 'failover'] as const;
 
 const words = process.argv.slice(2);
 const flags = words.filter((word) => word.startsWith('--'));

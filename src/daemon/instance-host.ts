@@ -139,6 +139,10 @@ export class InstanceHost {
     for (const { device } of heldAddresses(this.#config)) {
       this.#options.grounds.announcer.prepare(device);
     }
+    this.#rehearse(source);
+  }
+
+  #rehearse(source: IpAddress): void {
     rehearse(this.#config, source, PEER_IN_REHEARSAL[this.#config.family]);
   }
 
@@ -327,7 +331,11 @@ export class InstanceHost {
       log,
       transport,
       ...(onOtherRouter === undefined ? {} : { onOtherRouter }),
-      newTimer: (onExpire) => new DeadlineTimer(onExpire),
+      newTimer: (onExpire, onApproach) =>
+        new DeadlineTimer(onExpire, () => {
+          onApproach();
+          this.#rehearse(source);
+        }),
       addresses: {
         add: (address) => this.#placement.add(address),
         remove: (address) => this.#placement.remove(address),

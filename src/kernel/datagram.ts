@@ -3,6 +3,7 @@
  * frames. Payloads handed out are copies.
  */
 import { addressFromBytes, type IpAddress } from '../base/address.ts';
+import { systemClock } from '../base/clock.ts';
 import { decodeIpv4Datagram } from './ip-header.ts';
 import * as libc from './libc.ts';
 import { SysError } from './libc.ts';
@@ -43,6 +44,11 @@ export interface Datagram {
   /** TTL or hop limit. */
   readonly ttl: number;
   readonly ifindex: number;
+  /**
+   * When it was there at the latest, monotonic ms: what reading and decoding it take does not put a
+   * deadline off. Without it, now.
+   */
+  readonly receivedMs?: number;
 }
 
 /** `code` is the errno's name. */
@@ -264,6 +270,7 @@ class RawEndpoint implements Endpoint {
   /** `onReceive` may send, drain or close. */
   #receive(datagramsMax: number): void {
     for (let count = 0; count < datagramsMax && !this.#isClosed; count++) {
+      const receivedMs = systemClock.monotonicMs();
       try {
         if (!this.#wire.incoming.receive(this.#fd)) return;
       } catch (error) {
@@ -273,7 +280,7 @@ class RawEndpoint implements Endpoint {
       }
       if (this.#wire.incoming.isTruncated) continue;
       const datagram = this.#wire.decode();
-      if (datagram !== undefined) this.#options.onReceive(datagram);
+      if (datagram !== undefined) this.#options.onReceive({ ...datagram, receivedMs });
     }
   }
 }

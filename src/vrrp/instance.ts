@@ -41,7 +41,7 @@ type OutcomeEvent = Extract<Event, { kind: 'addressesApplied' }>;
 export class VrrpInstance {
   readonly #ports: InstancePorts;
   readonly #timer: DeadlineTimerPort;
-  readonly #queue: Event[] = [];
+  readonly #queue: { readonly event: Event; readonly atMs?: number | undefined }[] = [];
   readonly #deadlines = new Map<TimerName, number>();
   readonly #counters = new Map<string, number>();
   /** Virtual addresses the kernel holds for us. */
@@ -70,7 +70,10 @@ export class VrrpInstance {
     this.#ports = ports;
     this.#state = initialState(this.#config);
     this.#sinceMs = ports.clock.realtimeMs();
-    this.#timer = ports.newTimer(() => this.#expire());
+    this.#timer = ports.newTimer(
+      () => this.#expire(),
+      () => this.#approach(),
+    );
   }
 
   /**
@@ -121,7 +124,8 @@ export class VrrpInstance {
       this.#logOnce(remark, { source: source.text }, 'peculiar advert accepted');
     }
     const { priority, advertIntervalMs } = advert;
-    this.#feed({ kind: 'advertReceived', source, priority, advertIntervalMs });
+    const { receivedMs } = datagram;
+    this.#feed({ kind: 'advertReceived', source, priority, advertIntervalMs }, receivedMs);
   }
 
   /** Carrier or administrative state of the instance's interface changed. */
@@ -213,14 +217,15 @@ export class VrrpInstance {
     this.#timer.close();
   }
 
-  #feed(event: Event): void {
+  /** `atMs`: when it happened, where that is known better than as now. */
+  #feed(event: Event, atMs?: number): void {
     if (this.#isClosed) return;
-    this.#queue.push(event);
+    this.#queue.push({ event, atMs });
     if (this.#isRunning) return;
     this.#isRunning = true;
     try {
       for (let next = this.#queue.shift(); next !== undefined; next = this.#queue.shift()) {
-        this.#run(next);
+        this.#run(next.event, next.atMs ?? this.#ports.clock.monotonicMs());
       }
     } finally {
       this.#isRunning = false;
@@ -228,19 +233,14 @@ export class VrrpInstance {
     this.#arm();
   }
 
-  #run(event: Event): void {
-    const { state, actions } = step(
-      this.#config,
-      this.#state,
-      event,
-      this.#ports.clock.monotonicMs(),
-    );
+  #run(event: Event, nowMs: number): void {
+    const { state, actions } = step(this.#config, this.#state, event, nowMs);
     if (state.name !== this.#state.name) this.#logged.clear();
     this.#state = state;
     const outcomes: OutcomeEvent[] = [];
     for (const action of actions) this.#perform(action, outcomes);
     // What the kernel answered belongs to these actions: it goes before anything that came meanwhile.
-    this.#queue.unshift(...outcomes);
+    this.#queue.unshift(...outcomes.map((outcome) => ({ event: outcome })));
   }
 
   #perform(action: Action, outcomes: OutcomeEvent[]): void {
@@ -327,6 +327,11 @@ export class VrrpInstance {
     this.#arm();
   }
 
+  /** A takeover is near: what has arrived may put it off, and then nobody waits for it awake. */
+  #approach(): void {
+    if (!this.#isClosed) this.#ports.transport.drain();
+  }
+
   #earliest(): { readonly timer: TimerName; readonly deadlineMs: number } | undefined {
     let earliest: { timer: TimerName; deadlineMs: number } | undefined;
     for (const [timer, deadlineMs] of this.#deadlines) {
@@ -340,11 +345,11 @@ export class VrrpInstance {
   #arm(): void {
     // While settling the timer has expired already and need not again.
     if (this.#isClosed || this.#isSettling) return;
-    const deadlineMs = this.#earliest()?.deadlineMs;
-    if (deadlineMs === this.#armedMs) return;
-    this.#armedMs = deadlineMs;
-    if (deadlineMs === undefined) this.#timer.disarm();
-    else this.#timer.arm(deadlineMs);
+    const earliest = this.#earliest();
+    if (earliest?.deadlineMs === this.#armedMs) return;
+    this.#armedMs = earliest?.deadlineMs;
+    if (earliest === undefined) this.#timer.disarm();
+    else this.#timer.arm(earliest.deadlineMs, earliest.timer === 'masterDown');
   }
 
   #sendAdvert(priority: number): void {

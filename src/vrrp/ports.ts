@@ -12,9 +12,12 @@ import type { Action, TransitionReason, VrrpState } from './machine.ts';
 import type { NoticeState, Report } from './notice.ts';
 import type { OwnAdvert } from './own-advert.ts';
 
-/** A one-shot timer for an absolute CLOCK_MONOTONIC deadline in ms; arming replaces. */
+/**
+ * A one-shot timer for an absolute CLOCK_MONOTONIC deadline in ms; arming replaces. `isApproached`: to be
+ * punctual it may call `onApproach` shortly before, and does not when the deadline is near already.
+ */
 export interface DeadlineTimerPort {
-  arm(deadlineMs: number): void;
+  arm(deadlineMs: number, isApproached: boolean): void;
   disarm(): void;
   close(): void;
 }
@@ -36,6 +39,8 @@ export interface ReceivedAdvert {
   /** TTL or hop limit; absent where the socket does not tell. */
   readonly ttl?: number;
   readonly ifindex?: number;
+  /** When it was there at the latest, monotonic ms; without it, now. */
+  readonly receivedMs?: number;
 }
 
 /** What carries adverts: multicast or unicast, protocol 112 or UDP. */
@@ -78,7 +83,7 @@ export interface InstancePorts {
   readonly transport: AdvertTransport;
   /** Hears of adverts for other virtual routers, which may be configured beside this one. */
   onOtherRouter?(other: OtherRouter): void;
-  newTimer(onExpire: () => void): DeadlineTimerPort;
+  newTimer(onExpire: () => void, onApproach: () => void): DeadlineTimerPort;
   readonly addresses: {
     add(address: VirtualAddressConfig): AddressOutcome;
     remove(address: VirtualAddressConfig): AddressOutcome;

@@ -3,7 +3,7 @@ import { spawnSync } from 'node:child_process';
 import { expect, it } from 'vitest';
 
 it('npm run bench prints one array of measurements', () => {
-  const args = ['bench/main.ts', '--quick', '--json'];
+  const args = ['bench/main.ts', 'config', '--quick', '--json'];
   const { status, stdout } = spawnSync(process.execPath, args, { encoding: 'utf8' });
   expect(status).toBe(0);
   const [first] = JSON.parse(stdout) as Record<string, unknown>[];

@@ -50,4 +50,11 @@ describe('a timer of the kernel', () => {
     expect(earliestMs).toBeGreaterThanOrEqual(0);
     await program.end();
   });
+
+  test('that is approached may be put off meanwhile, and is still never early', async () => {
+    const program = Program.start('approach', {});
+    const { happened } = await program.next('happened');
+    expect(happened).toEqual(['approached', 'approached', 'fired']);
+    await program.end();
+  });
 });

@@ -32,16 +32,23 @@ export class Segment {
     const namespace = `${this.#prefix}-${name}`;
     ip('netns', 'add', namespace);
     ip('-n', namespace, 'link', 'set', 'lo', 'up');
-    const port = `p-${name}`.slice(0, 15);
+    const port = portOf(name);
     ip('-n', namespace, 'link', 'add', 'eth0', 'type', 'veth', 'peer', port, 'netns', this.#bridge);
     ip('-n', this.#bridge, 'link', 'set', port, 'master', 'br0', 'up');
     for (const address of addresses) {
       ip('-n', namespace, 'addr', 'add', address, 'dev', 'eth0', 'nodad');
     }
+    // While the link-local address is tentative, up to two seconds, nothing is sent from it.
+    ip('netns', 'exec', namespace, 'sysctl', '-qw', 'net.ipv6.conf.eth0.accept_dad=0');
     ip('-n', namespace, 'link', 'set', 'eth0', 'addrgenmode', 'eui64', 'up');
     const host = { name, namespace, address: addresses[0]?.split('/')[0] ?? '' };
     this.#hosts.push(host);
     return host;
+  }
+
+  /** Plugs a host's cable in, or out: its end and the bridge's both lose the carrier. */
+  setCable(host: Host, state: 'up' | 'down'): void {
+    ip('-n', this.#bridge, 'link', 'set', portOf(host.name), state);
   }
 
   /** Starts a program on a host; it is killed with the segment at the latest. */
@@ -96,6 +103,10 @@ export class Segment {
     for (const child of this.#children) child.kill('SIGKILL');
     spawnSync('ip', ['netns', 'del', this.#bridge]);
   }
+}
+
+function portOf(name: string): string {
+  return `p-${name}`.slice(0, 15);
 }
 
 function ip(...args: readonly string[]): string {

@@ -1,0 +1,187 @@
+/**
+ * What a failover costs: `node bench/failover.ts [--json] [--quick | --full] [--runs=N] [--only=WORD]`.
+ * lvsd and keepalived take turns with the same file in the same namespaces (v3, priorities 200 and 100),
+ * every trial with processes that were just started. As root; under five minutes; --full an hour.
+ *
+ *   takeover  from the master's last advert (SIGTERM: its priority 0) to the successor's first, on the
+ *             wire, by the kernel's timestamps
+ *   excess    takeover less what the protocol prescribes
+ *   outage    the longest time an ICMP echo every millisecond found no answer
+ */
+
+import { DAEMONS, type Daemon } from './failover/director.ts';
+import { protocolMs, ratioOf, round, summarize } from './failover/figures.ts';
+import {
+  countFalseFailovers,
+  type Failure,
+  type Felt,
+  runTrial,
+  SUCCESSOR_PRIORITY,
+  takeoverFrom,
+} from './failover/trial.ts';
+
+/** Who fails and who takes over, as lvsd is measured and as keepalived is. */
+interface Scenario {
+  readonly name: string;
+  readonly failure: Failure;
+  readonly ours: Pair;
+  readonly peer: Pair;
+}
+
+interface Pair {
+  readonly victim: Daemon;
+  readonly successor: Daemon;
+}
+
+interface Result {
+  readonly name: string;
+  readonly unit: 'ms' | 'failovers';
+  readonly ours: number;
+  readonly peer: number;
+  readonly peerName: string;
+  readonly ratio?: number;
+}
+
+const LVSD: Pair = { victim: 'lvsd', successor: 'lvsd' };
+const KEEPALIVED: Pair = { victim: 'keepalived', successor: 'keepalived' };
+
+const SCENARIOS: readonly Scenario[] = [
+  { name: 'hard-kill', failure: 'hard-kill', ours: LVSD, peer: KEEPALIVED },
+  { name: 'sigterm', failure: 'sigterm', ours: LVSD, peer: KEEPALIVED },
+  {
+    // lvsd hands over to keepalived, and keepalived to lvsd.
+    name: 'sigterm-across',
+    failure: 'sigterm',
+    ours: { victim: 'lvsd', successor: 'keepalived' },
+    peer: { victim: 'keepalived', successor: 'lvsd' },
+  },
+  { name: 'kill-vrrp', failure: 'kill-vrrp', ours: LVSD, peer: KEEPALIVED },
+  { name: 'stop-vrrp', failure: 'stop-vrrp', ours: LVSD, peer: KEEPALIVED },
+  { name: 'kill-all', failure: 'kill-all', ours: LVSD, peer: KEEPALIVED },
+];
+
+/** Trials of each scenario and side, by advert interval in ms; minutes of false failovers. */
+interface Extent {
+  readonly runs: ReadonlyMap<number, number>;
+  readonly minutes: number;
+}
+
+const QUICK: Extent = { runs: new Map([[100, 1]]), minutes: 0 };
+const DEFAULT: Extent = {
+  runs: new Map([
+    [100, 4],
+    [10, 4],
+  ]),
+  minutes: 0.25,
+};
+const FULL: Extent = {
+  runs: new Map([
+    [1000, 15],
+    [100, 40],
+    [10, 40],
+  ]),
+  minutes: 10,
+};
+const FALSE_FAILOVER_INTERVAL_MS = 10;
+
+async function measure(
+  scenario: Scenario,
+  advertIntervalMs: number,
+  runs: number,
+): Promise<readonly Result[]> {
+  const felt: { readonly ours: Felt[]; readonly peer: Felt[] } = { ours: [], peer: [] };
+  const { failure } = scenario;
+  for (let run = 0; run < runs; run += 1) {
+    // In turn, and not always the same first.
+    const sides = run % 2 === 0 ? (['ours', 'peer'] as const) : (['peer', 'ours'] as const);
+    for (const side of sides) {
+      felt[side].push(await runTrial({ failure, advertIntervalMs, ...scenario[side] }));
+    }
+  }
+  const protocol = protocolMs(takeoverFrom(failure), SUCCESSOR_PRIORITY, advertIntervalMs);
+  const named = `${scenario.name}-${advertIntervalMs}ms`;
+  const takeovers = (one: readonly Felt[]): number[] =>
+    one.flatMap(({ takeoverMs }) => takeoverMs ?? []);
+  const excesses = (one: readonly Felt[]): number[] => takeovers(one).map((ms) => ms - protocol);
+  const outages = (one: readonly Felt[]): number[] => one.map(({ outageMs }) => outageMs);
+  return [
+    compare(
+      `${named}-takeovers`,
+      'failovers',
+      takeovers(felt.ours).length,
+      takeovers(felt.peer).length,
+    ),
+    ...summaries(`${named}-takeover`, takeovers(felt.ours), takeovers(felt.peer)),
+    ...summaries(`${named}-excess`, excesses(felt.ours), excesses(felt.peer)),
+    ...summaries(`${named}-outage`, outages(felt.ours), outages(felt.peer)),
+  ];
+}
+
+/** Nothing where one of them never took over: there is nothing to compare then. */
+function summaries(
+  name: string,
+  ours: readonly number[],
+  peer: readonly number[],
+): readonly Result[] {
+  if (ours.length === 0 || peer.length === 0) return [];
+  const [us, them] = [summarize(ours), summarize(peer)];
+  return [
+    compare(`${name}-median`, 'ms', us.median, them.median),
+    compare(`${name}-p99`, 'ms', us.p99, them.p99),
+  ];
+}
+
+function compare(name: string, unit: Result['unit'], ours: number, peer: number): Result {
+  const ratio = ratioOf(ours, peer);
+  return {
+    name,
+    unit,
+    ours: round(ours),
+    peer: round(peer),
+    peerName: 'keepalived',
+    ...(ratio === undefined ? {} : { ratio: round(ratio) }),
+  };
+}
+
+/** Both cores busy. The configuration has no virtual server, so there is no health process to stall. */
+async function falseFailovers(minutes: number): Promise<Result> {
+  const counted = new Map<Daemon, number>();
+  for (const daemon of DAEMONS) {
+    counted.set(daemon, await countFalseFailovers(daemon, FALSE_FAILOVER_INTERVAL_MS, minutes));
+  }
+  const name = `false-failovers-${FALSE_FAILOVER_INTERVAL_MS}ms-${minutes}min-hogged`;
+  return compare(name, 'failovers', counted.get('lvsd') ?? 0, counted.get('keepalived') ?? 0);
+}
+
+function option(words: readonly string[], name: string): string | undefined {
+  return words.find((word) => word.startsWith(`--${name}=`))?.slice(name.length + 3);
+}
+
+async function main(words: readonly string[]): Promise<void> {
+  const extent = words.includes('--full') ? FULL : words.includes('--quick') ? QUICK : DEFAULT;
+  const isJson = words.includes('--json');
+  const only = option(words, 'only') ?? '';
+  const wanted = Number(option(words, 'runs') ?? Number.NaN);
+  const results: Result[] = [];
+  const add = (measured: readonly Result[]): void => {
+    results.push(...measured);
+    if (isJson) return;
+    for (const { name, ours, peer, peerName, unit, ratio } of measured) {
+      process.stdout.write(
+        `${name}: ${ours} ${unit} (${peerName}: ${peer}, ratio ${ratio ?? 'none'})\n`,
+      );
+    }
+  };
+  for (const [advertIntervalMs, runs] of extent.runs) {
+    for (const scenario of SCENARIOS) {
+      if (!`${scenario.name}-${advertIntervalMs}ms`.includes(only)) continue;
+      add(await measure(scenario, advertIntervalMs, Number.isNaN(wanted) ? runs : wanted));
+    }
+  }
+  if (extent.minutes > 0 && 'false-failovers'.includes(only)) {
+    add([await falseFailovers(extent.minutes)]);
+  }
+  if (isJson) process.stdout.write(`${JSON.stringify(results, undefined, 2)}\n`);
+}
+
+await main(process.argv.slice(2));
