@@ -13,10 +13,11 @@ import { FAULT_PROBE_INTERVAL_MS, joinElection, withoutTimer } from './transitio
 export function faultLink(context: Context, state: FaultState, isUp: boolean): Step {
   const changed = { ...state, isLinkUp: isUp };
   if (!isUp) {
-    return {
-      state: { ...changed, timers: withoutTimer(state.timers, 'addressRetry') },
-      actions: [],
-    };
+    // No probe without a link; a removal that is still owed goes on being tried.
+    const timers = state.areAddressesRefused
+      ? withoutTimer(state.timers, 'addressRetry')
+      : state.timers;
+    return { state: { ...changed, timers }, actions: [] };
   }
   if (state.isLinkUp) return { state, actions: [] };
   return state.areAddressesRefused

@@ -8,6 +8,7 @@
  *    advance 3609ms
  *    link up | link down
  *    addresses refused | addresses accepted     (what the kernel answers to additions from now on)
+ *    removals refused | removals accepted       (and to removals)
  *    removed 10.0.0.100                         (somebody took it away)
  *    priority 50                                (tracking changed it)
  *    config prio 120 interval 500ms             (a reload)
@@ -46,6 +47,7 @@ class Machine {
   #state: State = initialState(this.#config);
   #nowMs = 0;
   #areAccepted = true;
+  #areReleased = true;
   #output: string[] = [];
 
   takeOutput(): readonly string[] {
@@ -63,6 +65,9 @@ class Machine {
         break;
       case 'addresses':
         this.#areAccepted = rest[0] === 'accepted';
+        break;
+      case 'removals':
+        this.#areReleased = rest[0] === 'accepted';
         break;
       case 'config': {
         const previous = this.#config;
@@ -104,7 +109,7 @@ class Machine {
     for (const { kind } of actions) {
       if (kind !== 'addAddresses' && kind !== 'removeAddresses') continue;
       const wanted = kind === 'addAddresses' ? 'present' : 'absent';
-      const ok = wanted === 'absent' || this.#areAccepted;
+      const ok = wanted === 'absent' ? this.#areReleased : this.#areAccepted;
       this.#feed({ kind: 'addressesApplied', wanted, ok });
     }
   }
