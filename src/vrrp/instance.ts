@@ -175,12 +175,10 @@ export class VrrpInstance {
   }
 
   #run(event: Event): void {
-    const { state, actions } = step(
-      this.#config,
-      this.#state,
-      event,
-      this.#ports.clock.monotonicMs(),
-    );
+    const atMs = this.#ports.clock.monotonicMs();
+    const config = this.#config;
+    const { state, actions } = step(config, this.#state, event, atMs);
+    this.#ports.record?.({ atMs, config, event, actions });
     if (state.name !== this.#state.name) this.#logged.clear();
     this.#state = state;
     const outcomes: OutcomeEvent[] = [];

@@ -9,6 +9,7 @@ import type { VirtualAddressConfig } from '../config/model.ts';
 import type { SendOutcome } from '../kernel/datagram.ts';
 import type { AddressOutcome } from '../kernel/links.ts';
 import type { TransitionReason, VrrpState } from './machine.ts';
+import type { RecordedStep } from './recording.ts';
 
 /** A one-shot timer for an absolute CLOCK_MONOTONIC deadline in ms; arming replaces. */
 export interface DeadlineTimerPort {
@@ -41,4 +42,6 @@ export interface InstancePorts {
   /** One gratuitous ARP or neighbor advertisement; never blocks. */
   announce(device: string, address: IpAddress): SendOutcome;
   onTransition(transition: Transition): void;
+  /** Told every step, before its actions are performed. */
+  readonly record?: (step: RecordedStep) => void;
 }
