@@ -1,0 +1,136 @@
+/** The outside of one VRRP instance: everything it does is kept, everything it hears is given by hand. */
+import type { IpAddress } from '../../src/base/address.ts';
+import { type LogLevel, logTo } from '../../src/base/log.ts';
+import type { Datagram } from '../../src/kernel/datagram.ts';
+import { VrrpInstance } from '../../src/vrrp/instance.ts';
+import type { Action, RouterConfig } from '../../src/vrrp/machine.ts';
+import { encodeOwnAdvert } from '../../src/vrrp/own-advert.ts';
+import { VRRP_TTL, vrrpGroup } from '../../src/vrrp/packet.ts';
+import type { InstancePorts } from '../../src/vrrp/ports.ts';
+import { ip, router } from '../vrrp/router.ts';
+
+export class VrrpWorld {
+  nowMs = 5000;
+  readonly config: RouterConfig;
+  readonly instance: VrrpInstance;
+  /** In order: `send 100`, `add 10.0.0.100`, `announce 10.0.0.100 on eth0`, `INIT -> BACKUP: STARTED`. */
+  readonly done: string[] = [];
+  readonly sent: Uint8Array[] = [];
+  readonly logged: { level: LogLevel; code: string; message: string }[] = [];
+  /** What the core decided, step by step: nothing when an advert was refused. */
+  readonly steps: (readonly Action[])[] = [];
+  readonly held = new Set<string>();
+  armedMs: number | undefined;
+  #onExpire: () => void = () => {};
+
+  constructor(config: RouterConfig = router()) {
+    this.config = config;
+    this.instance = new VrrpInstance(config, config.primaryAddress, this.#ports());
+  }
+
+  start(linkUp = true): this {
+    this.instance.start({ linkUp, resumeAsMaster: false });
+    return this;
+  }
+
+  advance(ms: number): void {
+    const untilMs = this.nowMs + ms;
+    while (this.armedMs !== undefined && this.armedMs <= untilMs) {
+      this.nowMs = Math.max(this.nowMs, this.armedMs);
+      this.armedMs = undefined;
+      this.#onExpire();
+    }
+    this.nowMs = untilMs;
+  }
+
+  /** Until the takeover of a router that hears nobody. */
+  becomeMaster(): this {
+    this.start();
+    this.advance(200_000);
+    if (this.instance.state !== 'MASTER') throw new Error(`Not MASTER: ${this.instance.state}`);
+    this.takeDone();
+    return this;
+  }
+
+  takeDone(): readonly string[] {
+    return this.done.splice(0);
+  }
+
+  counter(name: string): number {
+    return this.instance.snapshot().counters[name] ?? 0;
+  }
+
+  /** Everything of it that can be seen, but for the counters. */
+  visible(): unknown {
+    const { counters: _counters, ...rest } = this.instance.snapshot();
+    return { ...rest, armedMs: this.armedMs, done: [...this.done], held: [...this.held] };
+  }
+
+  /** An advert of another router with the configuration of this one, changed where a test says so. */
+  advert(changes: Partial<RouterConfig> = {}, facts: Partial<Datagram> = {}): Datagram {
+    const { family } = this.config;
+    const source: IpAddress = facts.source ?? ip(family === 'inet' ? '10.0.0.2' : 'fe80::2');
+    const config = { ...this.config, ...changes };
+    const payload = encodeOwnAdvert(config, source, config.priority);
+    return {
+      payload,
+      source,
+      destination: vrrpGroup(family),
+      ttl: VRRP_TTL,
+      ifindex: 2,
+      ...facts,
+    };
+  }
+
+  #ports(): InstancePorts {
+    const ok = { ok: true } as const;
+    return {
+      clock: { monotonicMs: () => this.nowMs, realtimeMs: () => 1_000_000 },
+      log: logTo((level, { code }, message) => {
+        this.logged.push({ level, code: String(code ?? ''), message });
+      }),
+      transport: {
+        send: (payload) => {
+          this.sent.push(payload);
+          this.done.push(`send ${payload[2]}`);
+          return ok;
+        },
+        drain: () => {},
+      },
+      newTimer: (onExpire) => {
+        this.#onExpire = onExpire;
+        const disarm = (): void => {
+          this.armedMs = undefined;
+        };
+        return {
+          arm: (deadlineMs) => {
+            this.armedMs = deadlineMs;
+          },
+          disarm,
+          close: disarm,
+        };
+      },
+      addresses: {
+        add: ({ address }) => {
+          this.done.push(`add ${address.text}`);
+          this.held.add(address.text);
+          return { ok: true, changed: true };
+        },
+        remove: ({ address }) => {
+          this.done.push(`remove ${address.text}`);
+          return { ok: true, changed: this.held.delete(address.text) };
+        },
+      },
+      announce: (device, address) => {
+        this.done.push(`announce ${address.text} on ${device}`);
+        return ok;
+      },
+      onTransition: ({ from, to, reason }) => {
+        this.done.push(`${from} -> ${to}: ${reason}`);
+      },
+      record: ({ actions }) => {
+        this.steps.push(actions);
+      },
+    };
+  }
+}
