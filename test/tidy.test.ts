@@ -98,6 +98,14 @@ const DOORS: Readonly<Record<string, readonly string[]>> = {
   commander: ['cli/'],
 };
 
+/** Doors of node's own modules: plain names elsewhere would hide who listens on the network. */
+const NODE_DOORS: Readonly<Record<string, readonly string[]>> = {
+  'node:dgram': ['vrrp/transport-udp.ts'],
+};
+
+/** What pure files may take from node: no clock, no chance, no I/O. Of crypto only the hashes. */
+const PURE_IN_NODE: readonly string[] = ['node:net', 'node:path', 'node:crypto'];
+
 /** Files that do I/O. Everything else in src/ is pure. */
 const DRIVERS: readonly string[] = [
   'base/clock.ts',
@@ -113,6 +121,7 @@ const DRIVERS: readonly string[] = [
   'ipvs/ownership.ts',
   'ipvs/reconciler.ts',
   'vrrp/instance.ts',
+  'vrrp/transport-udp.ts',
   'host/realserver.ts',
   'daemon/child-channel.ts',
   'daemon/child-handle.ts',
@@ -122,6 +131,7 @@ const DRIVERS: readonly string[] = [
   'daemon/health-guard.ts',
   'daemon/health-process.ts',
   'daemon/instance-host.ts',
+  'daemon/instance-transport.ts',
   'daemon/preflight-facts.ts',
   'daemon/rehearsal.ts',
   'daemon/snapshots.ts',
@@ -147,7 +157,7 @@ const isDriver = (path: string): boolean =>
   DRIVERS.some((driver) => path === driver || (driver.endsWith('/') && path.startsWith(driver)));
 
 const IMPURE =
-  /\b(?:await|async)\b|\b(?:setTimeout|setInterval|setImmediate|fetch|require)\(|\b(?:performance|console|process|Atomics)\.|\bDate\.now|new Date\b|Math\.random/;
+  /\b(?:await|async)\b|\b(?:setTimeout|setInterval|setImmediate|fetch|require)\(|\b(?:performance|console|process|Atomics)\.|\bDate\.now|new Date\b|Math\.random|\brandom(?:Bytes|UUID|Int|Fill)\b|getRandomValues/;
 
 describe('the source', () => {
   it('keeps its layers: a room imports only from the rooms below it (R1)', () => {
@@ -174,6 +184,15 @@ describe('the source', () => {
     expect(wrong).toEqual([]);
   });
 
+  it('opens UDP sockets in one place (R3)', () => {
+    const wrong = files.flatMap((file) =>
+      file.imports
+        .filter(({ target }) => NODE_DOORS[target]?.includes(file.path) === false)
+        .map(({ target }) => `${file.path} -> ${target}`),
+    );
+    expect(wrong).toEqual([]);
+  });
+
   it('is pure where it is not a driver: no clock, chance, process, waiting or I/O (R2)', () => {
     const wrong = files
       .filter(({ path }) => !isDriver(path))
@@ -184,7 +203,7 @@ describe('the source', () => {
             !each.isTypeOnly &&
             (isRelative(each)
               ? isDriver(resolved(file, each.target))
-              : each.target !== 'node:net' && each.target !== 'node:path'),
+              : !PURE_IN_NODE.includes(each.target)),
         );
         return [word, driver?.target].flatMap((why) =>
           why === undefined ? [] : [`${file.path}: ${why}`],

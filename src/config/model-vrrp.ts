@@ -203,8 +203,8 @@ export interface UnicastPeerConfig {
 
 export interface HmacKeyConfig {
   readonly id: number;
-  readonly source:
-    | { readonly kind: 'file'; readonly path: string }
+  readonly source: /** Read with the configuration: hexadecimal digits. Absent where the disk was not asked. */
+    | { readonly kind: 'file'; readonly path: string; readonly key?: Secret }
     | { readonly kind: 'hex' | 'ascii'; readonly key: Secret };
 }
 
@@ -242,6 +242,8 @@ export interface VrrpInstanceOptions {
   /** Present with a `unicast_peer` block. */
   readonly unicastPeers?: readonly UnicastPeerConfig[];
   readonly unicastTtl?: number;
+  /** `kernel_rx_buf_size`. */
+  readonly receiveBufferBytes?: number;
   readonly checksUnicastSource?: boolean;
   readonly tracksSourceAddress?: boolean;
   readonly faultsWithoutPeer?: boolean;
@@ -259,6 +261,8 @@ export interface VrrpInstanceOptions {
   readonly vrf?: string;
   readonly promotesSecondaries?: boolean;
   readonly isStrict?: boolean;
+  /** `skip_check_adv_addr`: strict mode compares the address list of each new master only. */
+  readonly skipsAddressCheck?: boolean;
   /** False: `no_accept`, or strict without being the owner. */
   readonly accepts?: boolean;
   readonly lowerPrioNoAdvert?: boolean;

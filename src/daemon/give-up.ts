@@ -2,14 +2,14 @@
  * What the supervisor does for a vrrp process that cannot: says priority 0 for its instances, so that a
  * backup takes over after its skew, and takes the addresses off.
  */
+import { systemClock } from '../base/clock.ts';
 import type { Log } from '../base/log.ts';
 import type { Config, VrrpInstanceConfig } from '../config/model.ts';
-import { openVrrpEndpoint } from '../kernel/datagram.ts';
 import { SysError } from '../kernel/libc.ts';
 import { LinkTable } from '../kernel/links.ts';
-import { encodeGoodbye } from '../vrrp/goodbye.ts';
-import { vrrpGroup } from '../vrrp/packet.ts';
+import { PRIORITY_RESIGN } from '../vrrp/packet.ts';
 import { addressSpec } from './instance-host.ts';
+import { openTransport, TransportRefused } from './instance-transport.ts';
 import type { Mastership } from './messages.ts';
 
 /** Never throws: what fails is logged, and the rest is still done. */
@@ -60,21 +60,22 @@ function sayGoodbye(
 ): string {
   const link = links.byName(instance.interface);
   if (link === undefined) return `interface ${instance.interface} is gone`;
+  const { source } = mastership;
   try {
-    const endpoint = openVrrpEndpoint({
-      ifindex: link.index,
-      ifname: link.name,
-      family: instance.family,
-      group: vrrpGroup(instance.family),
-      source: mastership.source,
+    const transport = openTransport({
+      config: instance,
+      link,
+      source,
+      realtimeMs: systemClock.realtimeMs,
       onReceive: () => {},
       onError: () => {},
+      isSendOnly: true,
     });
-    const outcome = endpoint.send(encodeGoodbye(instance, mastership.source));
-    endpoint.close();
+    const outcome = transport.send({ config: instance, source, priority: PRIORITY_RESIGN });
+    transport.close();
     return outcome.ok ? 'sent' : outcome.detail;
   } catch (error) {
-    if (!(error instanceof SysError)) throw error;
+    if (!(error instanceof SysError) && !(error instanceof TransportRefused)) throw error;
     return error.message;
   }
 }

@@ -7,17 +7,17 @@
  *                     ▼  │                ▼
  *                 VRRP endpoint      LinkTable, FrameSender per device
  */
-import { addressBytes, addressFromBytes, type Family, type IpAddress } from '../base/address.ts';
+import {
+  addressBytes,
+  addressFromBytes,
+  type Family,
+  type IpAddress,
+  isSameAddress,
+} from '../base/address.ts';
 import type { Clock } from '../base/clock.ts';
 import type { Log } from '../base/log.ts';
 import type { VirtualAddressConfig, VrrpInstanceConfig } from '../config/model.ts';
-import {
-  type Endpoint,
-  type FrameSender,
-  openFrameSender,
-  openVrrpEndpoint,
-  type SendOutcome,
-} from '../kernel/datagram.ts';
+import { type FrameSender, openFrameSender, type SendOutcome } from '../kernel/datagram.ts';
 import { SysError } from '../kernel/libc.ts';
 import type {
   AddressOutcome,
@@ -29,11 +29,18 @@ import type {
 import { DeadlineTimer } from '../kernel/timer.ts';
 import { encodeAnnouncement } from '../vrrp/announce.ts';
 import { type InstanceSnapshot, type Transition, VrrpInstance } from '../vrrp/instance.ts';
-import { vrrpGroup } from '../vrrp/packet.ts';
+import { isUnicast } from '../vrrp/own-advert.ts';
+import type { OtherRouter } from '../vrrp/ports.ts';
+import {
+  type InstanceTransport,
+  isSameTransport,
+  openTransport,
+  TransportRefused,
+} from './instance-transport.ts';
 import { VIRTUAL_ADDRESS_PROTOCOL } from './leftovers.ts';
 import type { Mastership } from './messages.ts';
 import { rehearse } from './rehearsal.ts';
-import { sourceAddress } from './source-address.ts';
+import { chooseSource, hasAddress } from './source-address.ts';
 
 export interface InstanceHostOptions {
   readonly config: VrrpInstanceConfig;
@@ -43,6 +50,7 @@ export interface InstanceHostOptions {
   /** Virtual addresses of every instance: none of them is a source address. */
   readonly virtualAddresses: () => ReadonlySet<string>;
   readonly onTransition: (transition: Transition) => void;
+  readonly onOtherRouter?: (other: OtherRouter) => void;
 }
 
 /** Documentation addresses (RFC 5737, RFC 4291 link-local): no packet of the rehearsal leaves. */
@@ -54,7 +62,7 @@ const PEER_IN_REHEARSAL: Readonly<Record<Family, IpAddress>> = {
 interface Standing {
   readonly link: Link;
   readonly source: IpAddress;
-  readonly endpoint: Endpoint;
+  readonly transport: InstanceTransport;
   readonly instance: VrrpInstance;
 }
 
@@ -79,20 +87,29 @@ export class InstanceHost {
       this.#wait(`interface ${this.#config.interface} is not there`);
       return;
     }
-    const source = sourceAddress(
-      links.addresses(link.index),
-      this.#config.family,
-      this.#options.virtualAddresses(),
-    );
+    if (this.#config.faultsWithoutPeer === true && !isUnicast(this.#config)) {
+      this.#wait('unicast_peer lists nobody, and unicast_fault_no_peer is set');
+      return;
+    }
+    const source = chooseSource(this.#config, {
+      onInterface: links.addresses(link.index),
+      everywhere: links.addresses(),
+      virtual: this.#options.virtualAddresses(),
+    });
     if (source === undefined) {
-      this.#wait(`${link.name} has no ${this.#config.family} address to send from`);
+      const { family, sourceAddress: wanted } = this.#config;
+      this.#wait(
+        wanted === undefined
+          ? `${link.name} has no ${family} address to send from`
+          : `the source address ${wanted.text} is not there`,
+      );
       return;
     }
     try {
       this.#standing = this.#stand(link, source);
       if (!resumeAsMaster) this.#prepareTakeover(source);
     } catch (error) {
-      if (!(error instanceof SysError)) throw error;
+      if (!(error instanceof SysError) && !(error instanceof TransportRefused)) throw error;
       log.error({ instance: this.#config.name, code: error.code }, error.message);
       this.#lieDown();
       this.#wait(`the kernel refuses a socket: ${error.code}`);
@@ -117,7 +134,8 @@ export class InstanceHost {
       next.virtualRouterId === now.virtualRouterId &&
       next.interface === now.interface &&
       next.family === now.family &&
-      next.version === now.version
+      next.version === now.version &&
+      isSameTransport(now, next)
     );
   }
 
@@ -132,7 +150,7 @@ export class InstanceHost {
     if (standing === undefined) {
       if (link?.name === this.#config.interface) this.start(false);
     } else if (ifindex === standing.link.index) {
-      standing.instance.linkChanged(link !== undefined && isUsable(link));
+      standing.instance.linkChanged(link !== undefined && this.#canSpeak(link));
       if (link === undefined) {
         this.#lieDown();
         this.#wait(`interface ${this.#config.interface} is gone`);
@@ -143,14 +161,31 @@ export class InstanceHost {
   addressChanged(address: InterfaceAddress, isPresent: boolean): void {
     if (this.#standing === undefined) {
       const link = this.#options.links.byIndex(address.ifindex);
-      if (isPresent && link?.name === this.#config.interface) this.start(false);
+      const isOurs =
+        link?.name === this.#config.interface ||
+        address.address.text === this.#config.sourceAddress?.text;
+      if (isPresent && isOurs) this.start(false);
       return;
     }
+    if (isSameAddress(address.address, this.#standing.source)) this.#sourceChanged();
     const device = this.#options.links.byIndex(address.ifindex)?.name;
     const isOurs = this.#config.virtualAddresses.some(
       (virtual) => virtual.device === device && virtual.address.text === address.address.text,
     );
     if (isOurs && !isPresent) this.#standing.instance.addressRemoved(address.address);
+  }
+
+  /** `track_src_ip`: without its source address an instance is as good as without its link. */
+  #sourceChanged(): void {
+    const standing = this.#standing;
+    const link = standing && this.#options.links.byIndex(standing.link.index);
+    if (link !== undefined) standing?.instance.linkChanged(this.#canSpeak(link));
+  }
+
+  #canSpeak(link: Link): boolean {
+    if (!isUsable(link)) return false;
+    if (this.#config.tracksSourceAddress !== true || this.#standing === undefined) return true;
+    return hasAddress(this.#options.links.addresses(), this.#standing.source);
   }
 
   /** What the supervisor must know to give this instance up; undefined unless it is master. */
@@ -200,23 +235,21 @@ export class InstanceHost {
   }
 
   #stand(link: Link, source: IpAddress): Standing {
-    const { clock, links, log, onTransition } = this.#options;
+    const { clock, links, log, onTransition, onOtherRouter } = this.#options;
     this.#waitingFor = '';
-    const { family } = this.#config;
-    const endpoint = openVrrpEndpoint({
-      ifindex: link.index,
-      ifname: link.name,
-      family,
-      group: vrrpGroup(family),
+    const transport = openTransport({
+      config: this.#config,
+      link,
       source,
-      onReceive: (datagram) => instance.receive(datagram),
-      onError: (error) =>
-        log.warn({ instance: this.#config.name, code: error.code }, error.message),
+      realtimeMs: clock.realtimeMs,
+      onReceive: (advert) => instance.receive(advert),
+      onError: (code, detail) => log.warn({ instance: this.#config.name, code }, detail),
     });
     const instance = new VrrpInstance(this.#config, source, {
       clock,
       log,
-      transport: endpoint,
+      transport,
+      ...(onOtherRouter === undefined ? {} : { onOtherRouter }),
       newTimer: (onExpire) => new DeadlineTimer(onExpire),
       addresses: {
         add: (address) => this.#apply(address, (spec) => links.addAddress(spec)),
@@ -225,12 +258,12 @@ export class InstanceHost {
       announce: (device, address) => this.#announce(device, address),
       onTransition,
     });
-    return { link, source, endpoint, instance };
+    return { link, source, transport, instance };
   }
 
   #lieDown(): void {
     this.#standing?.instance.close();
-    this.#standing?.endpoint.close();
+    this.#standing?.transport.close();
     this.#standing = undefined;
     for (const sender of this.#senders.values()) sender.close();
     this.#senders.clear();

@@ -7,9 +7,9 @@ import type { IpAddress } from '../base/address.ts';
 import { silentLog } from '../base/log.ts';
 import type { VrrpInstanceConfig } from '../config/model.ts';
 import { encodeAnnouncement, MAC_LENGTH } from '../vrrp/announce.ts';
+import { nextSequence } from '../vrrp/auth-hmac.ts';
 import { VrrpInstance } from '../vrrp/instance.ts';
-import { encodeOwnAdvert } from '../vrrp/own-advert.ts';
-import { vrrpGroup } from '../vrrp/packet.ts';
+import { advertDatagrams, advertGroup, isUnicast } from '../vrrp/own-advert.ts';
 
 const ROUNDS = 3;
 /** Enough for a takeover, the bursts after it and a few adverts. */
@@ -24,11 +24,18 @@ export function rehearse(config: VrrpInstanceConfig, source: IpAddress, peer: Ip
   let nowMs = 0;
   let armedMs: number | undefined;
   let expire = (): void => {};
+  let sequence: bigint | undefined;
   const mac = new Uint8Array(MAC_LENGTH);
   const instance = new VrrpInstance(config, source, {
     clock: { monotonicMs: () => nowMs, realtimeMs: () => nowMs },
     log: silentLog,
-    transport: { send: () => DONE, drain: () => {} },
+    transport: {
+      send: (advert) => {
+        advertDatagrams(advert);
+        return DONE;
+      },
+      drain: () => {},
+    },
     newTimer: (onExpire) => {
       expire = onExpire;
       return {
@@ -55,15 +62,25 @@ export function rehearse(config: VrrpInstanceConfig, source: IpAddress, peer: Ip
       expire();
     }
   };
-  const payload = encodeOwnAdvert(config, peer, BETTER_PRIORITY);
-  const destination = vrrpGroup(config.family);
+  const destination = isUnicast(config) ? source : advertGroup(config);
+  const heard = { config: asHeardFrom(config, source), source: peer, priority: BETTER_PRIORITY };
   instance.start({ linkUp: true, resumeAsMaster: false });
   for (let round = 0; round < ROUNDS; round += 1) {
     pass();
-    instance.receive({ payload, source: peer, destination, ttl: TTL, ifindex: 0 });
+    if (config.hmac !== undefined) sequence = nextSequence(sequence, nowMs, config.hmac);
+    for (const { payload } of advertDatagrams(heard, sequence)) {
+      instance.receive({ payload, source: peer, destination, ttl: TTL, ifindex: 0 });
+    }
   }
   pass();
   instance.stop(() => {});
   pass();
   instance.close();
+}
+
+/** What the peer's configuration would be: it speaks to us where we speak to it. */
+function asHeardFrom(config: VrrpInstanceConfig, us: IpAddress): VrrpInstanceConfig {
+  if (!isUnicast(config)) return config;
+  const { span } = config;
+  return { ...config, unicastPeers: [{ span, address: us }] };
 }

@@ -2,7 +2,7 @@
  * Datagrams that Node has no sockets for: VRRP (raw IP, protocol 112, multicast) and Ethernet
  * frames. Payloads handed out are copies.
  */
-import { addressFromBytes, type Family, type IpAddress } from '../base/address.ts';
+import { addressFromBytes, type IpAddress } from '../base/address.ts';
 import { decodeIpv4Datagram } from './ip-header.ts';
 import * as libc from './libc.ts';
 import { SysError } from './libc.ts';
@@ -10,6 +10,8 @@ import {
   AF_INET,
   AF_INET6,
   AF_PACKET,
+  IP_PKTINFO,
+  IPPROTO_IP,
   IPPROTO_IPV6,
   IPPROTO_VRRP,
   IPV6_HOPLIMIT,
@@ -25,12 +27,13 @@ import {
   addressOfSockaddrIn6,
   IN6_PKTINFO_LENGTH,
   packIn6Pktinfo,
+  packInPktinfo,
   packSockaddrIn,
   packSockaddrIn6,
   packSockaddrLl,
   SOCKADDR_IN6_LENGTH,
 } from './sockaddr.ts';
-import { vrrpOptions } from './vrrp-options.ts';
+import { type VrrpSocket, vrrpOptions } from './vrrp-options.ts';
 
 export interface Datagram {
   /** What follows the IP header; a copy. */
@@ -48,21 +51,15 @@ export type SendOutcome =
   | { readonly ok: false; readonly code: string; readonly detail: string };
 
 export interface Endpoint {
-  /** Never waits: EAGAIN where the send buffer is full. */
-  send(payload: Uint8Array): SendOutcome;
+  /** To a group or to one router. Never waits: EAGAIN where the send buffer is full. */
+  send(payload: Uint8Array, destination: IpAddress): SendOutcome;
   /** Reads everything that is there now, delivering to `onReceive` before it returns. */
   drain(): void;
   close(): void;
 }
 
-export interface VrrpEndpointOptions {
-  readonly ifindex: number;
-  readonly ifname: string;
-  readonly family: Family;
-  /** 224.0.0.18 or ff02::12. */
-  readonly group: IpAddress;
-  /** The address the adverts come from: the interface's primary, or its link-local one for IPv6. */
-  readonly source: IpAddress;
+/** `group`: 224.0.0.18, ff02::12; `source`: the address the adverts come from. */
+export interface VrrpEndpointOptions extends VrrpSocket {
   readonly onReceive: (datagram: Datagram) => void;
   /** A receive that failed; the endpoint goes on. */
   readonly onError: (error: SysError) => void;
@@ -84,14 +81,16 @@ const TURN_DATAGRAMS_MAX = 64;
  * hold.
  */
 const DRAIN_DATAGRAMS_MAX = 10_000;
+/** Peers whose packed addresses are kept. */
+const DESTINATIONS_MAX = 64;
 const ETHERNET_HEADER_LENGTH = 14;
 const ETHERTYPE_OFFSET = 12;
 
 const SENT: SendOutcome = { ok: true };
 
 /**
- * Opens a raw VRRP socket on one interface: multicast joined there, TTL 255, not looped back, TOS
- * 0xc0, sent with `source`. The kernel fills in and checks the checksum of IPv6 adverts. Needs
+ * Opens a raw VRRP socket on one interface: the group joined there, TTL 255 to groups, not looped back,
+ * TOS 0xc0, sent with `source`. The kernel fills in and checks the checksum of IPv6 adverts. Needs
  * CAP_NET_RAW. Throws SysError when the kernel refuses.
  */
 export function openVrrpEndpoint(options: VrrpEndpointOptions): Endpoint {
@@ -144,15 +143,35 @@ interface Wire {
   readonly incoming: IncomingMessage;
   /** The datagram in `incoming`; undefined when it is malformed. */
   decode(): Datagram | undefined;
-  send(payload: Uint8Array): void;
+  send(payload: Uint8Array, destination: IpAddress): void;
+}
+
+/** One message a destination, kept: an advert goes to the same few for ever. */
+function messagesBy(
+  create: (destination: IpAddress) => OutgoingMessage,
+): (destination: IpAddress) => OutgoingMessage {
+  const messages = new Map<string, OutgoingMessage>();
+  return (destination) => {
+    const known = messages.get(destination.text);
+    if (known !== undefined) return known;
+    if (messages.size === DESTINATIONS_MAX) messages.clear();
+    const created = create(destination);
+    messages.set(destination.text, created);
+    return created;
+  };
 }
 
 function endpointV4(fd: number, options: VrrpEndpointOptions): Endpoint {
   const incoming = new IncomingMessage({ payload: RECEIVE_BYTES_MAX, name: 0, control: 0 });
-  const destination = packSockaddrIn(options.group);
+  const source = {
+    level: IPPROTO_IP,
+    type: IP_PKTINFO,
+    data: packInPktinfo(options.source, options.ifindex),
+  };
+  const messageTo = messagesBy((to) => new OutgoingMessage(packSockaddrIn(to), source));
   return new RawEndpoint(fd, options, {
     incoming,
-    send: (payload) => libc.sendto(fd, payload, MSG_DONTWAIT, destination),
+    send: (payload, destination) => messageTo(destination).send(fd, payload),
     decode: () => {
       const datagram = decodeIpv4Datagram(incoming.payload);
       if (!datagram.ok) return undefined;
@@ -169,15 +188,18 @@ function endpointV6(fd: number, options: VrrpEndpointOptions): Endpoint {
     name: SOCKADDR_IN6_LENGTH,
     control: controlSpace(IN6_PKTINFO_LENGTH) + controlSpace(4),
   });
-  const outgoing = new OutgoingMessage(packSockaddrIn6(options.group, options.ifindex), {
+  const source = {
     level: IPPROTO_IPV6,
     type: IPV6_PKTINFO,
     data: packIn6Pktinfo(options.source, options.ifindex),
-  });
+  };
+  const messageTo = messagesBy(
+    (to) => new OutgoingMessage(packSockaddrIn6(to, options.ifindex), source),
+  );
   return new RawEndpoint(fd, options, {
     incoming,
     decode: () => decodeV6(incoming),
-    send: (payload) => outgoing.send(fd, payload),
+    send: (payload, destination) => messageTo(destination).send(fd, payload),
   });
 }
 
@@ -216,9 +238,9 @@ class RawEndpoint implements Endpoint {
     this.#watch = watchReadable(fd, () => this.#receive(TURN_DATAGRAMS_MAX));
   }
 
-  send(payload: Uint8Array): SendOutcome {
+  send(payload: Uint8Array, destination: IpAddress): SendOutcome {
     if (this.#isClosed) return CLOSED;
-    return attempt(() => this.#wire.send(payload));
+    return attempt(() => this.#wire.send(payload, destination));
   }
 
   drain(): void {

@@ -13,6 +13,7 @@ const IP_MREQN_LENGTH = 12;
 const IPV6_MREQ_LENGTH = 20;
 /** struct in6_pktinfo: address, u32 interface index. */
 export const IN6_PKTINFO_LENGTH = 20;
+const IN_PKTINFO_LENGTH = 12;
 const ARPHRD_ETHER = 1;
 const MAC_LENGTH = 6;
 
@@ -111,6 +112,14 @@ export function packIpv6Mreq(group: Uint8Array, ifindex: number): Buffer {
   const bytes = Buffer.alloc(IPV6_MREQ_LENGTH);
   bytes.set(group, 0);
   bytes.writeInt32LE(ifindex, 16);
+  return bytes;
+}
+
+/** in_pktinfo, linux/in.h: i32 interface index, the source address to send from, and one that is ignored. */
+export function packInPktinfo(source: IpAddress, ifindex: number): Buffer {
+  const bytes = Buffer.alloc(IN_PKTINFO_LENGTH);
+  bytes.writeInt32LE(ifindex, 0);
+  bytes.set(addressBytes(source), 4);
   return bytes;
 }
 

@@ -7,6 +7,8 @@ import * as linux from './linux.ts';
 import { packIpMreqn, packIpv6Mreq } from './sockaddr.ts';
 
 const VRRP_TTL = 255;
+/** IP_TTL and IPV6_UNICAST_HOPS take no 0: it would never leave. */
+const TTL_MIN = 1;
 /** IPTOS_PREC_INTERNETCONTROL, as routers and keepalived mark their adverts. */
 const TOS_INTERNETWORK_CONTROL = 0xc0;
 /** TC_PRIO_CONTROL: the band of its own in pfifo_fast. */
@@ -18,8 +20,13 @@ export interface VrrpSocket {
   readonly ifindex: number;
   readonly ifname: string;
   readonly family: Family;
-  readonly group: IpAddress;
+  /** The group that is joined; absent: unicast only. */
+  readonly group?: IpAddress;
   readonly source: IpAddress;
+  /** Time to live of what is sent to single routers, 255 when absent. */
+  readonly unicastTtl?: number;
+  /** SO_RCVBUFFORCE: bytes for adverts that wait; the system's default when absent. */
+  readonly receiveBufferBytes?: number;
 }
 
 export function vrrpOptions(socket: VrrpSocket): readonly SocketOption[] {
@@ -37,22 +44,41 @@ export function vrrpOptions(socket: VrrpSocket): readonly SocketOption[] {
     value: PRIORITY_CONTROL,
     label: 'SO_PRIORITY',
   };
-  return [device, ...family, priority];
+  const bytes = socket.receiveBufferBytes;
+  const buffer: readonly SocketOption[] =
+    bytes === undefined
+      ? []
+      : [
+          {
+            level: linux.SOL_SOCKET,
+            name: linux.SO_RCVBUFFORCE,
+            value: bytes,
+            label: 'SO_RCVBUFFORCE',
+          },
+        ];
+  return [device, ...buffer, ...family, priority];
 }
 
-function optionsV4({ group, source, ifindex }: VrrpSocket): SocketOption[] {
+const unicastTtl = (socket: VrrpSocket): number => Math.max(TTL_MIN, socket.unicastTtl ?? VRRP_TTL);
+
+function optionsV4(socket: VrrpSocket): SocketOption[] {
+  const { group, source, ifindex } = socket;
   const option = (name: number, label: string, value: number | Uint8Array): SocketOption => ({
     level: linux.IPPROTO_IP,
     name,
     label,
     value,
   });
-  const membership = packIpMreqn(addressBytes(group), undefined, ifindex);
   // The local address given here becomes the source of what is sent to a group.
   const sender = packIpMreqn(undefined, addressBytes(source), ifindex);
+  const join = (to: IpAddress): SocketOption => {
+    const membership = packIpMreqn(addressBytes(to), undefined, ifindex);
+    return option(linux.IP_ADD_MEMBERSHIP, `IP_ADD_MEMBERSHIP ${to.text}`, membership);
+  };
   return [
     option(linux.IP_MULTICAST_ALL, 'IP_MULTICAST_ALL', 0),
-    option(linux.IP_ADD_MEMBERSHIP, `IP_ADD_MEMBERSHIP ${group.text}`, membership),
+    ...(group === undefined ? [] : [join(group)]),
+    option(linux.IP_TTL, 'IP_TTL', unicastTtl(socket)),
     option(linux.IP_MULTICAST_IF, 'IP_MULTICAST_IF', sender),
     option(linux.IP_MULTICAST_TTL, 'IP_MULTICAST_TTL', VRRP_TTL),
     option(linux.IP_MULTICAST_LOOP, 'IP_MULTICAST_LOOP', 0),
@@ -61,18 +87,23 @@ function optionsV4({ group, source, ifindex }: VrrpSocket): SocketOption[] {
   ];
 }
 
-function optionsV6({ group, ifindex }: VrrpSocket): SocketOption[] {
+function optionsV6(socket: VrrpSocket): SocketOption[] {
+  const { group, ifindex } = socket;
   const option = (name: number, label: string, value: number | Uint8Array): SocketOption => ({
     level: linux.IPPROTO_IPV6,
     name,
     label,
     value,
   });
-  const membership = packIpv6Mreq(addressBytes(group), ifindex);
+  const join = (to: IpAddress): SocketOption => {
+    const membership = packIpv6Mreq(addressBytes(to), ifindex);
+    return option(linux.IPV6_ADD_MEMBERSHIP, `IPV6_ADD_MEMBERSHIP ${to.text}`, membership);
+  };
   return [
     option(linux.IPV6_CHECKSUM, 'IPV6_CHECKSUM', VRRP_CHECKSUM_OFFSET),
     option(linux.IPV6_MULTICAST_ALL, 'IPV6_MULTICAST_ALL', 0),
-    option(linux.IPV6_ADD_MEMBERSHIP, `IPV6_ADD_MEMBERSHIP ${group.text}`, membership),
+    ...(group === undefined ? [] : [join(group)]),
+    option(linux.IPV6_UNICAST_HOPS, 'IPV6_UNICAST_HOPS', unicastTtl(socket)),
     option(linux.IPV6_MULTICAST_IF, 'IPV6_MULTICAST_IF', ifindex),
     option(linux.IPV6_MULTICAST_HOPS, 'IPV6_MULTICAST_HOPS', VRRP_TTL),
     option(linux.IPV6_MULTICAST_LOOP, 'IPV6_MULTICAST_LOOP', 0),

@@ -7,15 +7,15 @@
  */
 import type { IpAddress } from '../base/address.ts';
 import type { VrrpInstanceConfig } from '../config/model.ts';
-import type { Datagram } from '../kernel/datagram.ts';
 import type { AddressOutcome } from '../kernel/links.ts';
-import { admitAdvert } from './admission.ts';
+import { type AdmissionMemory, admitAdvert, NOTHING_HEARD } from './admission.ts';
 import { burstOrder } from './announce.ts';
 import { initialState, step } from './fsm.ts';
 import type { Action, Event, RouterConfig, State, TimerName, VrrpState } from './machine.ts';
 import { encodeOwnAdvert } from './own-advert.ts';
-import { type ChecksumForm, decodeAdvert } from './packet.ts';
-import type { DeadlineTimerPort, InstancePorts } from './ports.ts';
+import { decodeAdvert } from './packet.ts';
+import { PeerTable } from './peer-table.ts';
+import type { DeadlineTimerPort, InstancePorts, ReceivedAdvert } from './ports.ts';
 import { type InstanceSnapshot, snapshotOf } from './snapshot.ts';
 
 export type { InstancePorts, Transition } from './ports.ts';
@@ -45,7 +45,9 @@ export class VrrpInstance {
   #sinceMs: number;
   #reason = 'NOT_STARTED';
   #lastAdvertSentMs: number | undefined;
-  #peerChecksumForm: ChecksumForm | undefined;
+  #memory: AdmissionMemory = NOTHING_HEARD;
+  readonly #peers = new PeerTable();
+  #isSettling = false;
   #onReleased: (() => void) | undefined;
 
   /** Throws when the configuration does not fit into an advert: here, not at the first takeover. */
@@ -67,33 +69,46 @@ export class VrrpInstance {
     this.#feed({ kind: 'started', isLinkUp: linkUp, resumeAsMaster });
   }
 
-  /** A datagram of protocol 112; for other routers' ids it is ignored, and anything bad is counted. */
-  receive(datagram: Datagram): void {
+  /** An advert; for other routers' ids it is told and ignored, and anything bad is counted. */
+  receive(datagram: ReceivedAdvert): void {
     if (this.#isClosed) return;
-    const routerId = datagram.payload[ROUTER_ID_OFFSET];
-    if (routerId !== undefined && routerId !== this.#config.virtualRouterId) {
-      this.#count('refused.WRONG_VRID');
+    const { source } = datagram;
+    const virtualRouterId = datagram.payload[ROUTER_ID_OFFSET];
+    if (virtualRouterId !== undefined && virtualRouterId !== this.#config.virtualRouterId) {
+      const { interface: device, family } = this.#config;
+      this.#count('otherRouterIds');
+      this.#ports.onOtherRouter?.({ interface: device, family, virtualRouterId, source });
       return;
     }
     const decoded = decodeAdvert(datagram.payload, datagram);
     if (!decoded.ok) {
-      this.#refuse(decoded.code, decoded.detail, datagram.source);
+      this.#refuse(decoded.code, decoded.detail, source);
       return;
     }
     const { advert } = decoded;
-    const admission = admitAdvert(advert, datagram, this.#config, this.#config.primaryAddress);
+    const { primaryAddress } = this.#config;
+    const nowMs = this.#ports.clock.realtimeMs();
+    const admission = admitAdvert(
+      advert,
+      datagram,
+      this.#config,
+      primaryAddress,
+      this.#memory,
+      nowMs,
+    );
     if (!admission.ok) {
-      this.#refuse(admission.code, admission.detail, datagram.source);
+      this.#refuse(admission.code, admission.detail, source);
       return;
     }
+    this.#memory = admission.memory ?? this.#memory;
     this.#count('advertsReceived');
-    this.#peerChecksumForm = advert.version === 3 ? advert.checksumForm : undefined;
+    this.#peers.heard(source, advert, this.#ports.clock.monotonicMs());
     for (const remark of admission.remarks) {
       this.#count(`remark.${remark}`);
-      this.#logOnce(remark, { source: datagram.source.text }, 'peculiar advert accepted');
+      this.#logOnce(remark, { source: source.text }, 'peculiar advert accepted');
     }
     const { priority, advertIntervalMs } = advert;
-    this.#feed({ kind: 'advertReceived', source: datagram.source, priority, advertIntervalMs });
+    this.#feed({ kind: 'advertReceived', source, priority, advertIntervalMs });
   }
 
   /** Carrier or administrative state of the instance's interface changed. */
@@ -148,7 +163,7 @@ export class VrrpInstance {
       reason: this.#reason,
       counters: this.#counters,
       lastAdvertSentMs: this.#lastAdvertSentMs,
-      peerChecksumForm: this.#peerChecksumForm,
+      peers: this.#peers.snapshot(),
     });
   }
 
@@ -226,7 +241,21 @@ export class VrrpInstance {
   #expire(): void {
     if (this.#isClosed) return;
     this.#armedMs = undefined;
-    this.#ports.transport.drain();
+    const { transport } = this.#ports;
+    transport.drain();
+    if (transport.settle === undefined) {
+      this.#believe();
+    } else if (!this.#isSettling) {
+      this.#isSettling = true;
+      transport.settle(() => {
+        this.#isSettling = false;
+        this.#believe();
+      });
+    }
+  }
+
+  #believe(): void {
+    if (this.#isClosed) return;
     for (let fired = 0; ; fired += 1) {
       const due = this.#earliest();
       if (due === undefined || due.deadlineMs > this.#ports.clock.monotonicMs()) break;
@@ -248,7 +277,8 @@ export class VrrpInstance {
   }
 
   #arm(): void {
-    if (this.#isClosed) return;
+    // While settling the timer has expired already and need not again.
+    if (this.#isClosed || this.#isSettling) return;
     const deadlineMs = this.#earliest()?.deadlineMs;
     if (deadlineMs === this.#armedMs) return;
     this.#armedMs = deadlineMs;
@@ -257,8 +287,12 @@ export class VrrpInstance {
   }
 
   #sendAdvert(priority: number): void {
-    const payload = encodeOwnAdvert(this.#config, this.#config.primaryAddress, priority);
-    const outcome = this.#ports.transport.send(payload);
+    const outcome = this.#ports.transport.send({
+      config: this.#config,
+      source: this.#config.primaryAddress,
+      priority,
+      peerForms: this.#peers.checksumForms(),
+    });
     if (outcome.ok) {
       this.#count(priority === 0 ? 'priorityZeroSent' : 'advertsSent');
       this.#lastAdvertSentMs = this.#ports.clock.monotonicMs();

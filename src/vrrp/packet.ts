@@ -26,9 +26,13 @@
  *    |                  Authentication Data (8 bytes)                |
  *    +-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+
  *
- * The checksum of version 3 over IPv4 has two forms in the field. RFC 9568 5.2.8 sums the message alone;
- * keepalived, FRR and every other Linux peer sum an IPv4 pseudo-header too and drop the other form.
- * We send theirs and accept both, and the decoded advert says which one the peer uses.
+ * The checksum of version 3 over IPv4 has three forms in the field. RFC 9568 5.2.8 sums the message alone;
+ * keepalived, FRR and every other Linux peer sum an IPv4 pseudo-header too and drop the other form; unicast
+ * adverts of keepalived up to 1.3.6 have the multicast group in that pseudo-header. We send the second unless
+ * told otherwise, accept all, and the decoded advert says which one the peer uses.
+ *
+ * Either version may be followed by the trailer of auth_hmac (auth-hmac.ts). Over IPv4 the checksum ends
+ * before it; over IPv6 the kernel sums the whole packet, so that it is covered there.
  */
 import {
   addressBytes,
@@ -38,6 +42,7 @@ import {
   type IpAddress,
 } from '../base/address.ts';
 import type { VrrpVersion } from '../config/model.ts';
+import { HMAC_TRAILER_LENGTH, type Sealed } from './auth-hmac.ts';
 
 /** IP protocol number of VRRP (IANA). */
 export const VRRP_PROTOCOL = 112;
@@ -73,8 +78,8 @@ export function vrrpGroup(family: Family): IpAddress {
   return family === 'inet' ? GROUP_INET : GROUP_INET6;
 }
 
-/** What the checksum covers beside the message. */
-export type ChecksumForm = 'pseudo-header' | 'message-only';
+/** What the checksum covers beside the message; `old-unicast`: a pseudo-header with the multicast group. */
+export type ChecksumForm = 'pseudo-header' | 'message-only' | 'old-unicast';
 
 export interface AdvertFields {
   readonly version: VrrpVersion;
@@ -85,15 +90,21 @@ export interface AdvertFields {
   /** v2: whole seconds, 1000..255000; v3: 10..40950 in steps of 10. */
   readonly advertIntervalMs: number;
   readonly addresses: readonly IpAddress[];
+  /** Version 2 only: 0 none (when absent), 1 password, 2 IP authentication header; 0 for version 3. */
+  readonly authType?: number;
+  /** Version 2 only: the 8 bytes after the addresses, when they are there. */
+  readonly authData?: Uint8Array;
 }
 
 export interface Advert extends AdvertFields {
   readonly checksumForm: ChecksumForm;
-  /** Version 2 only: 0 none, 1 password, 2 IP authentication header; 0 for version 3. */
   readonly authType: number;
-  /** The 8 bytes after the addresses, when they are there. */
-  readonly authData?: Uint8Array;
+  /** With a trailer of auth_hmac; whether it is right is for admission to find out. */
+  readonly sealed?: Sealed;
 }
+
+/** Makes the trailer for a message whose checksum field is zero. */
+export type Seal = (message: Uint8Array) => Uint8Array;
 
 /** The IP header's part in the checksum. */
 export interface Envelope {
@@ -131,9 +142,11 @@ export function decodeAdvert(payload: Uint8Array, envelope: Envelope): DecodeRes
   if ((first & 0x0f) !== TYPE_ADVERTISEMENT) {
     return refuse('BAD_TYPE', `type ${first & 0x0f}, expected ${TYPE_ADVERTISEMENT}`);
   }
-  const lengthFault = checkLength(view, version, envelope.source.family);
-  if (lengthFault !== undefined) return refuse('BAD_LENGTH', lengthFault);
-  const checksumForm = matchChecksum(payload, version, envelope);
+  const length = messageLength(view, version, envelope.source.family);
+  if (typeof length === 'string') return refuse('BAD_LENGTH', length);
+  const message = payload.subarray(0, length);
+  const covered = envelope.source.family === 'inet' ? message : payload;
+  const checksumForm = matchChecksum(covered, version, envelope);
   if (checksumForm === undefined) {
     const found = hex16(view.getUint16(CHECKSUM_OFFSET));
     return refuse('BAD_CHECKSUM', `checksum ${found} fits neither with nor without pseudo-header`);
@@ -145,20 +158,22 @@ export function decodeAdvert(payload: Uint8Array, envelope: Envelope): DecodeRes
   if (advertIntervalMs === 0) {
     return refuse('INTERVAL_ZERO', 'advertisement interval 0 (erratum 8301)');
   }
-  return {
-    ok: true,
-    advert: readAdvert(payload, version, advertIntervalMs, checksumForm, envelope),
-  };
+  const advert = readAdvert(message, version, advertIntervalMs, checksumForm, envelope);
+  if (payload.length === length) return { ok: true, advert };
+  const sealed = { message: message.slice(), trailer: payload.slice(length) };
+  return { ok: true, advert: { ...advert, sealed } };
 }
 
 /**
- * The bytes of an advert. A version 2 advert carries the 8 bytes of authentication data, zero, as RFC
- * 3768 5.3.10 wants. Throws when a field does not fit its place: the configuration promised it would.
+ * The bytes of an advert. A version 2 advert carries the 8 bytes of authentication data, zero without a
+ * password, as RFC 3768 5.3.10 wants. Throws when a field does not fit its place: the configuration
+ * promised it would.
  */
 export function encodeAdvert(
   advert: AdvertFields,
   envelope: Envelope,
   checksumForm: ChecksumForm = 'pseudo-header',
+  seal?: Seal,
 ): Uint8Array {
   const { family } = envelope.source;
   requireEncodable(advert, family);
@@ -174,10 +189,16 @@ export function encodeAdvert(
   for (const [index, address] of advert.addresses.entries()) {
     payload.set(addressBytes(address), HEADER_LENGTH + index * size);
   }
-  const isCovered = coversPseudoHeader(advert.version, family, checksumForm);
-  const initial = isCovered ? pseudoHeaderSum(envelope, VRRP_PROTOCOL, payload.length) : 0;
-  view.setUint16(CHECKSUM_OFFSET, ~foldedSum(payload, initial) & 0xffff);
-  return payload;
+  if (advert.version === 2 && advert.authData !== undefined) {
+    view.setUint8(AUTH_TYPE_OFFSET, advert.authType ?? 0);
+    payload.set(advert.authData.subarray(0, AUTH_DATA_LENGTH), payload.length - AUTH_DATA_LENGTH);
+  }
+  const whole = seal === undefined ? payload : Uint8Array.of(...payload, ...seal(payload));
+  const covered = family === 'inet' ? payload : whole;
+  const initial = initialSum(advert.version, envelope, checksumForm, covered.length);
+  const checksum = ~foldedSum(covered, initial) & 0xffff;
+  new DataView(whole.buffer).setUint16(CHECKSUM_OFFSET, checksum);
+  return whole;
 }
 
 /** One's complement sum of 16-bit words (RFC 1071), folded; an odd last byte counts as its high half. */
@@ -202,39 +223,53 @@ function decodeVersion(version: number, family: Family): VrrpVersion | undefined
   return version === 2 && family === 'inet' ? 2 : undefined;
 }
 
-/** What is wrong with the length; undefined when it is right to the byte. */
-function checkLength(view: DataView, version: VrrpVersion, family: Family): string | undefined {
+/** Where the message ends and a trailer may begin; what is wrong when it fits no form to the byte. */
+function messageLength(view: DataView, version: VrrpVersion, family: Family): number | string {
   const count = view.getUint8(COUNT_OFFSET);
   const bare = HEADER_LENGTH + count * addressLength(family);
+  const full = version === 2 ? bare + AUTH_DATA_LENGTH : bare;
   const found = view.byteLength;
-  if (version === 3) {
-    if (found === bare) return undefined;
-    return `${found} bytes, expected ${bare} for ${count} addresses`;
-  }
+  if (found === full || found === full + HMAC_TRAILER_LENGTH) return full;
   // Some version 2 routers (FRR) leave the authentication data out when there is no authentication.
-  const isTrailerOptional = view.getUint8(AUTH_TYPE_OFFSET) === 0;
-  if (found === bare + AUTH_DATA_LENGTH || (found === bare && isTrailerOptional)) return undefined;
-  return `${found} bytes, expected ${bare + AUTH_DATA_LENGTH} for ${count} addresses`;
+  if (version === 2 && found === bare && view.getUint8(AUTH_TYPE_OFFSET) === 0) return bare;
+  return `${found} bytes, expected ${full} for ${count} addresses`;
 }
 
-function coversPseudoHeader(version: VrrpVersion, family: Family, form: ChecksumForm): boolean {
-  if (version === 2) return false;
-  return family === 'inet6' || form === 'pseudo-header';
+/** What the checksum starts from: the sum of the pseudo-header, where this form has one. */
+function initialSum(
+  version: VrrpVersion,
+  envelope: Envelope,
+  form: ChecksumForm,
+  length: number,
+): number {
+  const { family } = envelope.source;
+  if (version === 2 || (family === 'inet' && form === 'message-only')) return 0;
+  const isOld = family === 'inet' && form === 'old-unicast';
+  const summed = isOld ? { ...envelope, destination: vrrpGroup(family) } : envelope;
+  return pseudoHeaderSum(summed, VRRP_PROTOCOL, length);
 }
 
 function matchChecksum(
-  payload: Uint8Array,
+  covered: Uint8Array,
   version: VrrpVersion,
   envelope: Envelope,
 ): ChecksumForm | undefined {
-  const { family } = envelope.source;
-  const forms: readonly ChecksumForm[] = ['pseudo-header', 'message-only'];
-  return forms.find((form) => {
-    const isCovered = form === 'pseudo-header';
-    if (coversPseudoHeader(version, family, form) !== isCovered) return false;
-    const initial = isCovered ? pseudoHeaderSum(envelope, VRRP_PROTOCOL, payload.length) : 0;
-    return foldedSum(payload, initial) === 0xffff;
-  });
+  return formsOf(version, envelope).find(
+    (form) => foldedSum(covered, initialSum(version, envelope, form, covered.length)) === 0xffff,
+  );
+}
+
+function formsOf(version: VrrpVersion, { source, destination }: Envelope): readonly ChecksumForm[] {
+  if (version === 2) return ['message-only'];
+  if (source.family === 'inet6') return ['pseudo-header'];
+  const isUnicast = !isMulticast(destination);
+  return ['pseudo-header', 'message-only', ...(isUnicast ? (['old-unicast'] as const) : [])];
+}
+
+/** 224.0.0.0/4 or ff00::/8. */
+export function isMulticast(address: IpAddress): boolean {
+  const first = addressBytes(address)[0] ?? 0;
+  return address.family === 'inet' ? first >= 224 && first <= 239 : first === 0xff;
 }
 
 function decodeInterval(view: DataView, version: VrrpVersion): number {

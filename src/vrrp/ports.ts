@@ -2,13 +2,14 @@
  * What one instance needs from the outside, injected: of the kernel only the types. The process that runs
  * the instances builds these from kernel/.
  */
-import type { IpAddress } from '../base/address.ts';
+import type { Family, IpAddress } from '../base/address.ts';
 import type { Clock } from '../base/clock.ts';
 import type { Log } from '../base/log.ts';
 import type { VirtualAddressConfig } from '../config/model.ts';
 import type { SendOutcome } from '../kernel/datagram.ts';
 import type { AddressOutcome } from '../kernel/links.ts';
 import type { TransitionReason, VrrpState } from './machine.ts';
+import type { OwnAdvert } from './own-advert.ts';
 import type { RecordedStep } from './recording.ts';
 
 /** A one-shot timer for an absolute CLOCK_MONOTONIC deadline in ms; arming replaces. */
@@ -26,14 +27,44 @@ export interface Transition {
   readonly priority: number;
 }
 
+/** A datagram with an advert in it, however it came. */
+export interface ReceivedAdvert {
+  /** What follows the IP or UDP header. */
+  readonly payload: Uint8Array;
+  readonly source: IpAddress;
+  readonly destination: IpAddress;
+  /** TTL or hop limit; absent where the socket does not tell. */
+  readonly ttl?: number;
+  readonly ifindex?: number;
+}
+
+/** What carries adverts: multicast or unicast, protocol 112 or UDP. */
+export interface AdvertTransport {
+  /** To the group, or to every peer; fails with the first failure, after trying all. */
+  send(advert: OwnAdvert): SendOutcome;
+  /** Deliver everything that has arrived to `receive`, now: a timeout is believed only after this. */
+  drain(): void;
+  /**
+   * Only where `drain` cannot read by itself: calls back when the event loop has polled the socket. It
+   * may call back late, so what was true before must be looked at again.
+   */
+  settle?(onSettled: () => void): void;
+}
+
+/** An advert for another virtual router on the same link. */
+export interface OtherRouter {
+  readonly interface: string;
+  readonly family: Family;
+  readonly virtualRouterId: number;
+  readonly source: IpAddress;
+}
+
 export interface InstancePorts {
   readonly clock: Clock;
   readonly log: Log;
-  readonly transport: {
-    send(payload: Uint8Array): SendOutcome;
-    /** Deliver everything that has arrived to `receive`, now: a timeout is believed only after this. */
-    drain(): void;
-  };
+  readonly transport: AdvertTransport;
+  /** Hears of adverts for other virtual routers, which may be configured beside this one. */
+  onOtherRouter?(other: OtherRouter): void;
   newTimer(onExpire: () => void): DeadlineTimerPort;
   readonly addresses: {
     add(address: VirtualAddressConfig): AddressOutcome;

@@ -1,6 +1,6 @@
 /** What an instance shows of itself: plain data, for status, metrics and the supervisor. */
 import type { RouterConfig, State, VrrpState } from './machine.ts';
-import type { ChecksumForm } from './packet.ts';
+import type { PeerSnapshot } from './peer-table.ts';
 import { masterDownIntervalMs } from './timing.ts';
 
 export interface InstanceSnapshot {
@@ -30,8 +30,8 @@ export interface InstanceSnapshot {
   /** Monotonic ms of our last advert. */
   readonly lastAdvertSentMs?: number;
   readonly counters: Readonly<Record<string, number>>;
-  /** Version 3: whether the peer's checksum covers the pseudo-header. */
-  readonly peerChecksumForm?: ChecksumForm;
+  /** Routers of the group whose adverts were accepted; the one heard last is at the end. */
+  readonly peers?: readonly PeerSnapshot[];
 }
 
 export interface SnapshotSource {
@@ -41,11 +41,11 @@ export interface SnapshotSource {
   readonly reason: string;
   readonly counters: ReadonlyMap<string, number>;
   readonly lastAdvertSentMs: number | undefined;
-  readonly peerChecksumForm: ChecksumForm | undefined;
+  readonly peers: readonly PeerSnapshot[];
 }
 
 export function snapshotOf(source: SnapshotSource): InstanceSnapshot {
-  const { config, state, lastAdvertSentMs, peerChecksumForm } = source;
+  const { config, state, lastAdvertSentMs, peers } = source;
   const intervalMs =
     state.name === 'BACKUP' ? state.masterAdvertIntervalMs : config.advertIntervalMs;
   const master = masterOf(config, state);
@@ -68,7 +68,7 @@ export function snapshotOf(source: SnapshotSource): InstanceSnapshot {
     releasing: state.name === 'MASTER' && state.isReleasing,
     ...(lastAdvertSentMs === undefined ? {} : { lastAdvertSentMs }),
     counters: Object.fromEntries([...source.counters].sort(([a], [b]) => (a < b ? -1 : 1))),
-    ...(peerChecksumForm === undefined ? {} : { peerChecksumForm }),
+    peers,
   };
 }
 

@@ -4,7 +4,11 @@ import { type LogLevel, logTo } from '../../src/base/log.ts';
 import type { Datagram } from '../../src/kernel/datagram.ts';
 import { VrrpInstance } from '../../src/vrrp/instance.ts';
 import type { Action, RouterConfig } from '../../src/vrrp/machine.ts';
-import { encodeOwnAdvert } from '../../src/vrrp/own-advert.ts';
+import {
+  type AdvertDatagram,
+  advertDatagrams,
+  encodeOwnAdvert,
+} from '../../src/vrrp/own-advert.ts';
 import { VRRP_TTL, vrrpGroup } from '../../src/vrrp/packet.ts';
 import type { InstancePorts } from '../../src/vrrp/ports.ts';
 import { ip, router } from '../vrrp/router.ts';
@@ -15,7 +19,7 @@ export class VrrpWorld {
   readonly instance: VrrpInstance;
   /** In order: `send 100`, `add 10.0.0.100`, `announce 10.0.0.100 on eth0`, `INIT -> BACKUP: STARTED`. */
   readonly done: string[] = [];
-  readonly sent: Uint8Array[] = [];
+  readonly sent: AdvertDatagram[] = [];
   readonly logged: { level: LogLevel; code: string; message: string }[] = [];
   /** What the core decided, step by step: nothing when an advert was refused. */
   readonly steps: (readonly Action[])[] = [];
@@ -90,9 +94,9 @@ export class VrrpWorld {
         this.logged.push({ level, code: String(code ?? ''), message });
       }),
       transport: {
-        send: (payload) => {
-          this.sent.push(payload);
-          this.done.push(`send ${payload[2]}`);
+        send: (advert) => {
+          this.sent.push(...advertDatagrams(advert));
+          this.done.push(`send ${advert.priority}`);
           return ok;
         },
         drain: () => {},

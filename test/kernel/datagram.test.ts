@@ -32,9 +32,22 @@ describe.runIf(isRoot)(`across a veth pair (${ROOT_REASON})`, () => {
     right.remove();
   });
 
-  async function endpoint(namespace: Namespace, device: string, source: string): Promise<Program> {
-    const words = source.includes(':') ? ['inet6', 'ff02::12'] : ['inet', '224.0.0.18'];
-    const program = namespace.start('vrrp-endpoint', { arguments: [device, ...words, source] });
+  async function endpoint(
+    namespace: Namespace,
+    device: string,
+    source: string,
+    ...[group, ttl]: readonly string[]
+  ): Promise<Program> {
+    const isV6 = source.includes(':');
+    const program = namespace.start('vrrp-endpoint', {
+      arguments: [
+        device,
+        isV6 ? 'inet6' : 'inet',
+        group ?? (isV6 ? 'ff02::12' : '224.0.0.18'),
+        source,
+        ...(ttl === undefined ? [] : [ttl]),
+      ],
+    });
     programs.push(program);
     await program.next('ready');
     return program;
@@ -80,6 +93,37 @@ describe.runIf(isRoot)(`across a veth pair (${ROOT_REASON})`, () => {
     await them.ask({ send: advert });
     expect(await us.next('received')).toMatchObject({ source: theirs });
     expect(us.waiting('received')).toEqual([]);
+  });
+
+  test.each([
+    ['10.9.0.11', '10.9.0.2', '10.9.0.2', ADVERT],
+    ['fd09::11', 'fd09::2', 'fd09::2', ADVERT_V6],
+    ['fe80::1', 'fe80::2', 'fe80::2', ADVERT_V6],
+  ])(
+    'unicast from %s to %s arrives with its own source and TTL',
+    async (ours, theirs, to, advert) => {
+      left.ip('addr', 'add', 'fd09::1/64', 'dev', 'left', 'nodad');
+      left.ip('addr', 'add', 'fd09::11/64', 'dev', 'left', 'nodad');
+      right.ip('addr', 'add', 'fd09::2/64', 'dev', 'right', 'nodad');
+      const receiver = await endpoint(right, 'right', theirs, '-');
+      const sender = await endpoint(left, 'left', ours, '-', '64');
+      expect(await sender.ask({ send: advert, to })).toEqual({ ok: true });
+      expect(await receiver.next('received')).toMatchObject({
+        source: ours,
+        destination: theirs,
+        ttl: 64,
+        isOurInterface: true,
+      });
+    },
+  );
+
+  test('an endpoint without a group hears no group', async () => {
+    const receiver = await endpoint(right, 'right', '10.9.0.2', '-');
+    const sender = await endpoint(left, 'left', '10.9.0.1');
+    await sender.ask({ send: ADVERT });
+    await sender.ask({ send: ADVERT, to: '10.9.0.2' });
+    expect(await receiver.next('received')).toMatchObject({ destination: '10.9.0.2' });
+    expect(receiver.waiting('received')).toEqual([]);
   });
 
   test('draining delivers before it returns what came while the loop stood still', async () => {

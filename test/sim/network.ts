@@ -2,9 +2,11 @@
  * The segment between simulated routers: adverts are lost, late, doubled, damaged or cut off. All chance
  * comes from one seed and all time from `advance`, so a seed replays exactly.
  */
-import type { Datagram } from '../../src/kernel/datagram.ts';
+import { isSameAddress } from '../../src/base/address.ts';
 import type { RouterConfig } from '../../src/vrrp/machine.ts';
-import { vrrpGroup } from '../../src/vrrp/packet.ts';
+import { type AdvertDatagram, advertDatagrams, type OwnAdvert } from '../../src/vrrp/own-advert.ts';
+import { isMulticast } from '../../src/vrrp/packet.ts';
+import type { ReceivedAdvert } from '../../src/vrrp/ports.ts';
 import { Dice } from './random.ts';
 import { SimulatedRouter, type Surroundings } from './simulated-router.ts';
 
@@ -133,7 +135,7 @@ export class Network {
   }
 
   /** A datagram that no router of ours sent. */
-  inject(to: number, datagram: Datagram): void {
+  inject(to: number, datagram: ReceivedAdvert): void {
     const router = this.at(to);
     this.note(router, `is sent ${datagram.payload.length} foreign bytes`);
     router.arrive(datagram);
@@ -199,32 +201,37 @@ export class Network {
     this.onEvent(router);
   }
 
-  #transmit(from: SimulatedRouter, payload: Uint8Array): boolean {
+  #transmit(from: SimulatedRouter, advert: OwnAdvert): boolean {
     if (!from.isLinkUp) return false;
-    this.note(from, `sends prio ${payload[2]}`);
-    for (const to of this.routers) {
-      if (to === from || this.#cut.has(from.index * 256 + to.index)) continue;
-      if (this.lossRate > 0 && this.dice.chance(this.lossRate)) continue;
-      this.#carry(from, to, payload);
-      if (this.duplicateRate > 0 && this.dice.chance(this.duplicateRate)) {
-        this.#carry(from, to, payload);
+    this.note(from, `sends prio ${advert.priority}`);
+    for (const datagram of advertDatagrams(advert)) {
+      const toGroup = isMulticast(datagram.destination);
+      for (const to of this.routers) {
+        const { primaryAddress } = to.config;
+        if (to === from || this.#cut.has(from.index * 256 + to.index)) continue;
+        if (!toGroup && !isSameAddress(datagram.destination, primaryAddress)) continue;
+        if (this.lossRate > 0 && this.dice.chance(this.lossRate)) continue;
+        this.#carry(from, to, datagram);
+        if (this.duplicateRate > 0 && this.dice.chance(this.duplicateRate)) {
+          this.#carry(from, to, datagram);
+        }
       }
     }
     return true;
   }
 
-  #carry(from: SimulatedRouter, to: SimulatedRouter, payload: Uint8Array): void {
+  #carry(from: SimulatedRouter, to: SimulatedRouter, datagram: AdvertDatagram): void {
+    const { payload, destination } = datagram;
     const isDamaged = this.corruptRate > 0 && this.dice.chance(this.corruptRate);
-    const datagram: Datagram = {
+    const received: ReceivedAdvert = {
       payload: isDamaged ? this.#damaged(payload) : payload,
       source: from.config.primaryAddress,
-      destination: vrrpGroup(from.config.family),
+      destination,
       ttl: 255,
-      ifindex: 2,
     };
     const instance = to.instance;
     this.later(this.dice.next() * this.#delayMaxMs, () => {
-      if (to.instance === instance) to.arrive(datagram);
+      if (to.instance === instance) to.arrive(received);
     });
   }
 

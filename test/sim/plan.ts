@@ -1,4 +1,5 @@
 /** From a seed: who is on the segment, and everything that goes wrong there. Plain data, so that it shrinks. */
+import type { IpAddress } from '../../src/base/address.ts';
 import type { RouterConfig } from '../../src/vrrp/machine.ts';
 import { ip, router, vip } from '../vrrp/router.ts';
 import { Dice } from './random.ts';
@@ -42,6 +43,7 @@ export interface Plan {
   readonly faults: readonly PlannedFault[];
 }
 
+const SPAN = router().span;
 const FAULTS_PER_PHASE = 18;
 const PHASES = 2;
 
@@ -72,7 +74,16 @@ function makeConfigs(dice: Dice): readonly RouterConfig[] {
   const count = 2 + dice.index(3);
   const hasOwner = dice.chance(0.2);
   const arePreemptive = dice.chance(0.7);
+  const address = (index: number): IpAddress =>
+    ip(family === 'inet' ? `10.0.0.${index + 1}` : `fe80::${index + 1}`);
+  const isUnicast = dice.chance(0.3);
+  const hasPassword = version === 2 && dice.chance(0.5);
+  const common: Partial<RouterConfig> = hasPassword
+    ? { authentication: { type: 'PASS', password: { kind: 'secret', text: 'sim' } } }
+    : {};
   return Array.from({ length: count }, (_, index) => {
+    const others = [...Array(count).keys()].filter((other) => other !== index);
+    const peers = others.map((other) => ({ span: SPAN, address: address(other) }));
     const isOwner = hasOwner && index === 0;
     const isSlower = version === 3 && dice.chance(0.15);
     const hasDelay = !isOwner && dice.chance(0.2);
@@ -86,7 +97,9 @@ function makeConfigs(dice: Dice): readonly RouterConfig[] {
       // Sometimes equal: then the address decides between two masters.
       priority: isOwner ? 255 : 200 - dice.pick([0, 40, 40 * index, 1 + dice.index(199)]),
       initialState: dice.chance(0.5) ? 'MASTER' : 'BACKUP',
-      primaryAddress: ip(family === 'inet' ? `10.0.0.${index + 1}` : `fe80::${index + 1}`),
+      primaryAddress: address(index),
+      ...common,
+      ...(isUnicast ? { unicastPeers: peers, checksUnicastSource: true } : {}),
       virtualAddresses: addresses(family, dice),
       garp: {
         ...router().garp,

@@ -2,9 +2,10 @@
  * Runs a plan and judges it. What fails is told with its seed, shrunk to the faults that are needed, and
  * with the last events as a transcript.
  */
-import type { Datagram } from '../../src/kernel/datagram.ts';
 import { REMOVAL_RETRY_MS } from '../../src/vrrp/backup-state.ts';
-import { encodeAdvert, VRRP_TTL, vrrpGroup } from '../../src/vrrp/packet.ts';
+import { advertGroup, encodeOwnAdvert, isUnicast } from '../../src/vrrp/own-advert.ts';
+import { VRRP_TTL } from '../../src/vrrp/packet.ts';
+import type { ReceivedAdvert } from '../../src/vrrp/ports.ts';
 import { FAULT_PROBE_INTERVAL_MS } from '../../src/vrrp/transition.ts';
 import { Laws } from './laws.ts';
 import { Network } from './network.ts';
@@ -197,7 +198,7 @@ function apply(network: Network, laws: Laws, fault: Exclude<Fault, { kind: 'heal
       return;
     case 'garbage': {
       const payload = Uint8Array.from({ length: fault.length }, () => network.dice.index(256));
-      network.inject(fault.router, datagram(network.at(fault.router), payload));
+      network.inject(fault.router, foreign(network.at(fault.router), payload));
       return;
     }
     case 'forge':
@@ -255,21 +256,27 @@ function kill(network: Network, router: SimulatedRouter, resumeMs: number | unde
   });
 }
 
-function datagram(to: SimulatedRouter, payload: Uint8Array, changes?: Partial<Datagram>): Datagram {
-  const { family } = to.config;
+/** From a stranger, to the group or to the address that this router is spoken to at. */
+function foreign(
+  { config }: SimulatedRouter,
+  payload: Uint8Array,
+  changes?: Partial<ReceivedAdvert>,
+): ReceivedAdvert {
+  const { family, primaryAddress } = config;
   const source = { family, text: family === 'inet' ? '10.0.0.66' : 'fe80::66' };
-  return { payload, source, destination: vrrpGroup(family), ttl: VRRP_TTL, ifindex: 2, ...changes };
+  const destination = isUnicast(config) ? primaryAddress : advertGroup(config);
+  return { payload, source, destination, ttl: VRRP_TTL, ...changes };
 }
 
-/** A valid claim of priority 255 but for one thing. */
-function forged(to: SimulatedRouter, what: 'ttl' | 'zero' | 'own'): Datagram {
-  const { family, primaryAddress } = to.config;
-  const source = what === 'own' ? primaryAddress : datagram(to, new Uint8Array()).source;
-  const envelope = { source, destination: vrrpGroup(family) };
-  const addresses = to.config.virtualAddresses.map(({ address }) => address);
-  const payload = encodeAdvert({ ...to.config, priority: 255, addresses }, envelope);
+/** A claim of priority 255 that is valid but for one thing. */
+function forged(to: SimulatedRouter, what: 'ttl' | 'zero' | 'own'): ReceivedAdvert {
+  const { source, destination } = foreign(to, new Uint8Array());
+  const sender = what === 'own' ? to.config.primaryAddress : source;
+  const asSent = { ...to.config, unicastPeers: [], multicastGroup: destination };
+  const payload = encodeOwnAdvert(asSent, sender, 255);
   if (what === 'zero') zeroInterval(payload);
-  return datagram(to, payload, { source, ttl: what === 'ttl' ? VRRP_TTL - 1 : VRRP_TTL });
+  const ttl = what === 'ttl' ? VRRP_TTL - 1 : VRRP_TTL;
+  return foreign(to, payload, { source: sender, ttl });
 }
 
 /** Takes the interval out of an advert and out of its checksum: the sum of what is left stays right. */

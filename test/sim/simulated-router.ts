@@ -7,10 +7,10 @@
  *         └── drain, receive ── socket buffer ◀── the network
  */
 import { silentLog } from '../../src/base/log.ts';
-import type { Datagram } from '../../src/kernel/datagram.ts';
 import { VrrpInstance } from '../../src/vrrp/instance.ts';
 import type { RouterConfig, VrrpState } from '../../src/vrrp/machine.ts';
-import type { InstancePorts } from '../../src/vrrp/ports.ts';
+import type { OwnAdvert } from '../../src/vrrp/own-advert.ts';
+import type { InstancePorts, ReceivedAdvert } from '../../src/vrrp/ports.ts';
 
 /** A socket buffer is finite; what comes after is dropped, as the kernel does. */
 const SOCKET_BUFFER = 256;
@@ -18,8 +18,8 @@ const SOCKET_BUFFER = 256;
 /** What the router reaches outside itself. */
 export interface Surroundings {
   nowMs(): number;
-  /** Puts the payload on the wire; false when the link is down. */
-  transmit(from: SimulatedRouter, payload: Uint8Array): boolean;
+  /** Puts the advert on the wire; false when the link is down. */
+  transmit(from: SimulatedRouter, advert: OwnAdvert): boolean;
   note(router: SimulatedRouter, what: string): void;
   /** The law of senders: called before the advert is on the wire. */
   onAdvert(router: SimulatedRouter, priority: number): void;
@@ -47,7 +47,7 @@ export class SimulatedRouter {
   realtimeOffsetMs = 0;
   transitions = 0;
   advertsSent = 0;
-  readonly socket: Datagram[] = [];
+  readonly socket: ReceivedAdvert[] = [];
   /** Virtual addresses in the kernel of this machine: they outlive a process, not a machine. */
   readonly held = new Set<string>();
   #onExpire: () => void = () => {};
@@ -128,7 +128,7 @@ export class SimulatedRouter {
     if (!isTimerFirst) this.#fire();
   }
 
-  arrive(datagram: Datagram): void {
+  arrive(datagram: ReceivedAdvert): void {
     if (this.instance === undefined || !this.isLinkUp) return;
     if (this.socket.length < SOCKET_BUFFER) this.socket.push(datagram);
   }
@@ -157,10 +157,9 @@ export class SimulatedRouter {
       },
       log: silentLog,
       transport: {
-        send: (payload) => {
-          const priority = payload[2] ?? 0;
-          around.onAdvert(this, priority);
-          if (!around.transmit(this, payload)) {
+        send: (advert) => {
+          around.onAdvert(this, advert.priority);
+          if (!around.transmit(this, advert)) {
             return { ok: false, code: 'ENETDOWN', detail: 'simulated' };
           }
           this.advertsSent += 1;

@@ -23,7 +23,8 @@ describe('admission', () => {
 
   it.each([
     ['WRONG_VRID', { virtualRouterId: 52 }, {}],
-    ['WRONG_GROUP', {}, { destination: ip('10.0.0.1') }],
+    ['WRONG_GROUP', {}, { destination: ip('224.0.0.19') }],
+    ['UNICAST_FOR_MULTICAST', {}, { destination: ip('10.0.0.1') }],
     ['TTL_NOT_255', {}, { ttl: 254 }],
     ['OWN_ADDRESS', {}, { source: primary }],
     ['WRONG_VERSION', { version: 2 as const }, {}],
@@ -38,7 +39,7 @@ describe('admission', () => {
   });
 
   it.each([
-    ['AUTH_UNEXPECTED', { authType: 1 }],
+    ['AUTH_TYPE_MISMATCH', { authType: 1 }],
     ['INTERVAL_MISMATCH', { advertIntervalMs: 2000 }],
   ])('refuses in version 2 by name: %s', (code, bad) => {
     const admission = admitAdvert(

@@ -59,8 +59,8 @@ class World {
         this.logged.push(`${level} ${message} ${fields.code ?? fields.reason ?? ''}`);
       }),
       transport: {
-        send: (payload) => {
-          this.done.push(`send prio ${payload[2]}`);
+        send: ({ priority }) => {
+          this.done.push(`send prio ${priority}`);
           return this.sendFails ? failed : sent;
         },
         drain: () => {
@@ -218,10 +218,10 @@ describe('what is refused', () => {
     }
     expect(world.armedMs).toBe(armedMs);
     expect(world.instance.snapshot().counters).toEqual({
+      otherRouterIds: 3,
       'refused.BAD_LENGTH': 3,
       'refused.OWN_ADDRESS': 3,
       'refused.TTL_NOT_255': 3,
-      'refused.WRONG_VRID': 3,
     });
     expect(world.logged.filter((line) => line.includes('refused'))).toEqual([
       'warn advert refused TTL_NOT_255',
@@ -237,7 +237,7 @@ describe('what is refused', () => {
     expect(world.instance.snapshot()).toMatchObject({
       masterAddress: '10.0.0.2',
       masterPriority: 200,
-      peerChecksumForm: 'pseudo-header',
+      peers: [{ address: '10.0.0.2', priority: 200, checksumForm: 'pseudo-header' }],
       counters: { advertsReceived: 2, 'remark.ADDRESS_LIST_MISMATCH': 2 },
     });
     expect(world.logged.filter((line) => line.includes('MISMATCH'))).toHaveLength(1);

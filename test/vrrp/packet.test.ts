@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { addressFromBytes } from '../../src/base/address.ts';
-import { encodeGoodbye } from '../../src/vrrp/goodbye.ts';
+import { encodeOwnAdvert } from '../../src/vrrp/own-advert.ts';
 import {
   type AdvertFields,
   decodeAdvert,
@@ -67,7 +67,7 @@ describe('frames captured from keepalived', () => {
       virtualAddresses: [vip('10.0.0.100/24'), vip('10.0.0.101/24')],
     });
     const datagram = readDatagram('keepalived-v3-ipv4-resign');
-    expect(encodeGoodbye(config, ip('10.0.0.1'))).toEqual(datagram.payload);
+    expect(encodeOwnAdvert(config, ip('10.0.0.1'), 0)).toEqual(datagram.payload);
   });
 
   it.each(captured)('$frame cut short at any byte is refused', ({ frame }) => {

@@ -1,4 +1,7 @@
-/** A VRRP endpoint: IFNAME FAMILY GROUP SOURCE. Commands: {send: hex}, {stallUntil: file}. */
+/**
+ * A VRRP endpoint: IFNAME FAMILY GROUP SOURCE [TTL]; GROUP `-`: unicast only. Commands: {send: hex,
+ * to: address}, {stallUntil: file}.
+ */
 import { existsSync } from 'node:fs';
 import { openVrrpEndpoint } from '../../../src/kernel/datagram.ts';
 import { LinkTable } from '../../../src/kernel/links.ts';
@@ -9,12 +12,16 @@ const links = LinkTable.open({});
 const ifindex = links.byName(ifname)?.index ?? 0;
 links.close();
 
+const group = argument(2) === '-' ? undefined : addressOf(argument(2));
+const unicastTtl = process.argv[6];
+
 let count = 0;
 const endpoint = openVrrpEndpoint({
   ifname,
   ifindex,
   family: argument(1) === 'inet' ? 'inet' : 'inet6',
-  group: addressOf(argument(2)),
+  ...(group === undefined ? {} : { group }),
+  ...(unicastTtl === undefined ? {} : { unicastTtl: Number(unicastTtl) }),
   source: addressOf(argument(3)),
   onReceive: ({ payload, source, destination, ttl, ifindex: from }) => {
     count += 1;
@@ -39,10 +46,12 @@ function stallAndDrain(file: string): void {
   say({ drained: count - before });
 }
 
-hear<{ send?: string; stallUntil?: string }>(
+hear<{ send?: string; to?: string; stallUntil?: string }>(
   (command) => {
     if (command.stallUntil !== undefined) return stallAndDrain(command.stallUntil);
-    say({ result: endpoint.send(Buffer.from(command.send ?? '', 'hex')) });
+    const destination = command.to === undefined ? group : addressOf(command.to);
+    if (destination === undefined) throw new Error('Nobody to send to');
+    say({ result: endpoint.send(Buffer.from(command.send ?? '', 'hex'), destination) });
   },
   () => endpoint.close(),
 );
