@@ -10,7 +10,7 @@ import {
   encodeOwnAdvert,
 } from '../../src/vrrp/own-advert.ts';
 import { VRRP_TTL, vrrpGroup } from '../../src/vrrp/packet.ts';
-import type { InstancePorts } from '../../src/vrrp/ports.ts';
+import type { InstancePorts, ReceivedAdvert } from '../../src/vrrp/ports.ts';
 import { ip, router } from '../vrrp/router.ts';
 
 export class VrrpWorld {
@@ -24,6 +24,8 @@ export class VrrpWorld {
   /** What the core decided, step by step: nothing when an advert was refused. */
   readonly steps: (readonly Action[])[] = [];
   readonly held = new Set<string>();
+  /** What has arrived and nobody has read. */
+  readonly waiting: ReceivedAdvert[] = [];
   armedMs: number | undefined;
   #onExpire: () => void = () => {};
 
@@ -41,10 +43,15 @@ export class VrrpWorld {
     const untilMs = this.nowMs + ms;
     while (this.armedMs !== undefined && this.armedMs <= untilMs) {
       this.nowMs = Math.max(this.nowMs, this.armedMs);
-      this.armedMs = undefined;
-      this.#onExpire();
+      this.expire();
     }
     this.nowMs = untilMs;
+  }
+
+  /** The timer runs, however late. */
+  expire(): void {
+    this.armedMs = undefined;
+    this.#onExpire();
   }
 
   /** Until the takeover of a router that hears nobody. */
@@ -99,7 +106,9 @@ export class VrrpWorld {
           this.done.push(`send ${advert.priority}`);
           return ok;
         },
-        drain: () => {},
+        drain: () => {
+          for (const datagram of this.waiting.splice(0)) this.instance.receive(datagram);
+        },
       },
       newTimer: (onExpire) => {
         this.#onExpire = onExpire;
