@@ -43,7 +43,11 @@ export function causesChanged(
 ): Step {
   const isHeld = isOutside(context, state);
   if (isHeld) {
-    return { state: { ...state, timers: withoutTimer(state.timers, 'addressRetry') }, actions: [] };
+    // No probe while something else holds it; a removal that is still owed goes on being tried.
+    const timers = state.areAddressesRefused
+      ? withoutTimer(state.timers, 'addressRetry')
+      : state.timers;
+    return { state: { ...state, timers }, actions: [] };
   }
   if (!isOutside(context, before)) return { state, actions: [] };
   return state.areAddressesRefused

@@ -33,8 +33,14 @@ export type { InstanceSnapshot } from './snapshot.ts';
 /** Timers believed in one expiry; more than that at one moment is a defect of the machine. */
 const TIMERS_PER_EXPIRY_MAX = 16;
 const ROUTER_ID_OFFSET = 1;
-/** Refusals that say nothing about another master on our segment. */
-const NO_RIVAL: ReadonlySet<string> = new Set(['OWN_ADDRESS', 'TTL_NOT_255']);
+/** Whole adverts from our segment that are refused for what they say: somebody else believes to be master. */
+const RIVAL_REFUSALS: ReadonlySet<string> = new Set([
+  'WRONG_VERSION',
+  'INTERVAL_MISMATCH',
+  'AUTH_TYPE_MISMATCH',
+  'AUTH_FAILURE',
+  'ADDRESS_LIST_REFUSED',
+]);
 
 type OutcomeEvent = Extract<Event, { kind: 'addressesApplied' }>;
 
@@ -233,8 +239,10 @@ export class VrrpInstance {
     this.#arm();
   }
 
-  #run(event: Event, nowMs: number): void {
-    const { state, actions } = step(this.#config, this.#state, event, nowMs);
+  #run(event: Event, atMs: number): void {
+    const config = this.#config;
+    const { state, actions } = step(config, this.#state, event, atMs);
+    this.#ports.record?.({ atMs, config, event, actions });
     if (state.name !== this.#state.name) this.#logged.clear();
     this.#state = state;
     const outcomes: OutcomeEvent[] = [];
@@ -423,11 +431,11 @@ export class VrrpInstance {
   }
 
   /**
-   * Whoever sends adverts for our router id believes to be master, also when we cannot accept them. Not
-   * from our own address, which is our own echo or a forgery, and not from another segment.
+   * Whoever sends adverts for our router id believes to be master, also when we cannot accept them. Damaged,
+   * routed, replayed and forged ones tell nothing.
    */
   #heardForeignMaster(source: IpAddress, code: string): void {
-    if (this.#state.name !== 'MASTER' || NO_RIVAL.has(code)) return;
+    if (this.#state.name !== 'MASTER' || !RIVAL_REFUSALS.has(code)) return;
     this.#feed({ kind: 'foreignMasterHeard', source, code });
   }
 

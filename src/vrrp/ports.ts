@@ -11,6 +11,7 @@ import type { AddressOutcome } from '../kernel/links.ts';
 import type { Action, TransitionReason, VrrpState } from './machine.ts';
 import type { NoticeState, Report } from './notice.ts';
 import type { OwnAdvert } from './own-advert.ts';
+import type { RecordedStep } from './recording.ts';
 
 /**
  * A one-shot timer for an absolute CLOCK_MONOTONIC deadline in ms; arming replaces. `isApproached`: to be
@@ -95,4 +96,6 @@ export interface InstancePorts {
   onReport(report: Report): void;
   /** Of a member of a sync group only. May call `forceByGroup` at once: it is queued. */
   tellGroup(news: GroupNews): void;
+  /** Told every step, before its actions are performed. */
+  readonly record?: (step: RecordedStep) => void;
 }

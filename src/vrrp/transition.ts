@@ -126,7 +126,8 @@ function leave(context: Context, state: State, target: Target): readonly Action[
       // What a dead predecessor left on the interface is not ours to serve, unless we serve at once.
       return target.to === 'MASTER' ? [] : [removal];
     case 'BACKUP':
-      return [];
+      // A removal that the kernel refused is tried again now: the next state has timers of its own.
+      return target.to !== 'MASTER' && state.timers.addressRetry !== undefined ? [removal] : [];
     case 'MASTER': {
       // With the link up somebody can hear that we resign, and take over after its skew alone.
       const resigns = target.to === 'FAULT' && state.isLinkUp;
@@ -138,7 +139,7 @@ function leave(context: Context, state: State, target: Target): readonly Action[
     }
     case 'FAULT':
       // The probe put the addresses on; nobody was told, and nobody must meet them there.
-      return state.areAddressesRefused ? [removal] : [];
+      return state.areAddressesRefused || state.timers.addressRetry !== undefined ? [removal] : [];
   }
 }
 

@@ -8,6 +8,7 @@
  *    advance 3609ms
  *    link up | link down
  *    addresses refused | addresses accepted     (what the kernel answers to additions from now on)
+ *    removals refused | removals accepted       (and to removals)
  *    removed 10.0.0.100                         (somebody took it away)
  *    priority 50 [fault chk,eth1]               (tracking changed it, and what is a fault)
  *    group MASTER | BACKUP | FAULT | READY | ANNOUNCE by VI_2      (the sync group decided)
@@ -58,6 +59,7 @@ class Machine {
   #state: State = initialState(this.#config);
   #nowMs = 0;
   #areAccepted = true;
+  #areReleased = true;
   #output: string[] = [];
 
   takeOutput(): readonly string[] {
@@ -75,6 +77,9 @@ class Machine {
         break;
       case 'addresses':
         this.#areAccepted = rest[0] === 'accepted';
+        break;
+      case 'removals':
+        this.#areReleased = rest[0] === 'accepted';
         break;
       case 'config': {
         const previous = this.#config;
@@ -128,7 +133,7 @@ class Machine {
     for (const { kind } of actions) {
       if (kind !== 'addAddresses' && kind !== 'removeAddresses') continue;
       const wanted = kind === 'addAddresses' ? 'present' : 'absent';
-      const ok = wanted === 'absent' || this.#areAccepted;
+      const ok = wanted === 'absent' ? this.#areReleased : this.#areAccepted;
       this.#feed({ kind: 'addressesApplied', wanted, ok });
     }
   }

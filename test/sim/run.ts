@@ -1,0 +1,288 @@
+/**
+ * Runs a plan and judges it. What fails is told with its seed, shrunk to the faults that are needed, and
+ * with the last events as a transcript.
+ */
+import { REMOVAL_RETRY_MS } from '../../src/vrrp/backup-state.ts';
+import { advertGroup, encodeOwnAdvert, isUnicast } from '../../src/vrrp/own-advert.ts';
+import { VRRP_TTL } from '../../src/vrrp/packet.ts';
+import type { ReceivedAdvert } from '../../src/vrrp/ports.ts';
+import { FAULT_PROBE_INTERVAL_MS } from '../../src/vrrp/transition.ts';
+import { Laws } from './laws.ts';
+import { Network } from './network.ts';
+import { type Fault, makePlan, type Plan, type PlannedFault, type Reload } from './plan.ts';
+import type { SimulatedRouter } from './simulated-router.ts';
+
+/** The supervisor's patience with a dead vrrp process, after which it gives the addresses up. */
+const GIVE_UP_INTERVALS = 2;
+const SHRINK_RUNS_MAX = 300;
+const EVENTS_SHOWN = Number(process.env.LVSD_SIM_EVENTS ?? 60);
+
+export interface RunOptions {
+  readonly transcript?: string[];
+  /** Before anything starts. */
+  readonly prepare?: (network: Network) => void;
+}
+
+/** Throws what went wrong: a broken law, or whatever the code under test threw. */
+export function runPlan(plan: Plan, options: RunOptions = {}): Network {
+  const { seed, configs, intervalMs, intervalMaxMs } = plan;
+  const network = new Network({ seed, configs, delayMaxMs: intervalMs / 10 });
+  network.transcript = options.transcript;
+  const delayMaxMs = 6 * intervalMaxMs;
+  const laws = new Laws(network, { intervalMaxMs, delayMaxMs });
+  options.prepare?.(network);
+  for (const { index } of network.routers) network.boot(index);
+  for (const { afterMs, fault } of plan.faults) {
+    network.advance(afterMs);
+    network.transcript?.push(
+      `${network.nowMs.toFixed(3).padStart(12)}  -- ${JSON.stringify(fault)}`,
+    );
+    if (fault.kind === 'heal') settle(network, laws, plan);
+    else apply(network, laws, fault);
+  }
+  return network;
+}
+
+/** Every seed from `from`, stepping `by`; the first that fails is told. */
+export function runSeeds(from: number, by: number, count: number): void {
+  for (let turn = 0, seed = from; turn < count; turn += 1, seed += by) runSeed(seed);
+}
+
+export function runSeed(seed: number): void {
+  const plan = makePlan(seed);
+  const failure = failureOf(plan);
+  if (failure === undefined) return;
+  const smallest = shrink(plan);
+  const transcript: string[] = [];
+  const cause = failureOf(smallest, transcript) ?? failure;
+  throw new Error(
+    [
+      `seed ${seed} fails: ${failure.message}`,
+      `replay with LVSD_SIM_SEED=${seed}; shrunk to ${smallest.faults.length} of ${plan.faults.length} faults: ${cause.message}`,
+      ...smallest.configs.map(describeRouter),
+      ...(transcript.length > EVENTS_SHOWN ? ['     …'] : []),
+      ...transcript.slice(-EVENTS_SHOWN),
+    ].join('\n'),
+    { cause },
+  );
+}
+
+function failureOf(plan: Plan, transcript?: string[]): Error | undefined {
+  try {
+    runPlan(plan, transcript === undefined ? {} : { transcript });
+    return undefined;
+  } catch (error) {
+    return error as Error;
+  }
+}
+
+/** Leaves faults out, halves first, as long as something still fails. */
+function shrink(plan: Plan): Plan {
+  let smallest = plan;
+  let runs = 0;
+  for (let size = Math.ceil(plan.faults.length / 2); size >= 1; size = Math.floor(size / 2)) {
+    for (let at = 0; at < smallest.faults.length && runs < SHRINK_RUNS_MAX; ) {
+      const faults = without(smallest.faults, at, size);
+      runs += 1;
+      if (failureOf({ ...smallest, faults }) === undefined) at += size;
+      else smallest = { ...smallest, faults };
+    }
+  }
+  return smallest;
+}
+
+/** The time that passed before a fault that is left out still passes. */
+function without(
+  faults: readonly PlannedFault[],
+  at: number,
+  size: number,
+): readonly PlannedFault[] {
+  const skippedMs = faults.slice(at, at + size).reduce((sum, { afterMs }) => sum + afterMs, 0);
+  return faults
+    .filter((_, index) => index < at || index >= at + size)
+    .map((one, index) => (index === at ? { ...one, afterMs: one.afterMs + skippedMs } : one));
+}
+
+function describeRouter(config: Plan['configs'][number]): string {
+  const { name, version, family, priority, advertIntervalMs, preempt, preemptDelayMs } = config;
+  const addresses = config.virtualAddresses.map(({ address }) => address.text).join(' ');
+  return `  ${name}: v${version} ${family} ${config.primaryAddress.text} state ${config.initialState} prio ${priority} interval ${advertIntervalMs} ms ${preempt ? 'preempt' : 'nopreempt'} delay ${preemptDelayMs} ms [${addresses}]`;
+}
+
+/** Everything is repaired; what the faults left running ends first. Then the laws of rest must hold. */
+function settle(network: Network, laws: Laws, plan: Plan): void {
+  const { intervalMaxMs, configs } = plan;
+  const skewMaxMs = configs[0]?.version === 2 ? 1000 : intervalMaxMs;
+  heal(network);
+  const stalledMs = network.routers.map(({ stalledUntilMs }) => stalledUntilMs - network.nowMs);
+  network.advance(Math.max(0, ...stalledMs) + 3 * intervalMaxMs + 200);
+  heal(network);
+  // Master-down, a preempt delay, master-down again, and the adverts in between.
+  network.advance(2 * (4 * intervalMaxMs + skewMaxMs) + 6 * intervalMaxMs + 200);
+  // The kernel's refusals are tried again in their own time.
+  if (network.routers.some(({ state }) => state === 'FAULT')) {
+    network.advance(FAULT_PROBE_INTERVAL_MS + 10 * intervalMaxMs);
+  } else if (network.holders().length > 1) {
+    network.advance(REMOVAL_RETRY_MS);
+  }
+  laws.checkSettled();
+  const before = network.routers.map(({ transitions }) => transitions);
+  const [master] = network.routers.filter(({ state }) => state === 'MASTER');
+  const sent = master?.advertsSent ?? 0;
+  network.advance(2 * intervalMaxMs);
+  laws.checkSettled();
+  const changed = network.routers.find((router, index) => router.transitions !== before[index]);
+  if (changed !== undefined) throw new Error(`${changed.name} changes its state at rest`);
+  if ((master?.advertsSent ?? 0) - sent < 2) throw new Error(`${master?.name} is silent at rest`);
+}
+
+function heal(network: Network): void {
+  network.uncut();
+  network.lossRate = 0;
+  network.duplicateRate = 0;
+  network.corruptRate = 0;
+  for (const router of network.routers) {
+    router.refusesAdditions = false;
+    router.refusesRemovals = false;
+    network.setLink(router.index, true);
+    network.boot(router.index);
+  }
+}
+
+function apply(network: Network, laws: Laws, fault: Exclude<Fault, { kind: 'heal' }>): void {
+  switch (fault.kind) {
+    case 'loss':
+      network.lossRate = fault.rate;
+      return;
+    case 'duplicate':
+      network.duplicateRate = fault.rate;
+      return;
+    case 'corrupt':
+      network.corruptRate = fault.rate;
+      return;
+    case 'cut':
+      network.cut(fault.from, fault.to);
+      return;
+    case 'uncut':
+      network.uncut();
+      return;
+    case 'stall':
+      network.stall(fault.router, fault.ms);
+      return;
+    case 'crash':
+      network.crash(fault.router);
+      return;
+    case 'start':
+      network.boot(fault.router);
+      return;
+    case 'stop':
+      network.touch(fault.router, 'is told to stop', (router) => router.stop());
+      return;
+    case 'takeAway':
+      takeAway(network, fault.router);
+      return;
+    case 'kill':
+      kill(network, network.at(fault.router), fault.resumeMs);
+      return;
+    case 'link':
+      network.setLink(fault.router, fault.isUp);
+      return;
+    case 'refuse': {
+      const router = network.at(fault.router);
+      router.refusesAdditions = fault.what === 'add';
+      router.refusesRemovals = fault.what === 'remove';
+      return;
+    }
+    case 'clock':
+      network.at(fault.router).realtimeOffsetMs += fault.ms;
+      return;
+    case 'garbage': {
+      const payload = Uint8Array.from({ length: fault.length }, () => network.dice.index(256));
+      network.inject(fault.router, foreign(network.at(fault.router), payload));
+      return;
+    }
+    case 'forge':
+      network.inject(fault.router, forged(network.at(fault.router), fault.what));
+      return;
+    case 'reload':
+      if (network.at(fault.router).instance === undefined) {
+        reload(network.at(fault.router), laws, fault.changes);
+      } else {
+        network.touch(fault.router, 'reloads', (one) => reload(one, laws, fault.changes));
+      }
+      return;
+    default:
+      throw new Error(`Unknown fault ${JSON.stringify(fault satisfies never)}`);
+  }
+}
+
+/**
+ * An address that leaves the configuration while the kernel refuses to let go of it is forgotten: known,
+ * and not simulated.
+ */
+function reload(router: SimulatedRouter, laws: Laws, changes: Reload): void {
+  const { virtualAddresses, ...others } = changes;
+  const addresses = virtualAddresses && !laws.isExcused(router) ? { virtualAddresses } : {};
+  router.reload({ ...router.config, ...others, ...addresses });
+}
+
+/** `ip addr del` by somebody else. */
+function takeAway(network: Network, index: number): void {
+  const router = network.at(index);
+  const [virtual] = router.config.virtualAddresses;
+  if (virtual === undefined || !router.held.delete(virtual.address.text)) return;
+  network.touch(index, `loses ${virtual.address.text} to somebody`, ({ instance }) => {
+    instance?.addressRemoved(virtual.address);
+  });
+}
+
+/** SIGKILL of the vrrp process, and what the supervisor does about it. */
+function kill(network: Network, router: SimulatedRouter, resumeMs: number | undefined): void {
+  const wasMaster = router.state === 'MASTER' && !router.isStopping;
+  if (router.instance === undefined) return;
+  network.note(router, 'is killed');
+  router.die();
+  const isGivenUp = (): boolean => router.instance === undefined && router.isOrphaned;
+  if (wasMaster && resumeMs !== undefined) {
+    network.later(resumeMs, () => {
+      if (isGivenUp()) network.boot(router.index, true);
+    });
+  }
+  network.later(GIVE_UP_INTERVALS * router.config.advertIntervalMs, () => {
+    if (!isGivenUp()) return;
+    network.note(router, 'is given up by its supervisor');
+    router.held.clear();
+    router.isOrphaned = false;
+  });
+}
+
+/** From a stranger, to the group or to the address that this router is spoken to at. */
+function foreign(
+  { config }: SimulatedRouter,
+  payload: Uint8Array,
+  changes?: Partial<ReceivedAdvert>,
+): ReceivedAdvert {
+  const { family, primaryAddress } = config;
+  const source = { family, text: family === 'inet' ? '10.0.0.66' : 'fe80::66' };
+  const destination = isUnicast(config) ? primaryAddress : advertGroup(config);
+  return { payload, source, destination, ttl: VRRP_TTL, ...changes };
+}
+
+/** A claim of priority 255 that is valid but for one thing. */
+function forged(to: SimulatedRouter, what: 'ttl' | 'zero' | 'own'): ReceivedAdvert {
+  const { source, destination } = foreign(to, new Uint8Array());
+  const sender = what === 'own' ? to.config.primaryAddress : source;
+  const asSent = { ...to.config, unicastPeers: [], multicastGroup: destination };
+  const payload = encodeOwnAdvert(asSent, sender, 255);
+  if (what === 'zero') zeroInterval(payload);
+  const ttl = what === 'ttl' ? VRRP_TTL - 1 : VRRP_TTL;
+  return foreign(to, payload, { source: sender, ttl });
+}
+
+/** Takes the interval out of an advert and out of its checksum: the sum of what is left stays right. */
+function zeroInterval(payload: Uint8Array): void {
+  const view = new DataView(payload.buffer);
+  const sum = view.getUint16(6) + view.getUint16(4);
+  view.setUint16(4, 0);
+  view.setUint16(6, (sum & 0xffff) + (sum >> 16));
+}

@@ -1,0 +1,4 @@
+/** One half of the seeded simulation; see seeds.ts. */
+import { testShare } from './seeds.ts';
+
+testShare(2);
