@@ -107,8 +107,9 @@ export class Network {
     if (router.isLinkUp === isUp) return;
     router.isLinkUp = isUp;
     if (!isUp) router.socket.length = 0;
-    this.touch(index, isUp ? 'link up' : 'link down', ({ instance }) => {
-      instance?.linkChanged(isUp);
+    // A process that stood still in between reads what is true when it looks.
+    this.touch(index, isUp ? 'link up' : 'link down', ({ instance, isLinkUp }) => {
+      instance?.linkChanged(isLinkUp);
     });
   }
 
