@@ -169,6 +169,19 @@ export class VrrpInstance {
   }
 
   /**
+   * Another host on the link says that an address of ours is at its MAC, and the next master it is not.
+   * While we let go, it may well be.
+   */
+  addressClaimed(device: string, address: IpAddress, mac: string): void {
+    if (this.#state.name !== 'MASTER' || this.#state.isReleasing) return;
+    this.#count('addressConflicts');
+    const { name: instance } = this.#config;
+    const fields = { address: address.text, mac, device };
+    this.#ports.log.error({ instance, ...fields }, 'another host answers for a virtual address');
+    this.#ports.onReport({ name: 'addressConflict', instance, fields });
+  }
+
+  /**
    * The same instance with another configuration, mastership kept. Throws when it does not fit into an
    * advert, or is another instance: router id, interface, version and family are its identity, its name
    * is not.
