@@ -6,6 +6,7 @@
  *            timer --> drain, re-check --^        outcomes --^
  */
 import type { IpAddress } from '../base/address.ts';
+import type { VirtualAddressConfig } from '../config/model.ts';
 import type { AddressOutcome } from '../kernel/links.ts';
 import { type AdmissionMemory, admitAdvert, NOTHING_HEARD } from './admission.ts';
 import { burstOrder } from './announce.ts';
@@ -394,11 +395,11 @@ export class VrrpInstance {
     for (const address of addresses) {
       const outcome = this.#ports.addresses.add(address);
       if (outcome.ok) {
-        this.#present.add(address.address.text);
+        this.#present.add(placeOf(address));
         continue;
       }
       isComplete = false;
-      this.#present.delete(address.address.text);
+      this.#present.delete(placeOf(address));
       this.#logAddress('address not added', address.address, outcome);
     }
     return isComplete;
@@ -408,7 +409,7 @@ export class VrrpInstance {
     let isComplete = true;
     for (const address of addresses) {
       const outcome = this.#ports.addresses.remove(address);
-      this.#present.delete(address.address.text);
+      this.#present.delete(placeOf(address));
       if (outcome.ok) continue;
       isComplete = false;
       this.#logAddress('address not removed', address.address, outcome);
@@ -417,7 +418,7 @@ export class VrrpInstance {
   }
 
   #announce({ addresses, repeat, burst }: Extract<Action, { kind: 'announce' }>): void {
-    const present = addresses.filter(({ address }) => this.#present.has(address.text));
+    const present = addresses.filter((address) => this.#present.has(placeOf(address)));
     if (burst === 'restored') this.#logRestored(present.map(({ address }) => address));
     for (const { device, address } of burstOrder(present, repeat)) {
       const outcome = this.#ports.announce(device, address);
@@ -491,4 +492,8 @@ export class VrrpInstance {
   #count(name: string): void {
     this.#counters.set(name, (this.#counters.get(name) ?? 0) + 1);
   }
+}
+
+function placeOf({ device, address }: VirtualAddressConfig): string {
+  return `${device} ${address.text}`;
 }

@@ -111,7 +111,8 @@ function resumeMastership({ config, nowMs }: Context, state: MasterState): Step 
   const { releaseGoal: _over, ...rest } = state;
   const { masterRefreshMs } = config.garp;
   const refresh = masterRefreshMs > 0 ? { garpRefresh: nowMs + masterRefreshMs } : {};
-  const timers = { ...refresh, advert: nowMs + config.advertIntervalMs };
+  const debt = state.owed === undefined ? {} : { removalRetry: nowMs };
+  const timers = { ...refresh, ...debt, advert: nowMs + config.advertIntervalMs };
   return {
     state: { ...rest, isReleasing: false, timers },
     actions: [{ kind: 'sendAdvert', priority: state.priority }],
