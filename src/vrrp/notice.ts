@@ -36,6 +36,6 @@ export type ReportName =
 export interface Report {
   readonly name: ReportName;
   readonly instance: string;
-  /** What is known: `peer`, `priority`, `address`, `mac`. */
+  /** What is known: `peer`, `priority`, `address`, `mac`, `device`. */
   readonly fields: Readonly<Record<string, string | number>>;
 }
