@@ -7,7 +7,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { ended, eventually, type Host, Segment } from '../netns/segment.ts';
+import { ended, eventually, type Host, Segment, said } from '../netns/segment.ts';
 import { isRoot, type Line, ROOT_REASON } from './namespace.ts';
 
 const VIP = '10.62.0.188';
@@ -220,6 +220,43 @@ static_routes {
     expect(segment.run(host, 'nft', 'list', 'ruleset')).toBe('');
     next.kill('SIGTERM');
     await ended(next);
+  });
+
+  test('that a dead vrrp process left is given up for it, by the MAC it spoke with', async () => {
+    const client = segment.addHost('client', '10.62.0.9/24');
+    write(`${FOLLOWING}\n  use_vmac`);
+    start();
+    const heldRoutes = (): readonly string[] => routes().filter((dst) => dst.startsWith('10.7'));
+    await eventually('all of it is there', () => heldRoutes().length === 2 && rules().length === 1);
+    segment.killAll(host);
+    expect([heldRoutes().length, rules().length]).toEqual([2, 1]);
+    const dump = segment.spawn(
+      client,
+      ...([
+        'tcpdump',
+        '-e',
+        '-n',
+        '-U',
+        '-l',
+        '-c',
+        '1',
+        '-i',
+        'eth0',
+        'ip',
+        'proto',
+        '112',
+      ] as const),
+    );
+    let heard = '';
+    dump.stdout?.on('data', (chunk) => {
+      heard += String(chunk);
+    });
+    await said(dump, 'listening on');
+    segment.run(host, process.execPath, 'test/kernel/programs/give-up.ts', file(), '10.62.0.1');
+    await eventually('the resignation is heard', () => heard.includes('prio 0'));
+    expect(heard).toContain('00:00:5e:00:01:3e > 01:00:5e:00:00:12');
+    expect([heldRoutes(), rules()]).toEqual([[], []]);
+    expect(read('addr', 'show', 'to', VIP)).toBe('');
   });
 
   test('with use_vmac, addresses and adverts are on a macvlan with the virtual MAC', async () => {
