@@ -185,6 +185,11 @@ export class InstanceHost {
     this.#standing?.instance.forceByGroup(order, by);
   }
 
+  /** Why a handover cannot begin; undefined when it can. */
+  handoverObstacle(): Extract<HandoverEnd, { ok: false }>['code'] | undefined {
+    return this.#standing === undefined ? 'NOT_MASTER' : this.#standing.instance.handoverObstacle();
+  }
+
   /** Hands mastership over; calls back once. */
   handOver(onEnd: (end: HandoverEnd) => void): void {
     if (this.#standing === undefined) onEnd({ ok: false, code: 'NOT_MASTER' });

@@ -18,6 +18,8 @@ export interface DirectorProgram {
   readonly name: ProgramName;
   /** The command that runs it in the foreground, with what it writes under `directory`. */
   command(director: DirectorName, directory: string): readonly string[];
+  /** The command that hands mastership over, where there is one. */
+  readonly handover?: (directory: string) => readonly string[];
   /** What it logs when its instance has joined the election: from here on the protocol's time runs. */
   readonly joinedElection: RegExp;
   /** Requests that may fail while the VIP moves in an orderly way: at SIGTERM of the master. */
@@ -32,11 +34,18 @@ export const LVSD = join(PACKAGE_ROOT, 'bin', 'lvsd');
 /** One file for both directors and both programs: what differs stands behind `@director1`. */
 const CONFIGURATION = join(PACKAGE_ROOT, 'conf', 'lvs.conf');
 
+/** Its only vrrp_instance. */
+const INSTANCE = 'VI_1';
+
 const lvsd: DirectorProgram = {
   name: 'lvsd',
   command: (director, directory) => [
     ...[LVSD, 'run', '-f', CONFIGURATION],
     ...['-i', director, '--socket', join(directory, 'control.sock')],
+  ],
+  handover: (directory) => [
+    ...[LVSD, 'handover', INSTANCE, '--json'],
+    ...['--socket', join(directory, 'control.sock')],
   ],
   joinedElection: /"from":"INIT","to":"BACKUP"/g,
   // The release is make-before-break: what is in flight can be lost, and what the lab stalls over.

@@ -26,6 +26,7 @@ import { decodeAdvert } from './packet.ts';
 import { PeerTable } from './peer-table.ts';
 import type { DeadlineTimerPort, HandoverEnd, InstancePorts, ReceivedAdvert } from './ports.ts';
 import type { Tracking } from './priority.ts';
+import { handoverObstacle } from './release.ts';
 import { type InstanceSnapshot, snapshotOf } from './snapshot.ts';
 
 export type { InstanceNotice, InstancePorts, Transition } from './ports.ts';
@@ -162,6 +163,11 @@ export class VrrpInstance {
     }
     this.#onHandedOver = onEnd;
     this.#feed({ kind: 'handoverRequested' });
+  }
+
+  /** Why `handOver` would be refused now; undefined when it can begin. */
+  handoverObstacle(): Extract<HandoverEnd, { ok: false }>['code'] | undefined {
+    return handoverObstacle(this.#config, this.#state);
   }
 
   /** The kernel said that this address is gone from its interface; our own removals may be told too. */

@@ -148,6 +148,8 @@ export interface MasterState extends StateBase {
   readonly releaseGoal?: ReleaseGoal;
   /** Whose advert ended our release. */
   readonly successor?: Successor;
+  /** Handed over, and serving on until every member of the sync group is, or none. */
+  readonly awaitsGroup?: true;
   /** Other masters, at most `RIVALS_MAX`. */
   readonly rivals: readonly Rival[];
   /** As owner: adverts of another owner with a lower address than ours, which should have yielded. */
@@ -215,7 +217,8 @@ export type GroupOrder = 'MASTER' | 'BACKUP' | 'FAULT' | 'READY' | 'ANNOUNCE';
 
 /**
  * Where a member stands, as its sync group must know it. FAULT: by a cause of its own. READY: held in
- * FAULT by the group alone. LEAVING: a master that is letting go.
+ * FAULT by the group alone. LEAVING: a master that is letting go. HANDED: a master that has a successor
+ * and only waits for the other members to have theirs.
  */
 export type GroupStanding =
   | 'INIT'
@@ -224,7 +227,8 @@ export type GroupStanding =
   | 'BACKUP'
   | 'WANTS_MASTER'
   | 'MASTER'
-  | 'LEAVING';
+  | 'LEAVING'
+  | 'HANDED';
 
 export type HandoverEnd =
   | { readonly ok: true; readonly successor: IpAddress }

@@ -270,10 +270,17 @@ function reassertion({ config, nowMs }: Context, state: MasterState): Step {
   };
 }
 
-/** While releasing, the resignation is said once more: the first may have been lost. */
+/**
+ * While releasing, the resignation is said again with every interval: any one may have been lost, and with
+ * fast adverts the release is many intervals long. Nobody is put off by it: a skew is shorter than that.
+ */
 function advertDue(context: Context, state: MasterState, deadlineMs: number): Step {
   if (state.isReleasing) {
-    return { state, actions: [{ kind: 'sendAdvert', priority: PRIORITY_RESIGN }] };
+    const advert = nextDeadline(context, deadlineMs, context.config.advertIntervalMs);
+    return {
+      state: { ...state, timers: { ...state.timers, advert } },
+      actions: [{ kind: 'sendAdvert', priority: PRIORITY_RESIGN }],
+    };
   }
   if (isOvertaken(context, deadlineMs)) {
     const target = {
