@@ -141,6 +141,29 @@ static_rules {
     expect([holds(VIP), holds('10.62.9.1'), routes(), rules()]).toEqual([false, false, [], []]);
   });
 
+  test('with dynamic_interfaces, an interface that comes later is waited for, and comes back', async () => {
+    write('', 'global_defs {\n  dynamic_interfaces\n}\n');
+    writeFileSync(
+      file(),
+      readFileSync(file(), 'utf8').replace('interface eth0', 'interface late0'),
+    );
+    start();
+    await eventually('it waits', () => log.includes('late0 is not there'));
+    const create = (): void => {
+      read('link', 'add', 'late0', 'type', 'veth', 'peer', 'name', 'late1');
+      read('link', 'set', 'late1', 'up');
+      read('link', 'set', 'late0', 'up');
+      read('addr', 'add', '10.62.1.1/24', 'dev', 'late0');
+    };
+    const isHeld = (): boolean => read('addr', 'show', 'to', VIP).includes('late0');
+    create();
+    await eventually('master', isHeld);
+    read('link', 'del', 'late0');
+    await eventually('it waits again', () => log.includes('late0 is gone'));
+    create();
+    await eventually('master again', isHeld);
+  });
+
   test('with a track_group, a static route that cannot be had holds its instances in FAULT', async () => {
     const waiting = `
 track_group TG {
