@@ -85,7 +85,11 @@ export class InstanceHost {
       links,
       log,
       ...grounds,
-      onRestored: (what) => log.warn({ instance: config.name, what }, 'taken away, put back'),
+      onRestored: (what) => {
+        const { name: instance } = this.#config;
+        log.warn({ instance, what }, 'taken away, put back');
+        options.onReport({ name: 'addressRestored', instance, fields: { what } });
+      },
     });
     this.#conflicts = new ConflictWatch({
       links,
