@@ -300,6 +300,8 @@ static_routes {
     const wanted = { name: 'vrrp.62', mac: '00:00:5e:00:01:3e', addresses: [VIP] };
     const sysctl = (path: string): string =>
       segment.run(host, 'cat', `/proc/sys/net/ipv4/conf/${path}`).trim();
+    const PARENT_KEYS = ['arp_ignore', 'arp_filter', 'arp_announce'];
+    const before = PARENT_KEYS.map((key) => sysctl(`eth0/${key}`));
     write('  use_vmac');
     start();
     await eventually(
@@ -345,5 +347,15 @@ static_routes {
     next.kill('SIGTERM');
     await ended(next);
     expect(device()).toBeUndefined();
+    // What the first, killed one found is back.
+    expect(PARENT_KEYS.map((key) => sysctl(`eth0/${key}`))).toEqual(before);
+
+    start();
+    await eventually('made again', () => JSON.stringify(device()) === JSON.stringify(wanted));
+    segment.killAll(host);
+    write('');
+    start();
+    await eventually('a leftover is gone', () => device() === undefined && holds(VIP));
+    expect(PARENT_KEYS.map((key) => sysctl(`eth0/${key}`))).toEqual(before);
   });
 });
