@@ -32,6 +32,7 @@ import {
   masterTimer,
   reconfigureMaster,
 } from './master-state.ts';
+import { owedAfterReload, owing } from './owed-addresses.ts';
 import { PRIORITY_OWNER } from './packet.ts';
 import {
   finishHandover,
@@ -222,7 +223,7 @@ function weighCauses(
 function changeConfig(context: Context, state: State, previous: RouterConfig): Step {
   const { config } = context;
   const isPriorityKept = config.priority === previous.priority;
-  const { groupFault, ...rest } = state;
+  const { groupFault, ...rest } = owing(state, owedAfterReload(config, previous, state));
   const isSameGroup = config.syncGroup === previous.syncGroup && groupFault !== undefined;
   const changed: State = {
     ...rest,

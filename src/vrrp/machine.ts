@@ -40,6 +40,8 @@ export type TimerName =
   | 'lowerPrioGarp'
   /** Trouble with the kernel: put the addresses where they belong once more. */
   | 'addressRetry'
+  /** MASTER: take off once more what a reload removed and the kernel would not let go of. */
+  | 'removalRetry'
   /** Releasing MASTER: stop serving. */
   | 'release'
   /** MASTER: another master that was heard may have gone silent. */
@@ -115,6 +117,8 @@ export interface StateBase {
   readonly groupFault?: string;
   /** An operator handed mastership over: we do not preempt it back. */
   readonly hasHandedOver: boolean;
+  /** No longer in the configuration, and the kernel may still hold them; absent when there are none. */
+  readonly owed?: readonly VirtualAddressConfig[];
 }
 
 export interface InitState extends StateBase {

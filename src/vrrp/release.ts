@@ -144,7 +144,8 @@ export function resumeMastership({ config, nowMs }: Context, state: MasterState)
   const { releaseGoal: _over, awaitsGroup: _decided, successor, ...rest } = state;
   const { masterRefreshMs } = config.garp;
   const refresh = masterRefreshMs > 0 ? { garpRefresh: nowMs + masterRefreshMs } : {};
-  const timers = { ...refresh, advert: nowMs + config.advertIntervalMs };
+  const debt = state.owed === undefined ? {} : { removalRetry: nowMs };
+  const timers = { ...refresh, ...debt, advert: nowMs + config.advertIntervalMs };
   const addresses = heldAddresses(config);
   const repeat = config.garp.masterRepeat;
   const fetched: readonly Action[] =

@@ -38,7 +38,7 @@ export function runPlan(plan: Plan, options: RunOptions = {}): Network {
       `${network.nowMs.toFixed(3).padStart(12)}  -- ${JSON.stringify(fault)}`,
     );
     if (fault.kind === 'heal') settle(network, laws, plan);
-    else apply(network, laws, fault);
+    else apply(network, fault);
   }
   return network;
 }
@@ -171,7 +171,7 @@ function heal(network: Network): void {
   }
 }
 
-function apply(network: Network, laws: Laws, fault: Exclude<Fault, { kind: 'heal' }>): void {
+function apply(network: Network, fault: Exclude<Fault, { kind: 'heal' }>): void {
   switch (fault.kind) {
     case 'loss':
       network.lossRate = fault.rate;
@@ -228,9 +228,9 @@ function apply(network: Network, laws: Laws, fault: Exclude<Fault, { kind: 'heal
       return;
     case 'reload':
       if (network.at(fault.router).instance === undefined) {
-        reload(network.at(fault.router), laws, fault.changes);
+        reload(network.at(fault.router), fault.changes);
       } else {
-        network.touch(fault.router, 'reloads', (one) => reload(one, laws, fault.changes));
+        network.touch(fault.router, 'reloads', (one) => reload(one, fault.changes));
       }
       return;
     default:
@@ -238,14 +238,8 @@ function apply(network: Network, laws: Laws, fault: Exclude<Fault, { kind: 'heal
   }
 }
 
-/**
- * An address that leaves the configuration while the kernel refuses to let go of it is forgotten: known,
- * and not simulated.
- */
-function reload(router: SimulatedRouter, laws: Laws, changes: Reload): void {
-  const { virtualAddresses, ...others } = changes;
-  const addresses = virtualAddresses && !laws.isExcused(router) ? { virtualAddresses } : {};
-  router.reload({ ...router.config, ...others, ...addresses });
+function reload(router: SimulatedRouter, changes: Reload): void {
+  router.reload({ ...router.config, ...changes });
 }
 
 /** `ip addr del` by somebody else. */
