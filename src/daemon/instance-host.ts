@@ -344,6 +344,7 @@ export class InstanceHost {
         new DeadlineTimer(onExpire, () => {
           onApproach();
           this.#rehearse(source);
+          transport.warm(this.#config);
         }),
       addresses: {
         add: (address) => this.#placement.add(address),
