@@ -267,7 +267,7 @@ export const diagnosticTable = {
     compat: 'keepalived takes the port of the service',
     message:
       'Port {port} differs from the service port {servicePort}; {method} cannot change ports',
-    help: "write 'real_server {address} {servicePort}', or use lb_kind NAT",
+    help: "write '{keyword} {address} {servicePort}', or use lb_kind NAT",
   },
   mixedServerFamily: {
     code: 'LVS1063',

@@ -59,7 +59,7 @@ const election: readonly WorkingRow[] = [
     name: 'vrrp_owner_ignore_adverts',
     value: BOOLEAN,
     defaultText: 'off',
-    doc: 'The owner of the addresses ignores adverts',
+    doc: 'The owner of the addresses ignores adverts; keepalived forces that at 255, here only as written',
   },
 ];
 

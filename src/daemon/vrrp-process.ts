@@ -328,9 +328,9 @@ class VrrpProcess {
     if (waiting.size === 0) end();
     for (const host of [...waiting]) {
       host.stop(() => {
+        const { name, effectivePriority: priority } = host.snapshot();
         host.close();
         waiting.delete(host);
-        const { name, priority } = host.config;
         this.#tell({ name, state: 'STOP', priority, reason: 'STOPPED' });
         if (waiting.size === 0) end();
       });

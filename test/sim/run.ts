@@ -144,9 +144,9 @@ function settle(network: Network, laws: Laws, plan: Plan): void {
   // The kernel's refusals are tried again in their own time.
   if (network.routers.some(({ state }) => state === 'FAULT')) {
     network.advance(FAULT_PROBE_INTERVAL_MS + 10 * intervalMaxMs);
-  } else if (network.holders().length > 1) {
-    network.advance(REMOVAL_RETRY_MS);
   }
+  const refusedAtMs = Math.max(...network.routers.map((router) => router.refusedAtMs));
+  network.advance(Math.max(0, refusedAtMs + REMOVAL_RETRY_MS - network.nowMs) + intervalMaxMs);
   laws.checkSettled();
   const before = network.routers.map(({ transitions }) => transitions);
   const [master] = network.routers.filter(({ state }) => state === 'MASTER');
