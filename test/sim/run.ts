@@ -159,10 +159,7 @@ function settle(network: Network, laws: Laws, plan: Plan): void {
 }
 
 function heal(network: Network): void {
-  network.uncut();
-  network.lossRate = 0;
-  network.duplicateRate = 0;
-  network.corruptRate = 0;
+  network.repair();
   for (const router of network.routers) {
     router.refusesAdditions = false;
     router.refusesRemovals = false;
@@ -174,19 +171,11 @@ function heal(network: Network): void {
 function apply(network: Network, fault: Exclude<Fault, { kind: 'heal' }>): void {
   switch (fault.kind) {
     case 'loss':
-      network.lossRate = fault.rate;
-      return;
     case 'duplicate':
-      network.duplicateRate = fault.rate;
-      return;
     case 'corrupt':
-      network.corruptRate = fault.rate;
-      return;
     case 'cut':
-      network.cut(fault.from, fault.to);
-      return;
     case 'uncut':
-      network.uncut();
+      network.disturb(fault);
       return;
     case 'stall':
       network.stall(fault.router, fault.ms);
