@@ -132,6 +132,7 @@ class VrrpProcess {
         this.#staticFaults = new Set(instances);
         this.#track();
       },
+      onReport: (report) => this.#channel.send({ kind: 'report', report }),
     });
     this.#groups.configure(config.vrrpSyncGroups ?? []);
     // A replacement goes on where its predecessor was: the delays are for the start of the daemon.
