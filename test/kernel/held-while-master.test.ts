@@ -300,8 +300,6 @@ static_routes {
     const wanted = { name: 'vrrp.62', mac: '00:00:5e:00:01:3e', addresses: [VIP] };
     const sysctl = (path: string): string =>
       segment.run(host, 'cat', `/proc/sys/net/ipv4/conf/${path}`).trim();
-    const PARENT_KEYS = ['arp_ignore', 'arp_filter', 'arp_announce'];
-    const before = PARENT_KEYS.map((key) => sysctl(`eth0/${key}`));
     write('  use_vmac');
     start();
     await eventually(
@@ -347,15 +345,32 @@ static_routes {
     next.kill('SIGTERM');
     await ended(next);
     expect(device()).toBeUndefined();
-    // What the first, killed one found is back.
-    expect(PARENT_KEYS.map((key) => sysctl(`eth0/${key}`))).toEqual(before);
+  });
+
+  test('with use_vmac, the sysctls below it are put back for one who was killed', async () => {
+    const keys = ['arp_ignore', 'arp_filter', 'arp_announce'];
+    const values = (): readonly string[] =>
+      keys.map((key) => segment.run(host, 'cat', `/proc/sys/net/ipv4/conf/eth0/${key}`).trim());
+    const isThere = (): boolean => read('-j', 'addr', 'show', 'to', VIP).includes('vrrp.62');
+    const before = values();
+    write('  use_vmac');
+    start();
+    await eventually('the address is on the macvlan', isThere);
+    expect(values()).not.toEqual(before);
+    segment.killAll(host);
+    log = '';
+    const next = start();
+    await eventually('adopted', () => log.includes('MASTER'));
+    next.kill('SIGTERM');
+    await ended(next);
+    expect(values()).toEqual(before);
 
     start();
-    await eventually('made again', () => JSON.stringify(device()) === JSON.stringify(wanted));
+    await eventually('made again', isThere);
     segment.killAll(host);
     write('');
     start();
-    await eventually('a leftover is gone', () => device() === undefined && holds(VIP));
-    expect(PARENT_KEYS.map((key) => sysctl(`eth0/${key}`))).toEqual(before);
+    await eventually('the leftover is gone', () => holds(VIP) && !isThere());
+    expect(values()).toEqual(before);
   });
 });
