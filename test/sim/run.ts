@@ -144,6 +144,8 @@ function settle(network: Network, laws: Laws, plan: Plan): void {
   // The kernel's refusals are tried again in their own time.
   if (network.routers.some(({ state }) => state === 'FAULT')) {
     network.advance(FAULT_PROBE_INTERVAL_MS + 10 * intervalMaxMs);
+  } else if (network.holders().length > 1 || network.routers.some(owesRemoval)) {
+    network.advance(REMOVAL_RETRY_MS);
   }
   const refusedAtMs = Math.max(...network.routers.map((router) => router.refusedAtMs));
   network.advance(Math.max(0, refusedAtMs + REMOVAL_RETRY_MS - network.nowMs) + intervalMaxMs);
@@ -156,6 +158,11 @@ function settle(network: Network, laws: Laws, plan: Plan): void {
   const changed = network.routers.find((router, index) => router.transitions !== before[index]);
   if (changed !== undefined) throw new Error(`${changed.name} changes its state at rest`);
   if ((master?.advertsSent ?? 0) - sent < 2) throw new Error(`${master?.name} is silent at rest`);
+}
+
+/** The kernel still has what a reload took out of the configuration. */
+function owesRemoval({ config, held }: SimulatedRouter): boolean {
+  return held.size > config.virtualAddresses.length;
 }
 
 function heal(network: Network): void {
