@@ -59,7 +59,9 @@ interface Meeting {
 function isNew(service: PlannedVirtualServerConfig, entry: Entry, meeting: Meeting): boolean {
   const { met, context } = meeting;
   const keys = endpointsOf(service, context).map((endpoint) =>
-    endpoint.startsWith('fwmark') ? endpoint : `${service.protocol} ${endpoint}`,
+    endpoint.startsWith('fwmark')
+      ? `${endpoint}${service.ipFamily === 'inet6' ? ' of IPv6' : ''}`
+      : `${service.protocol} ${endpoint}`,
   );
   const taken = keys.find((key) => met.has(key));
   for (const key of keys) if (!met.has(key)) met.set(key, service.span.line);
@@ -98,7 +100,7 @@ function compileService(entry: Entry, context: LvsContext): PlannedVirtualServer
   const pool = compilePool(block, service, context);
   const servers = compiled.map(({ server }) => server);
   const scheduler = block.text('lvs_sched') ?? DEFAULT_SCHEDULER;
-  const facts = { identity, protocol, scheduler, servers };
+  const facts = { identity, protocol, scheduler, servers, forwarding };
   const options = compileServiceOptions(block, facts, context);
   if (identity?.kind === 'fwmark' && familyOf(block, facts) === undefined) {
     report('markFamilyUnknown', place, {});

@@ -193,10 +193,23 @@ function excerpt(line: string, span: SourceSpan): { text: string; marker: string
   const column = Math.min(span.column - 1, clean.length);
   const from = column > MAX_EXCERPT - EXCERPT_LEAD ? column - EXCERPT_LEAD : 0;
   const text = clean.slice(from, from + MAX_EXCERPT);
-  const lead = text.slice(0, column - from).replace(/[^\t]/g, ' ');
-  const room = Math.max(1, text.length - lead.length);
-  const length = Math.max(1, Math.min(span.endColumn - span.column, room));
-  return { text, marker: `${lead}^${'~'.repeat(length - 1)}` };
+  const until = Math.max(column - from, Math.min(span.endColumn - 1 - from, text.length));
+  const lead = text.slice(0, column - from).replace(GLYPH, blanksFor);
+  const length = text.slice(column - from, until).replace(GLYPH, blanksFor).length;
+  return { text, marker: `${lead}^${'~'.repeat(Math.max(0, length - 1))}` };
+}
+
+/** What a terminal shows as one character; of a tab and of marks the width is not ours to say. */
+const GLYPH = /[^\t]/gu;
+const WIDE =
+  /[\p{Script=Han}\p{Script=Hangul}\p{Script=Hiragana}\p{Script=Katakana}\p{Emoji_Presentation}\u3000-\u303E\uFF01-\uFF60\uFFE0-\uFFE6]/u;
+const WITHOUT_WIDTH = /[\p{Mn}\p{Me}\u200B-\u200D\u2060\uFEFF]/u;
+
+/** As many blanks as a terminal has columns for `glyph`. */
+function blanksFor(glyph: string): string {
+  if (glyph < '\u0300') return ' ';
+  if (WITHOUT_WIDTH.test(glyph)) return '';
+  return WIDE.test(glyph) ? '  ' : ' ';
 }
 
 /**
@@ -205,16 +218,23 @@ function excerpt(line: string, span: SourceSpan): { text: string; marker: string
  */
 /** What follows a word for a password or a key, also a misspelled one, on the same line. */
 const SECRET = /\b(auth_pa\w*|pass(?:word|wd|phrase)?|key)(\s+)([^{}]+)/gi;
+/** The password of `scheme://user:password@host`. */
+const URL_PASSWORD = /(:\/\/[^\s/@:]*:)([^\s@]+)(?=@)/g;
 
 /**
  * The line with its secrets as asterisks, every other character in its column. Diagnostics are pasted
  * into tickets and kept in logs.
  */
 export function maskSecrets(line: string): string {
-  return line.replace(
-    SECRET,
-    (_all, word: string, gap: string, secret: string) => word + gap + secret.replace(/\S/g, '*'),
-  );
+  return line
+    .replace(
+      SECRET,
+      (_all, word: string, gap: string, secret: string) => word + gap + secret.replace(/\S/g, '*'),
+    )
+    .replace(
+      URL_PASSWORD,
+      (_all, head: string, secret: string) => head + '*'.repeat(secret.length),
+    );
 }
 
 function visible(text: string): string {
@@ -234,15 +254,18 @@ export interface DiagnosticJson {
   readonly code: string;
   readonly severity: Severity;
   readonly message: string;
-  readonly help?: string;
-  /** Of an error that `--compat` made a warning: what keepalived does. */
-  readonly compat?: string;
+  /** Null when the message says it all. */
+  readonly help: string | null;
   readonly file: string;
   readonly line: number;
   readonly column: number;
   readonly endLine: number;
   readonly endColumn: number;
+  /** Of an error that `--compat` made a warning: what keepalived does. */
+  readonly compat?: string;
+  /** The line, where a parameter or sequence made another of it. */
   readonly expandedTo?: string;
+  /** The include lines that led to the file, the nearest first. */
   readonly includedFrom?: readonly SourceSpan[];
 }
 
@@ -253,9 +276,13 @@ export function diagnosticsToJson(diagnostics: readonly Diagnostic[]): readonly 
       code,
       severity,
       message,
-      ...(help === undefined ? {} : { help }),
+      help: help ?? null,
+      file: span.file,
+      line: span.line,
+      column: span.column,
+      endLine: span.endLine,
+      endColumn: span.endColumn,
       ...(compat === undefined ? {} : { compat }),
-      ...span,
       ...(expandedTo === undefined ? {} : { expandedTo: maskSecrets(expandedTo) }),
       ...(includeChain.length === 0 ? {} : { includedFrom: includeChain }),
     }),

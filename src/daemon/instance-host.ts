@@ -26,13 +26,14 @@ import type { Report } from '../vrrp/notice.ts';
 import { isUnicast } from '../vrrp/own-advert.ts';
 import type { GroupNews, HandoverEnd, OtherRouter } from '../vrrp/ports.ts';
 import type { Tracking } from '../vrrp/priority.ts';
+import { ConflictWatch } from './conflict-watch.ts';
 import type { Followers } from './followers.ts';
 import { type InstanceTransport, openTransport, TransportRefused } from './instance-transport.ts';
 import type { Mastership } from './messages.ts';
 import { parentName } from './own-interface.ts';
 import { type Grounds, Placement } from './placement.ts';
 import { rehearse } from './rehearsal.ts';
-import { chooseSource } from './source-address.ts';
+import { chooseSource, standingFaults } from './source-address.ts';
 
 export interface InstanceHostOptions {
   readonly config: MemberConfig;
@@ -74,6 +75,7 @@ export class InstanceHost {
   #waitingFor = '';
   #waitingSinceMs = 0;
   readonly #placement: Placement;
+  readonly #conflicts: ConflictWatch;
 
   constructor(options: InstanceHostOptions) {
     this.#options = options;
@@ -83,7 +85,19 @@ export class InstanceHost {
       links,
       log,
       ...grounds,
-      onRestored: (what) => log.warn({ instance: config.name, what }, 'taken away, put back'),
+      onRestored: (what) => {
+        const { name: instance } = this.#config;
+        log.warn({ instance, what }, 'taken away, put back');
+        options.onReport({ name: 'addressRestored', instance, fields: { what } });
+      },
+    });
+    this.#conflicts = new ConflictWatch({
+      links,
+      announcer: grounds.announcer,
+      onConflict: ({ device, address, mac }) =>
+        this.#standing?.instance.addressClaimed(device, address, mac),
+      onError: ({ code, message }) =>
+        log.warn({ instance: config.name, code }, `nobody looks for address conflicts: ${message}`),
     });
   }
 
@@ -153,6 +167,7 @@ export class InstanceHost {
     else {
       this.#standing.instance.reconfigure(next);
       this.trackingChanged();
+      if (this.#standing?.instance.state === 'MASTER') this.#watchConflicts(false);
     }
   }
 
@@ -170,6 +185,11 @@ export class InstanceHost {
     this.#standing?.instance.forceByGroup(order, by);
   }
 
+  /** Why a handover cannot begin; undefined when it can. */
+  handoverObstacle(): Extract<HandoverEnd, { ok: false }>['code'] | undefined {
+    return this.#standing === undefined ? 'NOT_MASTER' : this.#standing.instance.handoverObstacle();
+  }
+
   /** Hands mastership over; calls back once. */
   handOver(onEnd: (end: HandoverEnd) => void): void {
     if (this.#standing === undefined) onEnd({ ok: false, code: 'NOT_MASTER' });
@@ -179,19 +199,8 @@ export class InstanceHost {
   /** What is tracked, and what this host sees itself. */
   #tracking(source: IpAddress): Tracking {
     const tracking = this.#options.tracking();
-    const { tracksSourceAddress, faultsWithoutPeer, unicastPeers } = this.#config;
-    const present = this.#options.links.addresses();
-    const lacksSource =
-      tracksSourceAddress && !present.some(({ address }) => address.text === source.text);
-    const lacksPeers = faultsWithoutPeer && (unicastPeers?.length ?? 0) === 0;
-    return {
-      ...tracking,
-      faults: [
-        ...tracking.faults,
-        ...(lacksSource ? [`source address ${source.text}`] : []),
-        ...(lacksPeers ? ['no unicast peer'] : []),
-      ],
-    };
+    const own = standingFaults(this.#config, source, this.#options.links.addresses());
+    return { ...tracking, faults: [...tracking.faults, ...own] };
   }
 
   linkChanged(link: Link | undefined, ifindex: number): void {
@@ -342,7 +351,11 @@ export class InstanceHost {
         remove: (address) => this.#placement.remove(address),
       },
       announce: (device, address) => grounds.announcer.announce(device, address, this.#config),
-      onTransition,
+      onTransition: (transition) => {
+        if (transition.to === 'MASTER') this.#watchConflicts(true);
+        else this.#conflicts.end();
+        onTransition(transition);
+      },
       onNotice,
       onReport,
       tellGroup,
@@ -350,7 +363,12 @@ export class InstanceHost {
     return { link, carrier, source, transport, instance };
   }
 
+  #watchConflicts(isNew: boolean): void {
+    this.#conflicts.begin(heldAddresses(this.#config), this.#config.advertIntervalMs, isNew);
+  }
+
   #lieDown(): void {
+    this.#conflicts.end();
     this.#standing?.instance.close();
     this.#standing?.transport.close();
     this.#standing = undefined;

@@ -15,6 +15,8 @@ class Director {
   readonly states = new Map<string, State>();
   readonly said: string[] = [];
   readonly notices: string[] = [];
+  /** How handovers ended. */
+  readonly ended: string[] = [];
   readonly #configs = new Map<string, RouterConfig>();
   readonly #queue: (readonly [string, Event])[] = [];
   #isRunning = false;
@@ -24,7 +26,8 @@ class Director {
     onNotice: ({ name, state, priority }) => this.notices.push(`${name} ${state} ${priority}`),
   });
 
-  constructor(priority = 100) {
+  /** The interface of `missing` is not there: its host says FAULT, and no instance stands. */
+  constructor(priority = 100, missing?: Name) {
     this.#groups.configure([
       {
         name: 'G1',
@@ -41,9 +44,14 @@ class Director {
     }
     this.#groups.batch(() => {
       for (const name of NAMES) {
-        this.feed(name, { kind: 'started', isLinkUp: true, resumeAsMaster: false });
+        if (name === missing) this.#groups.hear(name, 'FAULT');
+        else this.appear(name);
       }
     });
+  }
+
+  appear(name: Name): void {
+    this.feed(name, { kind: 'started', isLinkUp: true, resumeAsMaster: false });
   }
 
   names(): readonly string[] {
@@ -58,6 +66,10 @@ class Director {
       this.#run(...next);
     }
     this.#isRunning = false;
+  }
+
+  handOver(): void {
+    for (const name of NAMES) this.feed(name, { kind: 'handoverRequested' });
   }
 
   hear(name: Name, priority: number): void {
@@ -89,6 +101,10 @@ class Director {
     for (const action of next.actions) {
       if (action.kind === 'sendAdvert') this.said.push(`${name} prio ${action.priority}`);
       if (action.kind === 'announce') this.said.push(`${name} announces ${action.burst}`);
+      if (action.kind === 'handedOver') {
+        const { end } = action;
+        this.ended.push(`${name} ${end.ok ? end.successor.text : end.code}`);
+      }
       if (action.kind === 'tellGroup') this.#groups.hear(name, action.tells);
     }
   }
@@ -132,10 +148,67 @@ describe('a sync group of two', () => {
     expect(director.names()).toEqual(['MASTER', 'MASTER']);
   });
 
+  it('is in FAULT while the interface of a member is missing, and begins when it comes', () => {
+    const director = new Director(100, 'VI_2');
+    director.advance(10_000);
+    expect(director.names()).toEqual(['FAULT', 'INIT']);
+    director.appear('VI_2');
+    expect(director.names()).toEqual(['BACKUP', 'BACKUP']);
+    director.advance(5000);
+    expect(director.names()).toEqual(['MASTER', 'MASTER']);
+  });
+
+  it('of owners comes back from a fault as master, together', () => {
+    const director = new Director(255);
+    director.advance(1000);
+    director.feed('VI_2', { kind: 'linkChanged', isUp: false });
+    expect(director.names()).toEqual(['FAULT', 'FAULT']);
+    director.feed('VI_2', { kind: 'linkChanged', isUp: true });
+    director.advance(0);
+    expect(director.names()).toEqual(['MASTER', 'MASTER']);
+  });
+
   it('of owners is master at once, but together', () => {
     const director = new Director(255);
     director.advance(0);
     expect(director.names()).toEqual(['MASTER', 'MASTER']);
+  });
+
+  it('is handed over as a whole: the first member waits for the second', () => {
+    const director = new Director();
+    director.advance(5000);
+    director.handOver();
+    director.hear('VI_1', 50);
+    director.advance(500);
+    expect(director.names()).toEqual(['MASTER', 'MASTER']);
+    director.hear('VI_2', 50);
+    director.advance(20);
+    expect(director.names()).toEqual(['BACKUP', 'BACKUP']);
+    expect(director.ended).toEqual(['VI_1 10.0.0.2', 'VI_2 10.0.0.2']);
+  });
+
+  it('comes back as a whole when one member finds no successor', () => {
+    const director = new Director();
+    director.advance(5000);
+    director.handOver();
+    director.hear('VI_1', 50);
+    director.said.length = 0;
+    director.advance(2500);
+    expect(director.names()).toEqual(['MASTER', 'MASTER']);
+    expect(director.ended).toEqual(['VI_2 NO_SUCCESSOR', 'VI_1 NO_SUCCESSOR']);
+    // The clients went to the successor of the first: they are fetched back before it lets go.
+    const back = director.said.filter((line) => line.startsWith('VI_1'));
+    expect(back).toEqual(['VI_1 announces master', 'VI_1 prio 100']);
+  });
+
+  it('fails as a whole in the middle of a handover', () => {
+    const director = new Director();
+    director.advance(5000);
+    director.handOver();
+    director.hear('VI_1', 50);
+    director.advance(500);
+    director.feed('VI_2', { kind: 'linkChanged', isUp: false });
+    expect(director.names()).toEqual(['FAULT', 'FAULT']);
   });
 
   it('announces everything when one member meets a lower-priority master', () => {

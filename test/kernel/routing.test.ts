@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import type { RouteConfig, RuleConfig } from '../../src/config/model-vrrp.ts';
 import { compile } from '../config/compile-fixture.ts';
@@ -192,10 +193,33 @@ describe.runIf(isRoot)(`routes and rules (${ROOT_REASON})`, () => {
   });
 
   test('a table that has no name anywhere is a fault in words', async () => {
-    const rule = ruleOf('from 10.9.0.1 table nowhere_known priority 50');
+    // The file is checked for it; iproute2's may change afterwards.
+    const rule = { ...ruleOf('from 10.9.0.1 table 100 priority 50'), table: 'nowhere_known' };
     expect(await ask({ do: 'addRule', rule })).toEqual({
       ok: false,
       detail: "no file of iproute2 knows the table 'nowhere_known': write its number",
     });
+  });
+
+  test('of others in motion neither wake us nor make us lose what is told of ours', async () => {
+    await ask({ do: 'addRoute', route: routeOf('10.20.0.0/16 via 10.9.0.254 dev left') });
+    const others = Array.from(
+      { length: 20_000 },
+      (_, index) => `10.${100 + (index >> 8)}.${index & 255}.0/24 via 10.9.0.7`,
+    );
+    const batch = (verb: string): string =>
+      others.map((route) => `route ${verb} ${route}`).join('\n');
+    const run = (lines: string): void => {
+      execFileSync('ip', ['-n', namespace.name, '-batch', '-'], { input: lines });
+    };
+    // Nothing is read meanwhile: what is delivered must fit into the socket's buffer.
+    process.kill(table.pid, 'SIGSTOP');
+    run(batch('add'));
+    namespace.ip('route', 'del', '10.20.0.0/16');
+    run(batch('del'));
+    process.kill(table.pid, 'SIGCONT');
+    expect(await table.next('routeGone')).toEqual({ routeGone: '10.20.0.0' });
+    expect(await ask({ do: 'ours' })).toEqual([]);
+    expect(table.waiting('lost')).toEqual([]);
   });
 });

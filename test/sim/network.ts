@@ -16,6 +16,13 @@ export interface NetworkOptions {
   readonly delayMaxMs: number;
 }
 
+/** What goes wrong between the routers. */
+export type WireFault =
+  | { readonly kind: 'loss' | 'duplicate' | 'corrupt'; readonly rate: number }
+  /** One direction only: partitions need not be symmetric. */
+  | { readonly kind: 'cut'; readonly from: number; readonly to: number }
+  | { readonly kind: 'uncut' };
+
 interface Appointment {
   readonly atMs: number;
   readonly run: () => void;
@@ -43,7 +50,7 @@ export class Network {
     this.#delayMaxMs = delayMaxMs;
     const surroundings: Surroundings = {
       nowMs: () => this.#nowMs,
-      transmit: (from, payload) => this.#transmit(from, payload),
+      transmit: (from, advert, sequence) => this.#transmit(from, advert, sequence),
       note: (router, what) => this.note(router, what),
       onAdvert: (router, priority) => this.onAdvert(router, priority),
       later: (ms, run) => this.later(ms, run),
@@ -107,8 +114,9 @@ export class Network {
     if (router.isLinkUp === isUp) return;
     router.isLinkUp = isUp;
     if (!isUp) router.socket.length = 0;
-    this.touch(index, isUp ? 'link up' : 'link down', ({ instance }) => {
-      instance?.linkChanged(isUp);
+    // A process that stood still in between reads what is true when it looks.
+    this.touch(index, isUp ? 'link up' : 'link down', ({ instance, isLinkUp }) => {
+      instance?.linkChanged(isLinkUp);
     });
   }
 
@@ -119,13 +127,31 @@ export class Network {
     router.stalledUntilMs = Math.max(router.stalledUntilMs, this.#nowMs + ms);
   }
 
-  /** From one to the other only: partitions need not be symmetric. */
-  cut(from: number, to: number): void {
-    this.#cut.add(from * 256 + to);
+  disturb(fault: WireFault): void {
+    switch (fault.kind) {
+      case 'loss':
+        this.lossRate = fault.rate;
+        return;
+      case 'duplicate':
+        this.duplicateRate = fault.rate;
+        return;
+      case 'corrupt':
+        this.corruptRate = fault.rate;
+        return;
+      case 'cut':
+        this.#cut.add(fault.from * 256 + fault.to);
+        return;
+      case 'uncut':
+        this.#cut.clear();
+    }
   }
 
-  uncut(): void {
+  /** The wire is whole again. */
+  repair(): void {
     this.#cut.clear();
+    this.lossRate = 0;
+    this.duplicateRate = 0;
+    this.corruptRate = 0;
   }
 
   later(ms: number, run: () => void): void {
@@ -201,13 +227,15 @@ export class Network {
     this.onEvent(router);
   }
 
-  #transmit(from: SimulatedRouter, advert: OwnAdvert): boolean {
+  /** To every router on the same segment: that has the interface of the same name. */
+  #transmit(from: SimulatedRouter, advert: OwnAdvert, sequence: bigint | undefined): boolean {
     if (!from.isLinkUp) return false;
     this.note(from, `sends prio ${advert.priority}`);
-    for (const datagram of advertDatagrams(advert)) {
+    for (const datagram of advertDatagrams(advert, sequence)) {
       const toGroup = isMulticast(datagram.destination);
       for (const to of this.routers) {
         const { primaryAddress } = to.config;
+        if (to.config.interface !== from.config.interface) continue;
         if (to === from || this.#cut.has(from.index * 256 + to.index)) continue;
         if (!toGroup && !isSameAddress(datagram.destination, primaryAddress)) continue;
         if (this.lossRate > 0 && this.dice.chance(this.lossRate)) continue;
