@@ -147,8 +147,6 @@ function settle(network: Network, laws: Laws, plan: Plan): void {
   } else if (network.holders().length > 1 || network.routers.some(owesRemoval)) {
     network.advance(REMOVAL_RETRY_MS);
   }
-  const refusedAtMs = Math.max(...network.routers.map((router) => router.refusedAtMs));
-  network.advance(Math.max(0, refusedAtMs + REMOVAL_RETRY_MS - network.nowMs) + intervalMaxMs);
   laws.checkSettled();
   const before = network.routers.map(({ transitions }) => transitions);
   const [master] = network.routers.filter(({ state }) => state === 'MASTER');
