@@ -1,45 +1,36 @@
 /** virtual_server blocks to the model: by address, by mark and by group. */
 import { formatEndpoint } from '../base/address.ts';
 import { readForwarding } from './compile-forwarding.ts';
-import { type CompiledServer, compileServers, readPort } from './compile-real-server.ts';
-import { groupEndpoints } from './compile-server-group.ts';
+import {
+  type CompiledServer,
+  compileServers,
+  readPort,
+  type WrittenIdentity,
+} from './compile-real-server.ts';
 import { compileServiceOptions, familyOf } from './compile-service-options.ts';
 import type { Report } from './diagnostics.ts';
 import { didYouMean } from './did-you-mean.ts';
 import type { LvsContext } from './lvs-context.ts';
-import type {
-  Config,
-  PlannedVirtualServerConfig,
-  ServiceIdentity,
-  TransportProtocol,
-  VirtualServerConfig,
-} from './model.ts';
+import type { TransportProtocol, VirtualServerConfig } from './model.ts';
+import { serviceName } from './names.ts';
 import { type Entry, type ReadBlock, readBlock } from './read-block.ts';
 import { readAddress, readInteger, reportTrailing } from './read-value.ts';
+import { endpointsOf } from './service-endpoints.ts';
 import { placeOf, spanOf } from './source.ts';
 
 const DEFAULT_SCHEDULER = 'wlc';
 const MARK = { kind: 'integer', min: 1, max: 2 ** 32 - 1 } as const;
 
-type Services = Pick<Config, 'virtualServers' | 'plannedVirtualServers'>;
-
-/** Services by address over TCP are what the daemon makes; the others are a list of their own. */
-export function compileVirtualServers(entries: readonly Entry[], context: LvsContext): Services {
+export function compileVirtualServers(
+  entries: readonly Entry[],
+  context: LvsContext,
+): readonly VirtualServerConfig[] {
   const met = new Map<string, number>();
-  const virtualServers: VirtualServerConfig[] = [];
-  const planned: PlannedVirtualServerConfig[] = [];
-  for (const entry of entries) {
+  return entries.flatMap((entry) => {
     const service = compileService(entry, context);
-    if (service === undefined || !isNew(service, entry, { met, context })) continue;
-    if (service.kind === 'address' && service.protocol === 'tcp') {
-      const { kind: _, ...config } = service;
-      virtualServers.push(config);
-    } else planned.push(service);
-  }
-  return {
-    virtualServers,
-    ...(planned.length === 0 ? {} : { plannedVirtualServers: planned }),
-  };
+    const isKept = service !== undefined && isNew(service, entry, { met, context });
+    return isKept ? [service] : [];
+  });
 }
 
 interface Meeting {
@@ -48,37 +39,25 @@ interface Meeting {
   readonly context: LvsContext;
 }
 
-/** Every address of a group is a service of its own to the kernel. */
-function isNew(service: PlannedVirtualServerConfig, entry: Entry, meeting: Meeting): boolean {
+/** Every member of a group is a service of its own to the kernel. */
+function isNew(service: VirtualServerConfig, entry: Entry, meeting: Meeting): boolean {
   const { met, context } = meeting;
-  const keys = endpointsOf(service, context).map((endpoint) =>
-    endpoint.startsWith('fwmark') ? endpoint : `${service.protocol} ${endpoint}`,
-  );
-  const taken = keys.find((key) => met.has(key));
-  for (const key of keys) if (!met.has(key)) met.set(key, service.span.line);
+  const names = endpointsOf(service, context.groups).map(serviceName);
+  const taken = names.find((name) => met.has(name));
+  for (const name of names) if (!met.has(name)) met.set(name, service.span.line);
   if (taken === undefined) return true;
   const line = met.get(taken) ?? service.span.line;
   const place = placeOf(entry.statement.words);
-  context.report('duplicateVirtualServer', place, { service: showEndpoint(service, taken), line });
+  context.report('duplicateVirtualServer', place, { service: showService(service, taken), line });
   return false;
 }
 
-function endpointsOf(
-  service: PlannedVirtualServerConfig,
-  { groups }: LvsContext,
-): readonly string[] {
-  if (service.kind === 'address') return [`${service.address.text} ${service.port}`];
-  if (service.kind === 'fwmark') return [`fwmark ${service.fwmark}`];
-  const group = groups.get(service.group);
-  return group === undefined ? [] : groupEndpoints(group);
-}
-
-function showEndpoint(service: PlannedVirtualServerConfig, key: string): string {
+function showService(service: VirtualServerConfig, taken: string): string {
   if (service.kind === 'address') return formatEndpoint(service.address, service.port);
-  return service.kind === 'fwmark' ? key : `group ${service.group} (${key})`;
+  return service.kind === 'fwmark' ? taken : `group ${service.group} (${taken})`;
 }
 
-function compileService(entry: Entry, context: LvsContext): PlannedVirtualServerConfig | undefined {
+function compileService(entry: Entry, context: LvsContext): VirtualServerConfig | undefined {
   const { report } = context;
   const identity = readIdentity(entry, context);
   const place = placeOf(entry.statement.words);
@@ -91,19 +70,17 @@ function compileService(entry: Entry, context: LvsContext): PlannedVirtualServer
   const pool = compilePool(block, service, context);
   const servers = compiled.map(({ server }) => server);
   const scheduler = block.text('lvs_sched') ?? DEFAULT_SCHEDULER;
-  const facts = { identity, protocol, scheduler, servers };
+  const facts = { identity, protocol, scheduler, servers, forwarding };
   const options = compileServiceOptions(block, facts, context);
-  if (identity?.kind === 'fwmark' && familyOf(block, facts) === undefined) {
-    report('markFamilyUnknown', place, {});
-  }
+  const family = familyOf(block, facts);
+  if (identity?.kind === 'fwmark' && family === undefined) report('markFamilyUnknown', place, {});
   warnOfDefaults(block, compiled, report);
   if (identity === undefined) return undefined;
   return {
     span: spanOf(place),
-    ...identity,
+    ...(identity.kind === 'address' ? identity : { ...identity, family: family ?? 'inet' }),
     protocol,
     scheduler,
-    ...(forwarding?.tunnel === undefined ? {} : { tunnel: forwarding.tunnel }),
     ...options,
     realServers: servers,
     ...(pool === undefined ? {} : { backupPool: pool }),
@@ -123,17 +100,13 @@ function compilePool(
   return compileServers(pool.all('real_server'), service, context).map(({ server }) => server);
 }
 
-function readIdentity(entry: Entry, context: LvsContext): ServiceIdentity | undefined {
+function readIdentity(entry: Entry, context: LvsContext): WrittenIdentity | undefined {
   const { report } = context;
   const [first, second, ...rest] = entry.words;
   if (first === undefined || first.kind === 'opaque') return undefined;
   const form = first.text;
   reportTrailing(entry.statement.words.slice(0, 3), rest, report);
   const isByName = form === 'fwmark' || form === 'group';
-  if (isByName) {
-    const what = `A virtual_server by ${form}`;
-    report('notSupportedYet', placeOf(entry.statement.words), { what });
-  }
   const address = isByName ? undefined : readAddress('a virtual_server', first, report);
   if (second === undefined) {
     const expected = isByName ? `a ${form === 'group' ? 'name' : 'number'}` : 'a port';
@@ -161,7 +134,7 @@ function readIdentity(entry: Entry, context: LvsContext): ServiceIdentity | unde
 /** keepalived takes UDP when nothing is said: nobody means that, so it must be written. */
 function readProtocol(
   block: ReadBlock,
-  identity: ServiceIdentity | undefined,
+  identity: WrittenIdentity | undefined,
   report: Report,
 ): TransportProtocol {
   const protocol = block.text('protocol');
@@ -171,9 +144,6 @@ function readProtocol(
   }
   if (!block.has('protocol')) report('missingProtocol', block.place, {});
   if (protocol === 'TCP') return 'tcp';
-  if (protocol !== undefined && identity?.kind !== 'group') {
-    report('notSupportedYet', block.placeOf('protocol'), { what: `'protocol ${protocol}'` });
-  }
   return protocol === 'SCTP' ? 'sctp' : 'udp';
 }
 

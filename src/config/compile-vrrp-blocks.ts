@@ -35,8 +35,14 @@ export function knownNames(root: ReadBlock, services: readonly VirtualServerConf
     bfd_instance: namesOf('bfd_instance'),
     vrrp_instance: namesOf('vrrp_instance'),
     track_group: namesOf('track_group'),
-    virtual_server: new Set(services.map(({ address, port }) => formatEndpoint(address, port))),
+    virtual_server: new Set(services.map(trackedName)),
   };
+}
+
+/** As `track_virtual_server` writes it: without the protocol. */
+function trackedName(service: VirtualServerConfig): string {
+  if (service.kind === 'address') return formatEndpoint(service.address, service.port);
+  return service.kind === 'group' ? service.group : `fwmark ${service.fwmark}`;
 }
 
 type Blocks = VrrpBlocks & Pick<Config, 'staticAddresses'>;

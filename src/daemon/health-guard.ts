@@ -5,6 +5,7 @@
 import type { Clock } from '../base/clock.ts';
 import type { Log } from '../base/log.ts';
 import type { Config } from '../config/model.ts';
+import type { LvsNotice } from '../ipvs/notice.ts';
 import type { HealthSnapshot } from '../observe/status.ts';
 import { afterDeath, type BackOff, noBackOff } from './back-off.ts';
 import {
@@ -26,6 +27,8 @@ export interface HealthGuardPorts {
   readonly spawn: SpawnChild<ToHealth, FromHealth>;
   readonly setTimer: SetTimer;
   readonly onFatal: (code: string, message: string) => void;
+  /** For scripts, FIFOs, trackers and events. */
+  readonly onNotice?: (notice: LvsNotice) => void;
 }
 
 export class HealthGuard {
@@ -123,6 +126,9 @@ export class HealthGuard {
         return;
       case 'snapshot':
         this.#snapshots.answer(message.id, message.snapshot);
+        return;
+      case 'lvsNotice':
+        this.#ports.onNotice?.(message.notice);
         return;
       case 'stopped':
         return;

@@ -1,21 +1,26 @@
 /**
  * The health child: checks real servers and keeps the IPVS table as the verdicts say.
  *
- *   checks ─▶ verdicts ─▶ desired table ─▶ reconciler ─▶ kernel
+ *   checks ─▶ verdicts ─▶ intent: quorum, weights, table ─▶ reconciler ─▶ kernel
+ *                            └─▶ notices ─▶ supervisor
  */
 import { systemClock } from '../base/clock.ts';
 import type { Config } from '../config/model.ts';
-import { HealthEngine } from '../health/engine.ts';
+import { HealthEngine, type ServerChange } from '../health/engine.ts';
 import { IpvsClient } from '../ipvs/client.ts';
-import { desiredTable } from '../ipvs/desired.ts';
+import { Intent } from '../ipvs/intent.ts';
+import type { LvsNotice } from '../ipvs/notice.ts';
 import { Reconciler } from '../ipvs/reconciler.ts';
+import type { Table } from '../ipvs/types.ts';
 import { DeadlineTimer } from '../kernel/timer.ts';
 import { type ChildChannel, openChildChannel, sendLast } from './child-channel.ts';
 import type { FromHealth, ToHealth } from './messages.ts';
 
 class HealthProcess {
   readonly #channel: ChildChannel<FromHealth>;
-  #config: Config | undefined;
+  readonly #intent = new Intent();
+  /** For weights that change though no verdict does. */
+  #ramp: DeadlineTimer | undefined;
   #engine: HealthEngine | undefined;
   #reconciler: Reconciler | undefined;
   #client: IpvsClient | undefined;
@@ -51,7 +56,6 @@ class HealthProcess {
   }
 
   #start(message: Extract<ToHealth, { kind: 'start' }>): void {
-    this.#config = message.config;
     const opened = IpvsClient.open();
     if (!opened.ok) {
       sendLast({ kind: 'fatal', code: opened.code, message: opened.detail }, 1);
@@ -63,12 +67,15 @@ class HealthProcess {
       log: this.#channel.log,
       random: Math.random,
       onChange: (change) => {
-        this.#reasons.set(change.serverName, `${change.reason}: ${change.detail}`);
+        const reason = `${change.reason}: ${change.detail}`;
+        this.#reasons.set(change.serverName, reason);
         // After the turn: in the middle of a reload not every server is known yet.
-        queueMicrotask(() => this.#want());
+        queueMicrotask(() => this.#judge(change, reason));
       },
     });
     this.#engine.start(message.config.virtualServers);
+    this.#ramp = new DeadlineTimer(() => this.#want());
+    this.#configure(message.config);
     this.#reconciler = new Reconciler({
       client: opened.client,
       log: this.#channel.log,
@@ -78,7 +85,7 @@ class HealthProcess {
       reasonOf: (serverName) => this.#reasons.get(serverName),
       adopt: message.adopt,
     });
-    const started = this.#reconciler.start(this.#desired());
+    const started = this.#reconciler.start(this.#wish());
     if (!started.ok) {
       sendLast({ kind: 'fatal', code: started.code, message: started.detail }, 1);
       return;
@@ -87,23 +94,39 @@ class HealthProcess {
   }
 
   #reload(config: Config): void {
-    this.#config = config;
     this.#engine?.reload(config.virtualServers);
+    this.#configure(config);
     const kept = new Set(this.#engine?.snapshot().map(({ name }) => name));
     for (const name of this.#reasons.keys()) if (!kept.has(name)) this.#reasons.delete(name);
     this.#want();
   }
 
-  #desired(): ReturnType<typeof desiredTable> {
+  #configure(config: Config): void {
     const engine = this.#engine;
-    return desiredTable(
-      this.#config?.virtualServers ?? [],
-      (serverName) => engine?.isUp(serverName) ?? false,
-    );
+    this.#intent.configure(config, (name) => ({ isUp: engine?.isUp(name) ?? false }));
+  }
+
+  #judge({ serverName, isUp }: ServerChange, reason: string): void {
+    const sinceMs = systemClock.monotonicMs();
+    this.#intent.setVerdict(serverName, { isUp, sinceMs }, reason);
+    this.#want();
   }
 
   #want(): void {
-    if (!this.#isStopping) this.#reconciler?.setDesired(this.#desired());
+    if (!this.#isStopping) this.#reconciler?.setDesired(this.#wish());
+  }
+
+  /** Tells what happened, and sees to it that it is asked again in time. */
+  #wish(): Table {
+    const { table, notices, nextChangeMs } = this.#intent.wish(systemClock.monotonicMs());
+    this.#tell(notices);
+    if (nextChangeMs === undefined) this.#ramp?.disarm();
+    else this.#ramp?.arm(nextChangeMs);
+    return table;
+  }
+
+  #tell(notices: readonly LvsNotice[]): void {
+    for (const notice of notices) this.#channel.send({ kind: 'lvsNotice', notice });
   }
 
   #answerSnapshot(id: number): void {
@@ -111,14 +134,20 @@ class HealthProcess {
     this.#channel.send({
       kind: 'snapshot',
       id,
-      snapshot: { servers: this.#engine.snapshot(), ipvs: this.#reconciler.snapshot() },
+      snapshot: {
+        servers: this.#engine.snapshot(),
+        pools: this.#intent.snapshot(),
+        ipvs: this.#reconciler.snapshot(),
+      },
     });
   }
 
   async #stop(): Promise<void> {
     if (this.#isStopping) return;
     this.#isStopping = true;
+    this.#ramp?.close();
     await this.#engine?.close();
+    this.#tell(this.#intent.farewell());
     this.#reconciler?.removeOwned();
     this.#reconciler?.close();
     this.#client?.close();

@@ -11,6 +11,7 @@
 import type { IpAddress } from '../base/address.ts';
 import type { LogFields, LogLevel } from '../base/log.ts';
 import type { Config } from '../config/model.ts';
+import type { LvsNotice } from '../ipvs/notice.ts';
 import type { HealthSnapshot } from '../observe/status.ts';
 import type { Notice, Report } from '../vrrp/notice.ts';
 import type { InstanceSnapshot } from '../vrrp/snapshot.ts';
@@ -89,7 +90,9 @@ export type FromVrrp =
 
 export type FromHealth =
   | FromAnyChild[keyof FromAnyChild]
-  | { readonly kind: 'snapshot'; readonly id: number; readonly snapshot: HealthSnapshot };
+  | { readonly kind: 'snapshot'; readonly id: number; readonly snapshot: HealthSnapshot }
+  /** The quorum of a service or the verdict on a server; how things stand, at a start. */
+  | { readonly kind: 'lvsNotice'; readonly notice: LvsNotice };
 
 /** How often the vrrp process speaks up, and the silence after which it is believed to be stuck. */
 export interface HeartbeatTiming {

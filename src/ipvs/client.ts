@@ -4,6 +4,7 @@
  * words.
  */
 import { serverName, serviceName } from '../config/names.ts';
+import { familyOfEndpoint } from '../config/service-endpoints.ts';
 import { GenericNetlink } from '../kernel/genetlink.ts';
 import { SysError } from '../kernel/libc.ts';
 import { IPVS_GENL_NAME } from './abi.ts';
@@ -33,7 +34,7 @@ export interface ClientRefusal {
 export type DumpOutcome =
   | {
       readonly ok: true;
-      /** What lvsd can manage; services of other kinds (firewall marks) are not in it. */
+      /** What lvsd can manage; services of other protocols are not in it. */
       readonly table: Table;
       /** What the kernel counts, by serverName. */
       readonly status: ReadonlyMap<string, DestinationStatus>;
@@ -147,7 +148,7 @@ export class IpvsClient implements IpvsPort {
     if (!reply.ok) return clientRefusal(reply);
     const destinations: Destination[] = [];
     for (const message of reply.messages) {
-      const decoded = decodeDestination(message.attributes, service.address.family);
+      const decoded = decodeDestination(message.attributes, familyOfEndpoint(service));
       if (!decoded.ok) {
         if (decoded.code === 'FOREIGN_KIND') continue;
         return decoded;

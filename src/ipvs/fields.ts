@@ -14,8 +14,8 @@ import { AF_INET, AF_INET6 } from './abi.ts';
 export interface CodecRefusal {
   readonly ok: false;
   /**
-   * FOREIGN_KIND: a service by firewall mark, of an unknown protocol or forwarding method, which
-   * lvsd does not manage and never touches. The others: the message is not what linux/ip_vs.h says.
+   * FOREIGN_KIND: a service of an unknown protocol, or a server of an unknown forwarding method or
+   * tunnel type, which lvsd does not manage and never touches. The others: the message is not what linux/ip_vs.h says.
    */
   readonly code:
     | 'FOREIGN_KIND'
@@ -70,6 +70,11 @@ export function readBytes(
   if (bytes.length >= length) return accept(bytes);
   const detail = `Attribute ${name} has ${bytes.length} bytes, expected at least ${length}`;
   return refuse('ATTRIBUTE_SHORT', detail);
+}
+
+export function readU8(fields: AttributeMap, type: number, name: string): Decoded<number> {
+  const bytes = readBytes(fields, type, { name, length: 1 });
+  return bytes.ok ? accept(view(bytes.value).getUint8(0)) : bytes;
 }
 
 export function readU16(fields: AttributeMap, type: number, name: string): Decoded<number> {

@@ -56,6 +56,7 @@ export function snapshotServices(
         weight,
         activeConnections: status?.activeConnections ?? 0,
         inactiveConnections: status?.inactiveConnections ?? 0,
+        persistentConnections: status?.persistentConnections ?? 0,
       };
     });
     services.push({ name, scheduler: service.scheduler, servers });

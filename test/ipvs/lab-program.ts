@@ -11,7 +11,7 @@ import { logTo } from '../../src/base/log.ts';
 import { IpvsClient } from '../../src/ipvs/client.ts';
 import type { Operation } from '../../src/ipvs/plan.ts';
 import { Reconciler, type ReconcilerOptions } from '../../src/ipvs/reconciler.ts';
-import { matrixAfter, matrixBefore } from './kernel-matrix.ts';
+import { matrixAfter, matrixBefore, optionTable, plainTable } from './kernel-matrix.ts';
 import { server, service, table } from './tables.ts';
 
 const PROBE_PRIVILEGE = 'probe-privilege';
@@ -34,6 +34,7 @@ function runAll() {
       unprivileged,
       info: client.info(),
       matrix: runMatrix(client, directory),
+      options: runOptions(client, directory),
       ...runOwnership(client, directory),
       drift: runDrift(client, directory),
       counted: runCounted(client),
@@ -101,6 +102,30 @@ function runMatrix(client: IpvsClient, directory: string) {
   };
 }
 
+/** What is beyond the matrix: made, taken back, made again. */
+function runOptions(client: IpvsClient, directory: string) {
+  const { reconciler } = newReconciler(client, join(directory, 'options.json'));
+  const started = reconciler.start(optionTable);
+  const saved = ipvsadm('-Sn');
+  const again = counted(reconciler.reconcileNow());
+  reconciler.setDesired(plainTable);
+  const plain = reconciler.reconcileNow();
+  reconciler.setDesired(optionTable);
+  const restored = reconciler.reconcileNow();
+  const savedAgain = ipvsadm('-Sn');
+  const removed = reconciler.removeOwned();
+  reconciler.close();
+  return {
+    started: started.ok ? started.first : started,
+    again,
+    plain,
+    restored,
+    saved,
+    savedAgain,
+    removed: removed.ok,
+  };
+}
+
 /** Entries made by hand: adopted untouched when ours, left alone when not. */
 function runOwnership(client: IpvsClient, directory: string) {
   const path = join(directory, 'ownership.json');
@@ -165,7 +190,6 @@ function runDrift(client: IpvsClient, directory: string) {
 
 /** A dump of services that lvsd does not manage beside one that it does, with status. */
 function runCounted(client: IpvsClient) {
-  ipvsadm('-A', '-f', '7', '-s', 'rr');
   ipvsadm('-A', '-t', '10.50.0.1:80', '-s', 'rr', '-p', '120', '-M', '255.255.255.0');
   const tunnel = ['-r', '[2001:db8::1]:80', '-i', '-x', '100', '-y', '50', '-w', '3'];
   ipvsadm('-a', '-t', '10.50.0.1:80', ...tunnel);
