@@ -220,6 +220,12 @@ const serviceOptionRows: readonly WorkingRow[] = [
     doc: 'Flag of the scheduler (ipvsadm -b); sh- and mh- stand after the scheduler',
   }),
   {
+    name: 'drain_timeout',
+    value: seconds(0),
+    defaultText: '0',
+    doc: 'A server that leaves, by the file or by its checks, keeps its connections so long',
+  },
+  {
     name: 'slow_start',
     value: seconds(0),
     defaultText: '0',
@@ -241,12 +247,6 @@ const serviceOptionRows: readonly WorkingRow[] = [
 
 const plannedService: readonly WorkingRow[] = [
   { name: 'ha_suspend', value: FLAG, doc: 'No checks while the address is not on this host' },
-  {
-    name: 'drain_timeout',
-    value: seconds(0),
-    defaultText: '0',
-    doc: 'A server that is taken out of the file keeps its connections so long',
-  },
 ];
 
 const realServerRows = works('real_server', [

@@ -83,6 +83,8 @@ class HealthProcess {
       ownershipPath: message.ownershipFile,
       newTimer: (onExpire) => new DeadlineTimer(onExpire),
       reasonOf: (serverName) => this.#reasons.get(serverName),
+      drainPolicyOf: (service) => this.#intent.drainPolicyOf(service),
+      hasFailed: (service, server) => this.#intent.hasFailed(service, server),
       adopt: message.adopt,
     });
     const started = this.#reconciler.start(this.#wish());

@@ -3,7 +3,7 @@
  * the kernel does the work in the sender's context. Failures are values; errno has its meaning in
  * words.
  */
-import { serverName, serviceName } from '../config/names.ts';
+import { serviceName } from '../config/names.ts';
 import { familyOfEndpoint } from '../config/service-endpoints.ts';
 import { GenericNetlink } from '../kernel/genetlink.ts';
 import { SysError } from '../kernel/libc.ts';
@@ -19,7 +19,14 @@ import {
   type IpvsInfo,
 } from './codec.ts';
 import { describeOperation, type Operation } from './plan.ts';
-import type { Destination, DestinationStatus, Service, ServiceName, Table } from './types.ts';
+import type {
+  Destination,
+  DestinationStatus,
+  Service,
+  ServiceKey,
+  ServiceName,
+  Table,
+} from './types.ts';
 
 export interface ClientRefusal {
   readonly ok: false;
@@ -36,8 +43,19 @@ export type DumpOutcome =
       readonly ok: true;
       /** What lvsd can manage; services of other protocols are not in it. */
       readonly table: Table;
-      /** What the kernel counts, by serverName. */
-      readonly status: ReadonlyMap<string, DestinationStatus>;
+      /** What the kernel counts, of each destination in the order of the table. */
+      readonly status: ReadonlyMap<ServiceName, readonly DestinationStatus[]>;
+    }
+  | ClientRefusal;
+
+export type ListOutcome = { readonly ok: true; readonly table: Table } | ClientRefusal;
+
+export type ServersOutcome =
+  | {
+      readonly ok: true;
+      readonly destinations: readonly Destination[];
+      /** In the same order. */
+      readonly status: readonly DestinationStatus[];
     }
   | ClientRefusal;
 
@@ -57,6 +75,10 @@ export type OperationOutcome =
 /** What the reconciler needs of the kernel. */
 export interface IpvsPort {
   dump(): DumpOutcome;
+  /** Services without their destinations. */
+  services(): ListOutcome;
+  /** The destinations of one service; none when there is no such service. */
+  destinations(service: ServiceKey): ServersOutcome;
   /** One outcome for each operation, in order. */
   apply(operations: readonly Operation[]): readonly OperationOutcome[];
 }
@@ -102,25 +124,46 @@ export class IpvsClient implements IpvsPort {
    * The whole table: services, then the destinations of each. Not one instant: entries may move.
    */
   dump(): DumpOutcome {
+    const list = this.services();
+    if (!list.ok) return list;
+    const table = new Map<ServiceName, Service>();
+    const status = new Map<ServiceName, readonly DestinationStatus[]>();
+    for (const [name, service] of list.table) {
+      const servers = this.destinations(service);
+      if (!servers.ok) return servers;
+      table.set(name, { ...service, destinations: servers.destinations });
+      status.set(name, servers.status);
+    }
+    return { ok: true, table, status };
+  }
+
+  services(): ListOutcome {
     const { command, attributes } = encodeServiceDump();
     const reply = this.#channel.dump(command, attributes);
     if (!reply.ok) return clientRefusal(reply);
     const table = new Map<ServiceName, Service>();
-    const status = new Map<string, DestinationStatus>();
     for (const message of reply.messages) {
       const service = decodeService(message.attributes);
-      if (!service.ok) {
-        if (service.code === 'FOREIGN_KIND') continue;
-        return service;
-      }
-      const destinations = this.#dumpDestinations(service.value, status);
-      if (!destinations.ok) return destinations;
-      table.set(serviceName(service.value), {
-        ...service.value,
-        destinations: destinations.destinations,
-      });
+      if (service.ok) table.set(serviceName(service.value), service.value);
+      else if (service.code !== 'FOREIGN_KIND') return service;
     }
-    return { ok: true, table, status };
+    return { ok: true, table };
+  }
+
+  destinations(service: ServiceKey): ServersOutcome {
+    const { command, attributes } = encodeDestinationDump(service);
+    const reply = this.#channel.dump(command, attributes);
+    if (!reply.ok) return clientRefusal(reply);
+    const destinations: Destination[] = [];
+    const status: DestinationStatus[] = [];
+    for (const message of reply.messages) {
+      const decoded = decodeDestination(message.attributes, familyOfEndpoint(service));
+      if (decoded.ok) {
+        destinations.push(decoded.value.destination);
+        status.push(decoded.value.status);
+      } else if (decoded.code !== 'FOREIGN_KIND') return decoded;
+    }
+    return { ok: true, destinations, status };
   }
 
   /** In order and in batches; an operation that fails does not stop those after it. */
@@ -137,26 +180,6 @@ export class IpvsClient implements IpvsPort {
 
   close(): void {
     this.#channel.close();
-  }
-
-  #dumpDestinations(
-    service: Service,
-    status: Map<string, DestinationStatus>,
-  ): { readonly ok: true; readonly destinations: readonly Destination[] } | ClientRefusal {
-    const { command, attributes } = encodeDestinationDump(service);
-    const reply = this.#channel.dump(command, attributes);
-    if (!reply.ok) return clientRefusal(reply);
-    const destinations: Destination[] = [];
-    for (const message of reply.messages) {
-      const decoded = decodeDestination(message.attributes, familyOfEndpoint(service));
-      if (!decoded.ok) {
-        if (decoded.code === 'FOREIGN_KIND') continue;
-        return decoded;
-      }
-      destinations.push(decoded.value.destination);
-      status.set(serverName(service, decoded.value.destination), decoded.value.status);
-    }
-    return { ok: true, destinations };
   }
 }
 

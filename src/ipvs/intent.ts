@@ -8,9 +8,10 @@ import type { Config, RealServerConfig, VirtualServerConfig } from '../config/mo
 import { serverName, serviceName } from '../config/names.ts';
 import { groupsByName, type ServerGroups } from '../config/service-endpoints.ts';
 import { desiredServices, tableOf } from './desired.ts';
+import type { DrainPolicy } from './drain.ts';
 import { type LvsNotice, serverLine, serviceLine } from './notice.ts';
 import { judgePool, type PoolJudgement, type Verdict } from './pool.ts';
-import type { Service, Table } from './types.ts';
+import type { Destination, Service, ServiceName, Table } from './types.ts';
 
 export interface Wish {
   readonly table: Table;
@@ -48,7 +49,11 @@ export class Intent {
   readonly #dirty = new Set<Entry>();
   #notices: LvsNotice[] = [];
   #table: Table = new Map();
+  /** IPVS service -> the virtual_server that it is, or was until it was removed. */
+  #origins = new Map<ServiceName, Entry>();
+  #freesTemplates = false;
   #notifiesInitial = false;
+  #isReconfigured = false;
 
   /**
    * Wants this configuration from now on; what is in both keeps its quorum and its verdicts.
@@ -57,11 +62,13 @@ export class Intent {
   configure(config: Config, initialVerdict: (serverName: string) => Verdict): void {
     this.#groups = groupsByName(config.virtualServerGroups);
     this.#notifiesInitial = config.globalDefs.rsInitNotifies === true;
+    this.#freesTemplates = config.globalDefs.expiresQuiescentTemplates === true;
     const before = new Map(this.#entries);
     const serversBefore = this.#servers;
     this.#entries.clear();
     this.#servers = new Map();
     this.#dirty.clear();
+    this.#isReconfigured = true;
     for (const each of config.virtualServers) {
       const name = serviceName(each);
       if (this.#entries.has(name)) continue;
@@ -95,7 +102,8 @@ export class Intent {
 
   /** The wanted table at `nowMs`, and what happened since the last call. */
   wish(nowMs: number): Wish {
-    let isNew = this.#dirty.size > 0;
+    let isNew = this.#dirty.size > 0 || this.#isReconfigured;
+    this.#isReconfigured = false;
     for (const entry of this.#entries.values()) {
       const dueMs = entry.judgement?.nextChangeMs ?? Number.POSITIVE_INFINITY;
       if (this.#dirty.has(entry) || dueMs <= nowMs) {
@@ -106,6 +114,7 @@ export class Intent {
     this.#dirty.clear();
     if (isNew) {
       this.#table = tableOf([...this.#entries.values()].flatMap(({ services }) => services));
+      this.#nameOrigins();
     }
     const notices = this.#notices;
     this.#notices = [];
@@ -117,6 +126,22 @@ export class Intent {
       notices,
       ...(changes.length === 0 ? {} : { nextChangeMs: changes.reduce((a, b) => Math.min(a, b)) }),
     };
+  }
+
+  /** How long servers that leave this IPVS service are drained, also when it is removed itself. */
+  drainPolicyOf(service: ServiceName): DrainPolicy {
+    const timeoutMs = this.#origins.get(service)?.config.drainTimeoutMs ?? 0;
+    return { timeoutMs, freesTemplates: this.#freesTemplates };
+  }
+
+  /** Whether this server is still in the file, and its checks say that it is down. */
+  hasFailed(service: ServiceName, destination: Destination): boolean {
+    const config = this.#origins.get(service)?.config;
+    if (config === undefined) return false;
+    const { address } = destination;
+    return [destination.port, 0].some(
+      (port) => this.#verdicts.get(serverName(config, { address, port }))?.isUp === false,
+    );
   }
 
   /** What an orderly stop tells: quorum_down and notify_down of services with `omega`. */
@@ -153,6 +178,18 @@ export class Intent {
       this.#dirty.add(entry);
       this.#tellServer(name, { reason: 'START', isInitial: true, isUp: verdict.isUp });
     }
+  }
+
+  /** Those that are gone are remembered as long as they would be drained. */
+  #nameOrigins(): void {
+    const origins = new Map<ServiceName, Entry>();
+    for (const [name, entry] of this.#origins) {
+      if ((entry.config.drainTimeoutMs ?? 0) > 0) origins.set(name, entry);
+    }
+    for (const entry of this.#entries.values()) {
+      for (const service of entry.services) origins.set(serviceName(service), entry);
+    }
+    this.#origins = origins;
   }
 
   #judge(entry: Entry, nowMs: number): void {

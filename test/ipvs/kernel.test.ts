@@ -141,7 +141,7 @@ describe.skipIf(missing !== '')(`in a kernel with IPVS${missing}`, () => {
     };
     expect(report.counted).toEqual({
       services: [service('10.50.0.1', 80, [tunnel], persistent)],
-      status: [['tcp 10.50.0.1:80/[2001:db8::1]:80', status]],
+      status: [[status]],
     });
   });
 

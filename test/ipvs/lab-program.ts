@@ -196,7 +196,7 @@ function runCounted(client: IpvsClient) {
   const dumped = client.dump();
   ipvsadm('-C');
   if (!dumped.ok) return dumped;
-  return { services: [...dumped.table.values()], status: [...dumped.status] };
+  return { services: [...dumped.table.values()], status: [...dumped.status.values()] };
 }
 
 /** Every errno of the interface, met on purpose. */

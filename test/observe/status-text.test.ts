@@ -47,6 +47,8 @@ const status: DaemonStatus = {
     ],
     ipvs: {
       services: [{ name: 'tcp 192.168.10.188:80', scheduler: 'rr', servers: [] }],
+      draining: [],
+      roundMs: 0,
       foreignServices: ['tcp 192.168.10.9:80'],
       lastReadAtMs: NOW,
       driftRepairs: 2,
