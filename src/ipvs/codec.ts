@@ -28,11 +28,12 @@
 import { addressBytes, type Family, type IpAddress } from '../base/address.ts';
 import type { TransportProtocol } from '../config/model.ts';
 import { familyOfEndpoint } from '../config/service-endpoints.ts';
-import { type AttributeMap, AttributeWriter } from '../kernel/netlink.ts';
+import { AttributeWriter } from '../kernel/netlink.ts';
 import * as abi from './abi.ts';
 import {
   accept,
   type Decoded,
+  type Fields,
   readAddress,
   readCounter,
   readFamily,
@@ -110,11 +111,14 @@ const forwardingNumbers = new Map(FORWARDING);
 const forwardingNames = new Map(FORWARDING.map(([name, number]) => [number, name]));
 
 const FLAGS_MASK = 0xffffffff;
+const DOT = 46;
+const ZERO = 48;
 
 /** Commands that do these operations, in order. */
 export function encodeOperations(operations: readonly Operation[]): IpvsCommand[] {
   // Most operations of a batch are on few services: their key is encoded once.
   const keys = new Map<Service, Uint8Array>();
+  const writer = new AttributeWriter();
   return operations.map((operation) => {
     if (!('destination' in operation)) return encodeServiceOperation(operation);
     let key = keys.get(operation.service);
@@ -122,7 +126,7 @@ export function encodeOperations(operations: readonly Operation[]): IpvsCommand[
       key = encodeServiceKey(operation.service);
       keys.set(operation.service, key);
     }
-    return encodeServerOperation(operation, key);
+    return encodeServerOperation(operation, writer.append(key));
   });
 }
 
@@ -137,13 +141,14 @@ function encodeServiceOperation({ kind, service }: ServiceOperation): IpvsComman
   return { command: COMMAND[kind], attributes: writer.finish() };
 }
 
-function encodeServerOperation(operation: ServerOperation, serviceKey: Uint8Array): IpvsCommand {
+/** `writer` holds the key of the service. */
+function encodeServerOperation(operation: ServerOperation, writer: AttributeWriter): IpvsCommand {
   const { kind, destination } = operation;
-  const writer = new AttributeWriter().nested(abi.IPVS_CMD_ATTR_DEST, (inner) => {
+  writer.nested(abi.IPVS_CMD_ATTR_DEST, (inner) => {
     writeDestinationKey(inner, destination);
     if (kind !== 'deleteServer') writeDestinationFields(inner, destination);
   });
-  return { command: COMMAND[kind], attributes: Buffer.concat([serviceKey, writer.finish()]) };
+  return { command: COMMAND[kind], attributes: writer.finish() };
 }
 
 function encodeServiceKey(service: ServiceKey): Uint8Array {
@@ -313,11 +318,10 @@ function writeDestinationFields(writer: AttributeWriter, destination: Destinatio
     .u16(abi.IPVS_DEST_ATTR_TUN_FLAGS, tunnel.flags);
 }
 
-function decodeServiceKey(fields: AttributeMap): Decoded<ServiceKey> {
+function decodeServiceKey(fields: Fields): Decoded<ServiceKey> {
   const family = readFamily(fields, abi.IPVS_SVC_ATTR_AF);
   if (!family.ok) return family;
-  const mark = fields.get(abi.IPVS_SVC_ATTR_FWMARK);
-  if (mark !== undefined) {
+  if (fields.has(abi.IPVS_SVC_ATTR_FWMARK)) {
     const fwmark = readU32(fields, abi.IPVS_SVC_ATTR_FWMARK, 'FWMARK');
     if (!fwmark.ok) return fwmark;
     return accept({ kind: 'fwmark', fwmark: fwmark.value, family: family.value });
@@ -336,7 +340,7 @@ function decodeServiceKey(fields: AttributeMap): Decoded<ServiceKey> {
 }
 
 /** Kernels before 5.2 do not send it: there every tunnel is ipip. */
-function decodeTunnel(fields: AttributeMap): Decoded<Tunnel> {
+function decodeTunnel(fields: Fields): Decoded<Tunnel> {
   if (!fields.has(abi.IPVS_DEST_ATTR_TUN_TYPE)) return accept(PLAIN_TUNNEL);
   const number = readU8(fields, abi.IPVS_DEST_ATTR_TUN_TYPE, 'TUN_TYPE');
   if (!number.ok) return number;
@@ -352,10 +356,7 @@ function decodeTunnel(fields: AttributeMap): Decoded<Tunnel> {
   return accept({ type, port: port.value, flags: flags.value });
 }
 
-function decodeDestinationKey(
-  fields: AttributeMap,
-  serviceFamily: Family,
-): Decoded<DestinationKey> {
+function decodeDestinationKey(fields: Fields, serviceFamily: Family): Decoded<DestinationKey> {
   // Kernels before 3.18 do not send it: there a destination has the family of its service.
   const family = fields.has(abi.IPVS_DEST_ATTR_ADDR_FAMILY)
     ? readFamily(fields, abi.IPVS_DEST_ATTR_ADDR_FAMILY)
@@ -368,7 +369,7 @@ function decodeDestinationKey(
   return accept({ address: address.value, port: port.value });
 }
 
-function decodeCounters(fields: AttributeMap): TrafficCounters | undefined {
+function decodeCounters(fields: Fields): TrafficCounters | undefined {
   const totals = readNested(fields, abi.IPVS_DEST_ATTR_STATS64, 'STATS64');
   if (!totals.ok) return undefined;
   return {
@@ -387,8 +388,19 @@ function familyNumber(family: Family): number {
 /** union nf_inet_addr: the address, then zeros. */
 function inetAddressBytes(address: IpAddress): Uint8Array {
   const bytes = new Uint8Array(abi.INET_ADDRESS_SIZE);
-  bytes.set(addressBytes(address));
+  if (address.family === 'inet6') bytes.set(addressBytes(address));
+  else writeInet(bytes, address.text);
   return bytes;
+}
+
+/** Canonical dotted decimal, digit by digit: a table has tens of thousands of them. */
+function writeInet(bytes: Uint8Array, text: string): void {
+  let part = 0;
+  for (let index = 0; index < text.length; index += 1) {
+    const code = text.charCodeAt(index);
+    if (code === DOT) part += 1;
+    else bytes[part] = (bytes[part] ?? 0) * 10 + code - ZERO;
+  }
 }
 
 /** struct ip_vs_flags: the flags, and which of them are meant. All are. */

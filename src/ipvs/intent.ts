@@ -234,10 +234,11 @@ export class Intent {
     const known = this.#servers.get(name);
     if (known === undefined) return;
     const { isUp, isInitial, reason } = news;
+    // Tens of thousands of servers that are as expected are no news, unless the file wants them told.
+    if (isInitial && !this.#notifiesInitial) return;
     const { entry, server } = known;
     const state = isUp ? 'UP' : 'DOWN';
-    const isQuiet = isInitial && !this.#notifiesInitial;
-    const command = isQuiet ? undefined : isUp ? server.notifyUp : server.notifyDown;
+    const command = isUp ? server.notifyUp : server.notifyDown;
     this.#notices.push({
       object: 'RS',
       name,
