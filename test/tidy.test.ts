@@ -112,6 +112,7 @@ const DRIVERS: readonly string[] = [
   'ipvs/client.ts',
   'ipvs/ownership.ts',
   'ipvs/reconciler.ts',
+  'ipvs/settings.ts',
   'vrrp/instance.ts',
   'host/realserver.ts',
   'daemon/child-channel.ts',

@@ -1,4 +1,4 @@
-/** Keywords of global_defs that the model has and the daemon does not do yet. */
+/** Keywords of global_defs: those of IPVS, and those that the daemon does not do yet. */
 import {
   ADDRESS,
   BOOLEAN,
@@ -11,6 +11,7 @@ import {
   text,
   type WorkingRow,
   words,
+  works,
 } from './schema-rows.ts';
 import { SCRIPT } from './schema-tracking.ts';
 
@@ -102,12 +103,15 @@ const FLUSH_ON_STOP: WorkingRow = {
   doc: 'Empties the IPVS table at stop; VS: only of our services',
 };
 
-const ipvs: readonly WorkingRow[] = [
+const plannedIpvs: readonly WorkingRow[] = [
   {
     name: 'lvs_sync_daemon',
     value: words('IF [INSTANCE] [id N] [maxlen N] [port N] [ttl N] [group ADDRESS]'),
     doc: 'Connections are told to the other director',
   },
+];
+
+const ipvs: readonly WorkingRow[] = [
   {
     name: 'lvs_timeouts',
     value: words('[tcp SECONDS] [tcpfin SECONDS] [udp SECONDS]', 2),
@@ -116,6 +120,24 @@ const ipvs: readonly WorkingRow[] = [
   { name: 'lvs_flush', ...SWITCH, doc: 'Empties the IPVS table at start' },
   FLUSH_ON_STOP,
   oldSpelling('lvs_flush_onstop', FLUSH_ON_STOP.name, [FLUSH_ON_STOP]),
+  {
+    name: 'lvs_expire_nodest_conn',
+    value: BOOLEAN,
+    defaultText: 'as the kernel has it (off)',
+    doc: 'Packets for a removed server are scheduled anew or refused at once, not dropped',
+  },
+  {
+    name: 'lvs_expire_quiescent_template',
+    value: BOOLEAN,
+    defaultText: 'as the kernel has it (off)',
+    doc: 'Persistent clients leave a server of weight 0 with their next connection',
+  },
+  {
+    name: 'lvs_conn_reuse_mode',
+    value: integer(0, 3),
+    defaultText: 'as the kernel has it (1)',
+    doc: 'Whether a client port that comes again is scheduled anew (net.ipv4.vs.conn_reuse_mode)',
+  },
 ];
 
 const own: readonly WorkingRow[] = [
@@ -161,6 +183,7 @@ const sharedState: readonly WorkingRow[] = [
 ];
 
 export const plannedGlobalRows = [
-  ...plannedRows('global_defs', [...vrrp, ...scripts, ...ipvs, ...own]),
+  ...works('global_defs', ipvs),
+  ...plannedRows('global_defs', [...vrrp, ...scripts, ...plannedIpvs, ...own]),
   ...plannedRows('shared_state', sharedState),
 ];

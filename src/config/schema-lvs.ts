@@ -205,9 +205,6 @@ const serviceOptionRows: readonly WorkingRow[] = [
     defaultText: '0',
     doc: 'Lost below quorum - hysteresis, regained from quorum + hysteresis',
   },
-  { name: 'quorum_up', value: SCRIPT, doc: 'Run when the quorum is reached' },
-  { name: 'quorum_down', value: SCRIPT, doc: 'Run when the quorum is lost' },
-  { name: 'omega', value: FLAG, doc: 'Runs notify_down and quorum_down at stop' },
   {
     name: 'ip_family',
     value: choice('inet', 'inet6'),
@@ -245,7 +242,11 @@ const serviceOptionRows: readonly WorkingRow[] = [
   },
 ];
 
+/** Their notices are told to the supervisor. */
 const plannedService: readonly WorkingRow[] = [
+  { name: 'quorum_up', value: SCRIPT, doc: 'Run when the quorum is reached' },
+  { name: 'quorum_down', value: SCRIPT, doc: 'Run when the quorum is lost' },
+  { name: 'omega', value: FLAG, doc: 'Runs notify_down and quorum_down at stop' },
   { name: 'ha_suspend', value: FLAG, doc: 'No checks while the address is not on this host' },
 ];
 
@@ -282,8 +283,6 @@ const realServerRows = works('real_server', [
 
 const serverOptionRows: readonly WorkingRow[] = [
   INHIBIT,
-  { name: 'notify_up', value: SCRIPT, doc: 'Run when the server comes up' },
-  { name: 'notify_down', value: SCRIPT, doc: 'Run when the server goes down' },
   {
     name: 'uthreshold',
     value: integer(0, MAX_INT),
@@ -314,6 +313,8 @@ const PLANNED_CHECKERS: readonly (readonly [name: string, doc: string])[] = [
 ];
 
 const plannedServer: readonly WorkingRow[] = [
+  { name: 'notify_up', value: SCRIPT, doc: 'Run when the server comes up' },
+  { name: 'notify_down', value: SCRIPT, doc: 'Run when the server goes down' },
   ...PLANNED_CHECKERS.map(
     ([name, doc]): WorkingRow => ({ name, opens: name, value: FLAG, doc, isRepeatable: true }),
   ),

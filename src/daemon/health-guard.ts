@@ -39,6 +39,9 @@ export class HealthGuard {
   #adopt: boolean;
   #child: ChildHandle<ToHealth> | undefined;
   #bornMs = 0;
+  /** `lvs_flush` is done once for a daemon, not for every replacement of this process. */
+  #mayFlush = true;
+  readonly #roles = new Map<string, 'master' | 'backup'>();
   #backOff: BackOff = noBackOff;
   #restarts = 0;
   #cancelRestart: CancelTimer = () => {};
@@ -78,6 +81,13 @@ export class HealthGuard {
     this.#child?.send({ kind: 'reconfigure', config });
   }
 
+  /** Tells which side of the connection synchronisation this director is. */
+  setRole(instance: string, role: 'master' | 'backup'): void {
+    if (this.#roles.get(instance) === role) return;
+    this.#roles.set(instance, role);
+    this.#child?.send({ kind: 'role', instance, role });
+  }
+
   snapshot(): Promise<HealthSnapshot | undefined> {
     return this.#snapshots.ask((id) => this.#child?.send({ kind: 'snapshot', id }));
   }
@@ -111,7 +121,9 @@ export class HealthGuard {
       config: this.#config,
       ownershipFile: this.#ownershipFile,
       adopt: this.#adopt,
+      flush: this.#mayFlush && this.#config.globalDefs.flushesLvs === true,
     });
+    for (const [instance, role] of this.#roles) child.send({ kind: 'role', instance, role });
   }
 
   #receive(message: FromHealth): void {
@@ -119,6 +131,7 @@ export class HealthGuard {
       case 'ready':
         // From here on what is in the ownership file is ours; a restart takes over nothing else.
         this.#adopt = false;
+        this.#mayFlush = false;
         this.#ready?.();
         return;
       case 'log':

@@ -5,12 +5,13 @@
  *                            └─▶ notices ─▶ supervisor
  */
 import { systemClock } from '../base/clock.ts';
-import type { Config } from '../config/model.ts';
+import type { Config, GlobalDefs } from '../config/model.ts';
 import { HealthEngine, type ServerChange } from '../health/engine.ts';
 import { IpvsClient } from '../ipvs/client.ts';
 import { Intent } from '../ipvs/intent.ts';
 import type { LvsNotice } from '../ipvs/notice.ts';
 import { Reconciler } from '../ipvs/reconciler.ts';
+import { IpvsSettings } from '../ipvs/settings.ts';
 import type { Table } from '../ipvs/types.ts';
 import { DeadlineTimer } from '../kernel/timer.ts';
 import { type ChildChannel, openChildChannel, sendLast } from './child-channel.ts';
@@ -24,6 +25,8 @@ class HealthProcess {
   #engine: HealthEngine | undefined;
   #reconciler: Reconciler | undefined;
   #client: IpvsClient | undefined;
+  #settings: IpvsSettings | undefined;
+  #globals: GlobalDefs | undefined;
   readonly #reasons = new Map<string, string>();
   #isStopping = false;
 
@@ -47,6 +50,9 @@ class HealthProcess {
       case 'snapshot':
         this.#answerSnapshot(message.id);
         return;
+      case 'role':
+        this.#settings?.setRole(message.instance, message.role);
+        return;
       case 'stop':
         void this.#stop();
         return;
@@ -62,6 +68,8 @@ class HealthProcess {
       return;
     }
     this.#client = opened.client;
+    if (message.flush === true) this.#flush(opened.client);
+    this.#settings = new IpvsSettings(opened.client, this.#channel.log);
     this.#engine = new HealthEngine({
       clock: systemClock,
       log: this.#channel.log,
@@ -104,6 +112,8 @@ class HealthProcess {
   }
 
   #configure(config: Config): void {
+    this.#globals = config.globalDefs;
+    this.#settings?.configure(config.globalDefs);
     const engine = this.#engine;
     this.#intent.configure(config, (name) => ({ isUp: engine?.isUp(name) ?? false }));
   }
@@ -131,6 +141,12 @@ class HealthProcess {
     for (const notice of notices) this.#channel.send({ kind: 'lvsNotice', notice });
   }
 
+  #flush(client: IpvsClient): void {
+    const flushed = client.flush();
+    if (flushed.ok) this.#channel.log.info({}, 'IPVS table emptied');
+    else this.#channel.log.error({ code: flushed.code }, `cannot flush IPVS: ${flushed.detail}`);
+  }
+
   #answerSnapshot(id: number): void {
     if (this.#engine === undefined || this.#reconciler === undefined) return;
     this.#channel.send({
@@ -151,6 +167,8 @@ class HealthProcess {
     await this.#engine?.close();
     this.#tell(this.#intent.farewell());
     this.#reconciler?.removeOwned();
+    this.#settings?.withdraw();
+    if (this.#globals?.flushesLvsOnStop === 'all' && this.#client) this.#flush(this.#client);
     this.#reconciler?.close();
     this.#client?.close();
     sendLast({ kind: 'stopped' } satisfies FromHealth, 0);

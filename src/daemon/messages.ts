@@ -58,10 +58,18 @@ export type ToHealth =
       readonly config: Config;
       readonly ownershipFile: string;
       readonly adopt: boolean;
+      /** `lvs_flush`: empty the table first. Never for a replacement. */
+      readonly flush?: boolean;
     }
   | { readonly kind: 'reconfigure'; readonly config: Config }
   | { readonly kind: 'snapshot'; readonly id: number }
-  | { readonly kind: 'stop' };
+  | { readonly kind: 'stop' }
+  /** An instance became master, or is not any more: for lvs_sync_daemon. */
+  | {
+      readonly kind: 'role';
+      readonly instance: string;
+      readonly role: 'master' | 'backup';
+    };
 
 interface FromAnyChild {
   readonly ready: { readonly kind: 'ready' };

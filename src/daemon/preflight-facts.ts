@@ -37,6 +37,8 @@ function observeIpvs(config: Config, ownershipFile: string): IpvsFact {
   try {
     const read = opened.client.dump();
     if (!read.ok) return { kind: 'unavailable', code: read.code, detail: read.detail };
+    // lvs_flush takes them away before anything is made.
+    if (config.globalDefs.flushesLvs === true) return { kind: 'available', foreign: [] };
     const foreign = wantedNames(config).filter(
       (name) => read.table.has(name) && !ownership.names.has(name),
     );

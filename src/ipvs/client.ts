@@ -16,9 +16,21 @@ import {
   encodeInfoRequest,
   encodeOperations,
   encodeServiceDump,
+  type IpvsCommand,
   type IpvsInfo,
 } from './codec.ts';
+import {
+  decodeDaemon,
+  decodeTimeouts,
+  encodeDaemonDump,
+  encodeFlush,
+  encodeSyncStep,
+  encodeTimeouts,
+  encodeTimeoutsRequest,
+  type Timeouts,
+} from './codec-settings.ts';
 import { describeOperation, type Operation } from './plan.ts';
+import type { SyncDaemon, SyncStep } from './sync-daemon.ts';
 import type {
   Destination,
   DestinationStatus,
@@ -58,6 +70,12 @@ export type ServersOutcome =
       readonly status: readonly DestinationStatus[];
     }
   | ClientRefusal;
+
+export type DaemonsOutcome =
+  | { readonly ok: true; readonly daemons: readonly SyncDaemon[] }
+  | ClientRefusal;
+
+export type CommandOutcome = { readonly ok: true } | ClientRefusal;
 
 export type InfoOutcome = ({ readonly ok: true } & IpvsInfo) | ClientRefusal;
 
@@ -176,6 +194,52 @@ export class IpvsClient implements IpvsPort {
       if (outcome.ok) return { ok: true, operation };
       return { ok: false, operation, code: outcome.code, detail: meaning(operation, outcome) };
     });
+  }
+
+  daemons(): DaemonsOutcome {
+    const { command, attributes } = encodeDaemonDump();
+    const reply = this.#channel.dump(command, attributes);
+    if (!reply.ok) return clientRefusal(reply);
+    const daemons: SyncDaemon[] = [];
+    for (const message of reply.messages) {
+      const decoded = decodeDaemon(message.attributes);
+      if (!decoded.ok) return decoded;
+      daemons.push(decoded.value);
+    }
+    return { ok: true, daemons };
+  }
+
+  /** ENODEV: no such interface. EINVAL: one without multicast. EEXIST: that side runs already. */
+  applyDaemon(step: SyncStep): CommandOutcome {
+    const outcome = this.#command(encodeSyncStep(step));
+    // A thread that is stopped before it ever ran ends with EINTR, which netlink_rcv_skb answers
+    // with silence (net/netlink/af_netlink.c): it is gone.
+    const isStopped = step.kind === 'stopDaemon' && !outcome.ok && outcome.code === 'NO_REPLY';
+    return isStopped ? { ok: true } : outcome;
+  }
+
+  setTimeouts(timeouts: Timeouts): CommandOutcome {
+    return this.#command(encodeTimeouts(timeouts));
+  }
+
+  timeouts(): ({ readonly ok: true } & Timeouts) | ClientRefusal {
+    const { command, attributes } = encodeTimeoutsRequest();
+    const reply = this.#channel.request(command, attributes);
+    if (!reply.ok) return clientRefusal(reply);
+    const [answer] = reply.messages;
+    if (answer === undefined) return noAnswer('IPVS_CMD_GET_CONFIG');
+    const decoded = decodeTimeouts(answer.attributes);
+    return decoded.ok ? { ok: true, ...decoded.value } : decoded;
+  }
+
+  /** Empties the table: every service, whoever made it. */
+  flush(): CommandOutcome {
+    return this.#command(encodeFlush());
+  }
+
+  #command({ command, attributes }: IpvsCommand): CommandOutcome {
+    const reply = this.#channel.request(command, attributes);
+    return reply.ok ? { ok: true } : clientRefusal(reply);
   }
 
   close(): void {

@@ -164,6 +164,40 @@ describe.skipIf(missing !== '')(`in a kernel with IPVS${missing}`, () => {
     ]);
   });
 
+  describe('what holds for all services', () => {
+    test('are the timeouts: those that are named change, the others stay', () => {
+      expect(report.settings.timeouts).toBe('Timeout (tcp tcpfin udp): 100 120 33');
+      expect(report.settings.readBack).toEqual({ ok: true, tcpS: 100, tcpFinS: 120, udpS: 33 });
+    });
+
+    test('are the sysctls', () => {
+      expect(report.settings.sysctls).toEqual(['1', '1', '2']);
+    });
+
+    test('is the sync daemon, on the side that the instance is on', () => {
+      const daemon = { interface: 'sync0', syncId: 7 };
+      expect(report.settings.beforeRole).toEqual([]);
+      expect(report.settings.afterRole).toContain('master sync daemon (mcast=sync0, syncid=7');
+      expect(report.settings.master).toMatchObject([{ ...daemon, role: 'master' }]);
+      expect(report.settings.backup).toMatchObject([{ ...daemon, role: 'backup' }]);
+    });
+
+    test('are both sides without an instance, untouched while they are right', () => {
+      expect(report.settings.both).toMatchObject([{ role: 'master' }, { role: 'backup' }]);
+      expect(report.settings.withdrawn).toEqual([]);
+    });
+
+    test('is told when the kernel refuses it', () => {
+      const errors = report.settings.refused.filter((line) => line.startsWith('error'));
+      const absent = 'error sync daemon: no such device (ENODEV)';
+      expect(errors).toEqual([absent, absent]);
+    });
+
+    test('is that a flush leaves nothing', () => {
+      expect(report.settings.flushed).toBe(true);
+    });
+  });
+
   test('an error in the middle of several batches stops nothing after it', () => {
     expect(report.batch).toEqual({ outcomes: 2502, refused: ['1500 EEXIST'], servers: 2500 });
   });
