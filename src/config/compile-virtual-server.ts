@@ -8,6 +8,7 @@ import {
   type WrittenIdentity,
 } from './compile-real-server.ts';
 import { compileServiceOptions, familyOf } from './compile-service-options.ts';
+import { describeFamily } from './compile-virtual-address.ts';
 import type { Report } from './diagnostics.ts';
 import { didYouMean } from './did-you-mean.ts';
 import type { LvsContext } from './lvs-context.ts';
@@ -15,8 +16,8 @@ import type { TransportProtocol, VirtualServerConfig } from './model.ts';
 import { serviceName } from './names.ts';
 import { type Entry, type ReadBlock, readBlock } from './read-block.ts';
 import { readAddress, readInteger, reportTrailing } from './read-value.ts';
-import { endpointsOf } from './service-endpoints.ts';
-import { placeOf, spanOf } from './source.ts';
+import { endpointsOf, familyOfEndpoint } from './service-endpoints.ts';
+import { type Place, placeOf, spanOf } from './source.ts';
 
 const DEFAULT_SCHEDULER = 'wlc';
 const MARK = { kind: 'integer', min: 1, max: 2 ** 32 - 1 } as const;
@@ -65,9 +66,9 @@ function compileService(entry: Entry, context: LvsContext): VirtualServerConfig 
   const block = readBlock({ context: 'virtual_server', place }, statements, report);
   const protocol = readProtocol(block, identity, report);
   const forwarding = readForwarding(block.entry('lvs_method'), report);
-  const service = { block, identity, forwarding };
-  const compiled = compileServers(block.all('real_server'), service, context);
-  const pool = compilePool(block, service, context);
+  const around = { block, identity, forwarding };
+  const compiled = compileServers(block.all('real_server'), around, context);
+  const pool = compilePool(block, around, context);
   const servers = compiled.map(({ server }) => server);
   const scheduler = block.text('lvs_sched') ?? DEFAULT_SCHEDULER;
   const facts = { identity, protocol, scheduler, servers, forwarding };
@@ -75,8 +76,9 @@ function compileService(entry: Entry, context: LvsContext): VirtualServerConfig 
   const family = familyOf(block, facts);
   if (identity?.kind === 'fwmark' && family === undefined) report('markFamilyUnknown', place, {});
   warnOfDefaults(block, compiled, report);
+  checkPorts(compiled, place, report);
   if (identity === undefined) return undefined;
-  return {
+  const service: VirtualServerConfig = {
     span: spanOf(place),
     ...(identity.kind === 'address' ? identity : { ...identity, family: family ?? 'inet' }),
     protocol,
@@ -85,6 +87,33 @@ function compileService(entry: Entry, context: LvsContext): VirtualServerConfig 
     realServers: servers,
     ...(pool === undefined ? {} : { backupPool: pool }),
   };
+  if (service.kind === 'group') checkGroupFamilies(service, place, context);
+  return service;
+}
+
+/** Where the service has no port, neither have its servers, and a check needs one. */
+function checkPorts(compiled: readonly CompiledServer[], place: Place, report: Report): void {
+  for (const { server, checkers } of compiled) {
+    const checker = checkers.find(({ config }) => config.connectPort === 0);
+    if (checker === undefined) continue;
+    const { kind } = checker.config;
+    report('checkerWithoutPort', place, { server: server.address.text, kind });
+  }
+}
+
+/** A group may have both families: its IPv6 members have no use for IPv4 servers. */
+function checkGroupFamilies(service: VirtualServerConfig, place: Place, context: LvsContext): void {
+  const families = new Set(endpointsOf(service, context.groups).map(familyOfEndpoint));
+  for (const { address, forwardingMethod } of service.realServers) {
+    if (forwardingMethod === 'tunnel') continue;
+    const other = [...families].find((family) => family !== address.family);
+    if (other === undefined) continue;
+    context.report('mixedServerFamily', place, {
+      server: address.text,
+      family: describeFamily(address.family),
+      serviceFamily: describeFamily(other),
+    });
+  }
 }
 
 function compilePool(

@@ -208,4 +208,11 @@ export const lvsDiagnostics = {
     compat: 'keepalived logs it and goes on without it',
     message: 'This tunnel cannot be: {reason}',
   },
+  checkerWithoutPort: {
+    code: 'LVS1132',
+    severity: 'error',
+    compat: 'keepalived connects to port 0: the check always fails',
+    message: '{server} has no port, so {kind} does not know where to connect',
+    help: "add 'connect_port N' to the check",
+  },
 } as const;
