@@ -1,8 +1,9 @@
 /** What a virtual_server has beyond its address and servers, and what must fit together there. */
 import { formatEndpoint, parseAddress } from '../base/address.ts';
-import { readForwarding } from './compile-forwarding.ts';
+import { type Forwarding, readForwarding } from './compile-forwarding.ts';
+import type { WrittenIdentity } from './compile-real-server.ts';
 import { type LvsContext, readLvsScript } from './lvs-context.ts';
-import type { RealServerConfig, ServiceIdentity, TransportProtocol } from './model.ts';
+import type { RealServerConfig, TransportProtocol } from './model.ts';
 import type { PersistenceConfig, ServiceOptions, SorryServerConfig } from './model-lvs.ts';
 import { compact } from './present.ts';
 import type { Entry, ReadBlock } from './read-block.ts';
@@ -16,10 +17,11 @@ const PREFIX_6 = { kind: 'integer', min: 1, max: 128 } as const;
 const PORT = { kind: 'integer', min: 1, max: 65535 } as const;
 
 export interface ServiceFacts {
-  readonly identity: ServiceIdentity | undefined;
+  readonly identity: WrittenIdentity | undefined;
   readonly protocol: TransportProtocol;
   readonly scheduler: string;
   readonly servers: readonly RealServerConfig[];
+  readonly forwarding: Forwarding | undefined;
 }
 
 export function compileServiceOptions(
@@ -36,7 +38,6 @@ export function compileServiceOptions(
     quorumDown: readLvsScript(block.entry('quorum_down'), 'notify', context),
     omega: block.flag('omega') || undefined,
     haSuspend: readSuspend(block, facts, context),
-    ipFamily: readFamily(block.text('ip_family')),
     onePacket: readOnePacket(block, facts, context),
     schedulerFlags: readSchedulerFlags(block, facts, context),
     drainTimeoutMs: block.number('drain_timeout') || undefined,
@@ -135,7 +136,8 @@ function readSorryServer(
   { report }: LvsContext,
 ): SorryServerConfig | undefined {
   const entry = block.entry('sorry_server');
-  const forwarding = readForwarding(block.entry('sorry_server_lvs_method'), report);
+  const own = readForwarding(block.entry('sorry_server_lvs_method'), report);
+  const forwarding = own ?? facts.forwarding;
   if (entry === undefined) {
     for (const keyword of SORRY_KEYWORDS.filter((name) => block.has(name))) {
       report('sorryMissing', block.placeOf(keyword), { keyword });
@@ -163,7 +165,7 @@ function readSorryServer(
     address,
     port,
     isInhibited: block.flag('sorry_server_inhibit'),
-    forwardingMethod: forwarding?.method,
+    forwardingMethod: forwarding?.method ?? 'masq',
     tunnel: forwarding?.tunnel,
   });
 }
