@@ -128,6 +128,7 @@ const DRIVERS: readonly string[] = [
   'daemon/announcer.ts',
   'daemon/child-channel.ts',
   'daemon/child-handle.ts',
+  'daemon/conflict-watch.ts',
   'daemon/control-client.ts',
   'daemon/control-server.ts',
   'daemon/fifo.ts',

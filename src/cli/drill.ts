@@ -1,11 +1,12 @@
 /** `lvsd drill`: failover, rehearsed. */
 import { type Command, Option } from 'commander';
 import { runDrill } from '../drill/drill.ts';
+import { SCENARIO_NAMES } from '../drill/scenarios.ts';
 
 export function addDrillCommand(program: Command): void {
   program
     .command('drill')
-    .argument('[scenario...]', 'server-failure, master-kill, preempt, master-term (default: all)')
+    .argument('[scenario...]', `${SCENARIO_NAMES.join(', ')} (default: all)`)
     .description('failover drills in a lab of network namespaces, on a real IPVS kernel')
     .option('--json', 'one JSON document on stdout, progress on stderr')
     .addOption(

@@ -24,6 +24,10 @@ export function compileOwnInterface(block: ReadBlock, report: Report): VrrpInsta
     if (!block.has(keyword) || vmac !== undefined || keyword === 'use_vmac_addr') continue;
     report('withoutVmac', block.placeOf(keyword), { keyword });
   }
+  // keepalived sets it as well, with an error: peers reach an address, and that is on the interface below.
+  const isUnicastVmac =
+    vmac !== undefined && block.has('unicast_peer') && !block.has('vmac_xmit_base');
+  if (isUnicastVmac) report('unicastVmac', block.placeOf('use_vmac'), {});
   const vrf = block.text('vrf');
   if (vrf !== undefined && vmac === undefined) {
     report('withoutVmac', block.placeOf('vrf'), { keyword: 'vrf' });
@@ -31,7 +35,7 @@ export function compileOwnInterface(block: ReadBlock, report: Report): VrrpInsta
   const ownInterface = ipvlan === undefined ? compileOne(vmac, report) : compileOne(ipvlan, report);
   return {
     ...(ownInterface === undefined ? {} : { ownInterface }),
-    ...(block.has('vmac_xmit_base') ? { vmacTransmitsOnBase: true } : {}),
+    ...(block.has('vmac_xmit_base') || isUnicastVmac ? { vmacTransmitsOnBase: true } : {}),
     ...(block.has('use_vmac_addr') ? { usesVmacForAddresses: true } : {}),
     ...(vrf === undefined ? {} : { vrf }),
   };

@@ -150,7 +150,7 @@ function readPort(keyword: Token, word: Token, report: Report): number | undefin
 
 interface Reach {
   readonly endpoint: Endpoint;
-  readonly service: ServiceContext;
+  readonly service: Pick<ServiceContext, 'block' | 'identity'>;
   readonly forwardingMethod: ForwardingMethod;
 }
 
@@ -158,7 +158,7 @@ interface Reach {
  * DR and TUN leave the packet as it is: same port; only TUN wraps one family in the other. Returns
  * what keepalived makes of it: the port of the service, no server of another family.
  */
-function reachedAt(entry: Entry, reach: Reach, report: Report): Endpoint | undefined {
+export function reachedAt(entry: Entry, reach: Reach, report: Report): Endpoint | undefined {
   const { endpoint, service, forwardingMethod } = reach;
   const { identity } = service;
   const place = placeOf(entry.statement.words);
@@ -166,6 +166,7 @@ function reachedAt(entry: Entry, reach: Reach, report: Report): Endpoint | undef
   const isMapped = forwardingMethod !== 'masq' && endpoint.port !== port;
   if (isMapped) {
     report('portMapping', place, {
+      keyword: entry.keyword.text,
       port: endpoint.port,
       servicePort: port,
       method: forwardingMethod === 'droute' ? 'DR' : 'TUN',
@@ -185,7 +186,7 @@ function reachedAt(entry: Entry, reach: Reach, report: Report): Endpoint | undef
   return undefined;
 }
 
-function writtenFamily({ identity, block }: ServiceContext): 'inet' | 'inet6' | undefined {
+function writtenFamily({ identity, block }: Reach['service']): 'inet' | 'inet6' | undefined {
   if (identity?.kind === 'address') return identity.address.family;
   const written = block.text('ip_family');
   return written === 'inet' || written === 'inet6' ? written : undefined;

@@ -1,7 +1,7 @@
 /** What a virtual_server has beyond its address and servers, and what must fit together there. */
 import { formatEndpoint, parseAddress } from '../base/address.ts';
 import { type Forwarding, readForwarding } from './compile-forwarding.ts';
-import type { WrittenIdentity } from './compile-real-server.ts';
+import { reachedAt, type WrittenIdentity } from './compile-real-server.ts';
 import { type LvsContext, readLvsScript } from './lvs-context.ts';
 import type { RealServerConfig, TransportProtocol } from './model.ts';
 import type { PersistenceConfig, ServiceOptions, SorryServerConfig } from './model-lvs.ts';
@@ -21,7 +21,8 @@ export interface ServiceFacts {
   readonly protocol: TransportProtocol;
   readonly scheduler: string;
   readonly servers: readonly RealServerConfig[];
-  readonly forwarding: Forwarding | undefined;
+  /** As written for the service; absent: NAT. */
+  readonly forwarding?: Forwarding | undefined;
 }
 
 export function compileServiceOptions(
@@ -153,7 +154,14 @@ function readSorryServer(
       ? undefined
       : readInteger(PORT, entry.keyword, second, report);
   if (address === undefined) return undefined;
-  const port = written ?? (facts.identity?.kind === 'address' ? facts.identity.port : undefined);
+  const { identity } = facts;
+  const ownPort = written ?? (identity?.kind === 'address' ? identity.port : undefined);
+  const forwardingMethod = forwarding?.method ?? 'masq';
+  const endpoint = { address, port: ownPort ?? 0 };
+  const reach = { endpoint, service: { block, identity }, forwardingMethod };
+  const reached = reachedAt(entry, reach, report);
+  if (reached === undefined) return undefined;
+  const port = ownPort === undefined ? undefined : reached.port;
   const same = facts.servers.find(
     (server) => server.address.text === address.text && server.port === (port ?? 0),
   );
@@ -165,7 +173,7 @@ function readSorryServer(
     address,
     port,
     isInhibited: block.flag('sorry_server_inhibit'),
-    forwardingMethod: forwarding?.method ?? 'masq',
+    forwardingMethod,
     tunnel: forwarding?.tunnel,
   });
 }

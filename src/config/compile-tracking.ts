@@ -9,7 +9,7 @@ import type {
   VrrpScriptConfig,
 } from './model-vrrp.ts';
 import { type Entry, type ReadBlock, readBlock } from './read-block.ts';
-import { readScript } from './read-script.ts';
+import { readCommand } from './read-script.ts';
 import { readInteger, reportTrailing } from './read-value.ts';
 import { placeOf, spanOf } from './source.ts';
 
@@ -90,7 +90,7 @@ export function compileScript(
 }
 
 function compileProbe(block: ReadBlock, files: FileCheck): VrrpScriptConfig['probe'] | undefined {
-  const script = readScript(block.entry('script'), files.report);
+  const script = readCommand(block.entry('script'), files.report);
   if (script === undefined) return undefined;
   const { command, word } = script;
   if (command.path.startsWith('<')) {

@@ -87,12 +87,14 @@ export const lvsDiagnostics = {
     severity: 'error',
     compat: 'keepalived leaves the checker out',
     message: "There is no track_file '{name}'",
+    help: 'add the block to this file, or correct the name',
   },
   unknownBfdInstance: {
     code: 'LVS1113',
     severity: 'error',
     compat: 'keepalived leaves the checker out',
     message: "There is no bfd_instance '{name}'",
+    help: 'add the block to this file, or correct the name',
   },
   hexInvalid: {
     code: 'LVS1114',
@@ -175,6 +177,7 @@ export const lvsDiagnostics = {
     severity: 'error',
     compat: 'keepalived leaves the service out',
     message: "There is no virtual_server_group '{name}'",
+    help: 'add the block to this file, or correct the name',
   },
   duplicateServerGroup: {
     code: 'LVS1127',

@@ -391,6 +391,12 @@ export const vrrpDiagnostics = {
     message: 'In strict mode the first address of an IPv6 instance is link-local; {address} is not',
     help: "put 'fe80::…' with a number of your own first, on both routers (RFC 9568, 5.2.9)",
   },
+  unicastVmac: {
+    code: 'LVS1259',
+    severity: 'warning',
+    message: 'with unicast_peer the adverts leave by the interface below the macvlan',
+    help: "add 'vmac_xmit_base' to say so",
+  },
   authenticationTwice: {
     code: 'LVS1290',
     severity: 'warning',

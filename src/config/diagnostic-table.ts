@@ -167,6 +167,7 @@ export const diagnosticTable = {
     severity: 'error',
     compat: 'keepalived logs it and goes on, into its block if it has one',
     message: "Unknown keyword '{keyword}' in {context}",
+    help: '`lvsd keywords` lists every keyword and the block it belongs in',
   },
   misplacedKeyword: {
     code: 'LVS1021',
@@ -186,6 +187,7 @@ export const diagnosticTable = {
     code: 'LVS1023',
     severity: 'warning',
     message: "'{keyword}' is accepted, has no effect: {reason}",
+    help: 'nothing to do; the line can stay for keepalived, or go',
   },
   deprecatedKeyword: {
     code: 'LVS1024',
@@ -265,7 +267,7 @@ export const diagnosticTable = {
     compat: 'keepalived takes the port of the service',
     message:
       'Port {port} differs from the service port {servicePort}; {method} cannot change ports',
-    help: "write 'real_server {address} {servicePort}', or use lb_kind NAT",
+    help: "write '{keyword} {address} {servicePort}', or use lb_kind NAT",
   },
   mixedServerFamily: {
     code: 'LVS1063',

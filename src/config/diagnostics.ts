@@ -193,10 +193,23 @@ function excerpt(line: string, span: SourceSpan): { text: string; marker: string
   const column = Math.min(span.column - 1, clean.length);
   const from = column > MAX_EXCERPT - EXCERPT_LEAD ? column - EXCERPT_LEAD : 0;
   const text = clean.slice(from, from + MAX_EXCERPT);
-  const lead = text.slice(0, column - from).replace(/[^\t]/g, ' ');
-  const room = Math.max(1, text.length - lead.length);
-  const length = Math.max(1, Math.min(span.endColumn - span.column, room));
-  return { text, marker: `${lead}^${'~'.repeat(length - 1)}` };
+  const until = Math.max(column - from, Math.min(span.endColumn - 1 - from, text.length));
+  const lead = text.slice(0, column - from).replace(GLYPH, blanksFor);
+  const length = text.slice(column - from, until).replace(GLYPH, blanksFor).length;
+  return { text, marker: `${lead}^${'~'.repeat(Math.max(0, length - 1))}` };
+}
+
+/** What a terminal shows as one character; of a tab and of marks the width is not ours to say. */
+const GLYPH = /[^\t]/gu;
+const WIDE =
+  /[\p{Script=Han}\p{Script=Hangul}\p{Script=Hiragana}\p{Script=Katakana}\p{Emoji_Presentation}\u3000-\u303E\uFF01-\uFF60\uFFE0-\uFFE6]/u;
+const WITHOUT_WIDTH = /[\p{Mn}\p{Me}\u200B-\u200D\u2060\uFEFF]/u;
+
+/** As many blanks as a terminal has columns for `glyph`. */
+function blanksFor(glyph: string): string {
+  if (glyph < '\u0300') return ' ';
+  if (WITHOUT_WIDTH.test(glyph)) return '';
+  return WIDE.test(glyph) ? '  ' : ' ';
 }
 
 /**
@@ -234,15 +247,18 @@ export interface DiagnosticJson {
   readonly code: string;
   readonly severity: Severity;
   readonly message: string;
-  readonly help?: string;
-  /** Of an error that `--compat` made a warning: what keepalived does. */
-  readonly compat?: string;
+  /** Null when the message says it all. */
+  readonly help: string | null;
   readonly file: string;
   readonly line: number;
   readonly column: number;
   readonly endLine: number;
   readonly endColumn: number;
+  /** Of an error that `--compat` made a warning: what keepalived does. */
+  readonly compat?: string;
+  /** The line, where a parameter or sequence made another of it. */
   readonly expandedTo?: string;
+  /** The include lines that led to the file, the nearest first. */
   readonly includedFrom?: readonly SourceSpan[];
 }
 
@@ -253,9 +269,13 @@ export function diagnosticsToJson(diagnostics: readonly Diagnostic[]): readonly 
       code,
       severity,
       message,
-      ...(help === undefined ? {} : { help }),
+      help: help ?? null,
+      file: span.file,
+      line: span.line,
+      column: span.column,
+      endLine: span.endLine,
+      endColumn: span.endColumn,
       ...(compat === undefined ? {} : { compat }),
-      ...span,
       ...(expandedTo === undefined ? {} : { expandedTo: maskSecrets(expandedTo) }),
       ...(includeChain.length === 0 ? {} : { includedFrom: includeChain }),
     }),

@@ -9,6 +9,7 @@ import {
   globSync,
   openSync,
   readSync,
+  realpathSync,
   type Stats,
   statSync,
 } from 'node:fs';
@@ -237,6 +238,9 @@ type TextOutcome =
 
 function readText(file: string): TextOutcome {
   try {
+    if (statSync(file).isFIFO() && hasName(file)) {
+      return refuse('READ_FAILED', 'it is a FIFO and may never be written to, name a regular file');
+    }
     const bytes = readBounded(file);
     if (bytes === undefined) {
       return refuse('TOO_LARGE', `it is larger than ${MAX_FILE_BYTES / 1024 / 1024} MiB`);
@@ -248,6 +252,15 @@ function readText(file: string): TextOutcome {
     return { ok: true, text: bytes.toString('utf8') };
   } catch (error) {
     return explainFailure(error);
+  }
+}
+
+/** False of a pipe that another process has opened for us: `lvsd check <(command)`. */
+function hasName(file: string): boolean {
+  try {
+    return realpathSync.native(file) !== '';
+  } catch {
+    return false;
   }
 }
 
@@ -302,14 +315,10 @@ function refuse(code: UnreadableCode, reason: string): TextOutcome {
   return { ok: false, code, reason };
 }
 
+/** Without opening it: to open a FIFO is to wait for its writer. */
 function isDirectory(file: string): boolean {
   try {
-    const descriptor = openSync(file, 'r');
-    try {
-      return fstatSync(descriptor).isDirectory();
-    } finally {
-      closeSync(descriptor);
-    }
+    return statSync(file).isDirectory();
   } catch {
     return false;
   }

@@ -4,7 +4,7 @@ import type { FileCheck } from './file-facts.ts';
 import type { VirtualServerGroupConfig } from './model-lvs.ts';
 import type { ScriptCommand } from './model-vrrp.ts';
 import type { Entry } from './read-block.ts';
-import { readScript } from './read-script.ts';
+import { readCommand, readScript } from './read-script.ts';
 
 export interface LvsContext {
   readonly report: Report;
@@ -14,13 +14,13 @@ export interface LvsContext {
   readonly bfdInstances: ReadonlySet<string>;
 }
 
-/** `"COMMAND [ARGUMENTS]" [USER [GROUP]]`; `use` says what a missing file means. */
+/** `use` says what a missing file means; what tells others may have a user and group behind it. */
 export function readLvsScript(
   entry: Entry | undefined,
   use: 'check' | 'notify',
   { report, files }: LvsContext,
 ): ScriptCommand | undefined {
-  const script = readScript(entry, report, files);
+  const script = use === 'check' ? readCommand(entry, report) : readScript(entry, files);
   if (script === undefined) return undefined;
   const { command, word } = script;
   if (use === 'check') files.checkScript(command.path, word);

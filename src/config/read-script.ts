@@ -1,64 +1,14 @@
 /**
- * Commands to their words, as keepalived's own reader does it: quotes of both kinds and backslash
- * escapes, no shell. `"COMMAND [ARGUMENTS]" [USER [GROUP]]`.
+ * `"COMMAND [ARGUMENTS]" [USER [GROUP]]`. keepalived reads such a statement again as shell-words.ts
+ * does, and then the first of its words once more: those are the words of the command. No shell.
  */
 import type { Report } from './diagnostics.ts';
 import type { FileCheck } from './file-facts.ts';
 import type { ScriptCommand } from './model-vrrp.ts';
 import type { Entry } from './read-block.ts';
 import { reportTrailing } from './read-value.ts';
-import type { Token } from './source.ts';
-
-const ESCAPES: Readonly<Record<string, string>> = {
-  a: '\u0007',
-  b: '\b',
-  E: '\u001b',
-  f: '\f',
-  n: '\n',
-  r: '\r',
-  t: '\t',
-  v: '\v',
-};
-
-/** `hexadecimal`, `octal`, control character, or one character. */
-const ESCAPE = /\\(?:x([\da-fA-F]{1,2})|([0-7]{1,3})|c([\s\S])|([\s\S]))/y;
-
-/** The words of `text`; undefined when a quote is not closed. */
-export function splitCommand(text: string): readonly string[] | undefined {
-  const found: string[] = [];
-  let word: string | undefined;
-  let quote: string | undefined;
-  let index = 0;
-  while (index < text.length) {
-    const char = text[index] ?? '';
-    ESCAPE.lastIndex = index;
-    const match = char === '\\' && quote !== "'" ? ESCAPE.exec(text) : null;
-    if (match !== null) {
-      word = (word ?? '') + decodeEscape(match);
-      index = ESCAPE.lastIndex;
-      continue;
-    }
-    index += 1;
-    if (char === quote) quote = undefined;
-    else if (quote !== undefined) word = (word ?? '') + char;
-    else if (char === '"' || char === "'") {
-      quote = char;
-      word ??= '';
-    } else if (/\s/.test(char)) {
-      if (word !== undefined) found.push(word);
-      word = undefined;
-    } else word = (word ?? '') + char;
-  }
-  if (word !== undefined) found.push(word);
-  return quote === undefined ? found : undefined;
-}
-
-function decodeEscape([, hex, octal, control, plain = '']: RegExpExecArray): string {
-  if (hex !== undefined) return String.fromCharCode(Number.parseInt(hex, 16));
-  if (octal !== undefined) return String.fromCharCode(Number.parseInt(octal, 8) & 0xff);
-  if (control !== undefined) return String.fromCharCode(control.charCodeAt(0) & 0x1f);
-  return ESCAPES[plain] ?? plain;
-}
+import { readShellWords, rereadWords } from './shell-words.ts';
+import { placeOf, type Token } from './source.ts';
 
 export interface ReadScript {
   readonly command: ScriptCommand;
@@ -66,34 +16,56 @@ export interface ReadScript {
   readonly word: Token;
 }
 
+/** The command of a script keyword; its block says as whom it runs, so no user may follow. */
+export function readCommand(entry: Entry | undefined, report: Report): ReadScript | undefined {
+  const read = readCommandWord(entry, report);
+  if (read === undefined) return undefined;
+  const { keyword, word, rest, command } = read;
+  const help = 'a command with arguments is written in quotes, and its user in a line of its own';
+  reportTrailing([keyword, word], rest, report, help);
+  return { command, word };
+}
+
 /** The command of a script keyword, with its user and group. */
-export function readScript(
-  entry: Entry | undefined,
-  report: Report,
-  files?: FileCheck,
-): ReadScript | undefined {
-  const [word, user, group, ...rest] = entry?.words ?? [];
-  if (entry === undefined || word === undefined || word.kind === 'opaque') return undefined;
-  const words = splitCommand(word.text);
-  if (words === undefined) {
-    report('unterminatedScriptQuote', word, {});
-    return undefined;
-  }
-  const [path, ...args] = words;
-  if (path === undefined || path === '') {
-    report('emptyCommand', word, { keyword: entry.keyword.text });
-    return undefined;
-  }
-  reportTrailing([entry.keyword, word], rest, report);
-  files?.checkAccount('user', user, 'keepalived never runs it');
-  files?.checkAccount('group', group, 'keepalived never runs it');
+export function readScript(entry: Entry | undefined, files: FileCheck): ReadScript | undefined {
+  const read = readCommandWord(entry, files.report);
+  if (read === undefined) return undefined;
+  const { keyword, word, rest } = read;
+  const [user, group, ...trailing] = rest;
+  reportTrailing([keyword, word], trailing, files.report);
+  files.checkAccount('user', user, 'keepalived never runs it');
+  files.checkAccount('group', group, 'keepalived never runs it');
   const command = {
-    path,
-    args,
+    ...read.command,
     ...(user === undefined ? {} : { user: user.text }),
     ...(group === undefined ? {} : { group: group.text.replace(/^:/, '') }),
   };
   return { command, word };
+}
+
+interface CommandWord extends ReadScript {
+  readonly keyword: Token;
+  /** What follows the command. */
+  readonly rest: readonly Token[];
+}
+
+function readCommandWord(entry: Entry | undefined, report: Report): CommandWord | undefined {
+  if (entry === undefined || entry.words.length === 0) return undefined;
+  if (entry.words.some(({ kind }) => kind === 'opaque')) return undefined;
+  const { keyword } = entry;
+  const outer = rereadWords(entry.words);
+  const [word, ...rest] = outer.ok ? outer.words : [];
+  const inner = readShellWords(word?.text ?? '');
+  if (!outer.ok || !inner.ok) {
+    report('unterminatedScriptQuote', word ?? placeOf(entry.words), {});
+    return undefined;
+  }
+  const [path, ...args] = inner.words.map(({ text }) => text);
+  if (word === undefined || path === undefined || path === '') {
+    report('emptyCommand', word ?? placeOf(entry.words), { keyword: keyword.text });
+    return undefined;
+  }
+  return { keyword, word, rest, command: { path, args } };
 }
 
 /** A script that tells others: read, and looked for. */
@@ -101,7 +73,7 @@ export function readNotifyScript(
   entry: Entry | undefined,
   files: FileCheck,
 ): ScriptCommand | undefined {
-  const script = readScript(entry, files.report, files);
+  const script = readScript(entry, files);
   if (script === undefined) return undefined;
   files.checkNotify(script.command.path, script.word);
   return script.command;

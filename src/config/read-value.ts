@@ -95,13 +95,12 @@ export function reportTrailing(
   statement: readonly Token[],
   trailing: readonly Token[],
   report: Report,
+  help?: string,
 ): void {
   if (trailing.length === 0 || trailing.every((token) => token.kind === 'opaque')) return;
   const join = (tokens: readonly Token[]): string => tokens.map(({ text }) => text).join(' ');
-  report('trailingWords', placeOf(trailing), {
-    words: join(trailing),
-    statement: join(statement),
-  });
+  const values = { words: join(trailing), statement: join(statement) };
+  report('trailingWords', placeOf(trailing), values, help);
 }
 
 function readWord(

@@ -27,15 +27,15 @@ const GARP_EXTRA: WorkingRow = {
 const vrrp: readonly WorkingRow[] = [
   GARP_EXTRA,
   oldSpelling('vrrp_vmac_garp_intvl', GARP_EXTRA.name, [GARP_EXTRA]),
+];
+
+/** What the state machine and its host do by themselves. */
+const election: readonly WorkingRow[] = [
   {
     name: 'dynamic_interfaces',
     value: words('[allow_if_changes]', 0),
-    doc: 'Interfaces may come and go',
+    doc: 'Interfaces need not be there at start: their instances wait in FAULT',
   },
-];
-
-/** What the state machine does by itself. */
-const election: readonly WorkingRow[] = [
   ...each(['vrrp_startup_delay', 'vrrp_delay_after_boot'], {
     value: seconds(0),
     defaultText: '0',
@@ -59,7 +59,7 @@ const election: readonly WorkingRow[] = [
     name: 'vrrp_owner_ignore_adverts',
     value: BOOLEAN,
     defaultText: 'off',
-    doc: 'The owner of the addresses ignores adverts',
+    doc: 'The owner of the addresses ignores adverts; keepalived forces that at 255, here only as written',
   },
 ];
 

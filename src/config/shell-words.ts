@@ -4,7 +4,7 @@
  * (octal), \xHH (hexadecimal, as many digits as there are), \cC (control), and any other character
  * stands for itself.
  */
-import type { Token } from './source.ts';
+import { placeOf, type Token } from './source.ts';
 
 export interface ShellWord {
   readonly text: string;
@@ -100,12 +100,51 @@ export function statementText(words: readonly Token[]): string {
   const first = words[0]?.expansion;
   const last = words.at(-1)?.expansion;
   if (first !== undefined && last !== undefined) return last.text.slice(first.start, last.end);
+  return rewrite(words).text;
+}
+
+/**
+ * The words that keepalived sees in a statement of which `words` are the tokens: a command in
+ * single quotes is one. Each stands where its tokens do.
+ */
+export function rereadWords(words: readonly Token[]): RereadOutcome {
+  if (words.length === 0) return { ok: true, words: [] };
+  const outcome = readShellWords(statementText(words));
+  if (!outcome.ok) return outcome;
+  const starts = tokenStarts(words);
+  return {
+    ok: true,
+    words: outcome.words.flatMap(({ text, start, end }) => {
+      const parts = words.filter((_token, index) => {
+        const next = starts[index + 1] ?? Number.POSITIVE_INFINITY;
+        return (starts[index] ?? 0) < end && next > start;
+      });
+      const [first] = parts;
+      return first === undefined ? [] : [{ ...first, ...placeOf(parts), kind: 'word', text }];
+    }),
+  };
+}
+
+export type RereadOutcome =
+  | { readonly ok: true; readonly words: readonly Token[] }
+  | { readonly ok: false; readonly reason: string; readonly offset: number };
+
+/** Where each token begins in the {@link statementText}. */
+function tokenStarts(words: readonly Token[]): readonly number[] {
+  const from = words[0]?.expansion?.start;
+  if (from === undefined) return rewrite(words).starts;
+  return words.map(({ expansion }) => (expansion?.start ?? from) - from);
+}
+
+function rewrite(words: readonly Token[]): { text: string; starts: readonly number[] } {
+  const starts: number[] = [];
   let text = '';
   let column = words[0]?.column ?? 1;
   for (const word of words) {
     text += ' '.repeat(Math.max(0, word.column - column));
+    starts.push(text.length);
     text += word.kind === 'string' ? `"${word.text}"` : word.text;
     column = word.endColumn;
   }
-  return text;
+  return { text, starts };
 }

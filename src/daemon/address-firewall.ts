@@ -97,4 +97,22 @@ export class AddressFirewall {
   }
 }
 
+const TRIAL_TABLE = 'lvsd_trial';
+
+/** Why nf_tables cannot be used: tried with a table that comes and goes in one transaction. */
+export function tryFirewall(): { readonly code: string; readonly detail: string } | undefined {
+  let socket: NetlinkSocket | undefined;
+  try {
+    socket = NetlinkSocket.open(NETLINK_NETFILTER);
+    const removal = encodeTableRemoval(TRIAL_TABLE);
+    const outcome = socket.transaction([BATCH_BEGIN, ...removal, BATCH_END]);
+    return outcome.ok ? undefined : { code: outcome.code, detail: outcome.detail };
+  } catch (error) {
+    if (!(error instanceof SysError)) throw error;
+    return { code: error.code, detail: error.message };
+  } finally {
+    socket?.close();
+  }
+}
+
 const REFUSED = 'nf_tables refuses: packets to addresses with no_accept are accepted';

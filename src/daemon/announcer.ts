@@ -14,8 +14,9 @@ import { type FrameSender, openFrameSender, type SendOutcome } from '../kernel/d
 import { SysError } from '../kernel/libc.ts';
 import type { LinkTable } from '../kernel/links.ts';
 import { readSysctl } from '../kernel/sysctl.ts';
-import { encodeAnnouncement } from '../vrrp/announce.ts';
+import { encodeAnnouncement, MAC_LENGTH } from '../vrrp/announce.ts';
 import { dueAtMs, paceOf } from '../vrrp/announcement-pace.ts';
+import { encodeProbe } from '../vrrp/arp-probe.ts';
 
 /** Ten bursts of five packets for 200 addresses. */
 const QUEUE_MAX = 10_000;
@@ -85,6 +86,11 @@ export class Announcer {
     return SENT;
   }
 
+  /** Asks the link, at once, whether another host has this address. */
+  probe(device: string, address: IpAddress): SendOutcome {
+    return this.#sendFrame(device, (mac) => encodeProbe(address, mac));
+  }
+
   /** An address is no longer ours: what still waits to say so is not said. */
   forget(address: IpAddress): void {
     for (const { queue } of this.#lanes.values()) {
@@ -125,14 +131,23 @@ export class Announcer {
   }
 
   #send(device: string, address: IpAddress): SendOutcome {
+    return this.#sendFrame(device, (mac) => {
+      const isRouter = address.family === 'inet6' && forwardsIpv6(device);
+      return encodeAnnouncement(address, mac, isRouter);
+    });
+  }
+
+  #sendFrame(device: string, encode: (mac: Uint8Array) => Uint8Array): SendOutcome {
     // Looked up now: an interface's MAC may be another than when the burst began.
     const link = this.#options.links.byName(device);
     if (link === undefined) {
       return { ok: false, code: 'ENODEV', detail: `There is no interface ${device}` };
     }
+    if (link.mac.length !== MAC_LENGTH) {
+      return { ok: false, code: 'NO_MAC', detail: `${device} has no Ethernet address` };
+    }
     try {
-      const isRouter = address.family === 'inet6' && forwardsIpv6(device);
-      return this.#sender(link.index).send(encodeAnnouncement(address, link.mac, isRouter));
+      return this.#sender(link.index).send(encode(link.mac));
     } catch (error) {
       if (!(error instanceof SysError)) throw error;
       return { ok: false, code: error.code, detail: error.message };

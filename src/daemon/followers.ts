@@ -130,8 +130,9 @@ export class Followers {
 
   /** Not from within the event: several go at once, and what we did ourselves is told to us too. */
   #restoreSoon(what: string): void {
-    if (!this.#isWanted || this.#retry !== undefined) return;
+    if (!this.#isWanted) return;
     this.#options.onRestored(what);
+    if (this.#retry !== undefined) return;
     this.#settle();
     this.#retry = setTimeout(() => {
       this.#retry = undefined;

@@ -1,14 +1,17 @@
 /**
  * What the supervisor does for a vrrp process that cannot: says priority 0 for its instances, so that a
- * backup takes over after its skew, and takes the addresses off.
+ * backup takes over after its skew, and takes rules, routes and addresses off.
  */
 import { systemClock } from '../base/clock.ts';
 import type { Log } from '../base/log.ts';
 import type { Config, VrrpInstanceConfig } from '../config/model.ts';
 import { SysError } from '../kernel/libc.ts';
 import { LinkTable } from '../kernel/links.ts';
+import { RoutingTable } from '../kernel/routing.ts';
+import { readRoutingNames } from '../kernel/routing-names.ts';
 import { addressSpec, heldAddresses } from '../vrrp/addresses.ts';
 import { PRIORITY_RESIGN } from '../vrrp/packet.ts';
+import { routeSpec, ruleSpec } from '../vrrp/route-specs.ts';
 import { openTransport, TransportRefused } from './instance-transport.ts';
 import type { Mastership } from './messages.ts';
 
@@ -38,6 +41,12 @@ function giveUpInstance(
   log: Log,
 ): void {
   const said = sayGoodbye(instance, mastership, links);
+  try {
+    removeFollowers(instance, links, log);
+  } catch (error) {
+    if (!(error instanceof SysError)) throw error;
+    log.error({ instance: instance.name, code: error.code }, 'routes and rules stay');
+  }
   const addresses: string[] = [];
   for (const virtual of heldAddresses(instance)) {
     const link = links.byName(virtual.device);
@@ -52,14 +61,44 @@ function giveUpInstance(
   );
 }
 
+/** Rules first, then routes: as the instance itself lets go (placement.ts). */
+function removeFollowers(instance: VrrpInstanceConfig, links: LinkTable, log: Log): void {
+  const { name, routes = [], rules = [] } = instance;
+  if (routes.length + rules.length === 0) return;
+  const names = readRoutingNames();
+  const context = { names, ifindex: (device: string) => links.byName(device)?.index };
+  const table = RoutingTable.open();
+  const outcomes = [
+    ...rules.map((rule) => {
+      const result = ruleSpec(rule, context);
+      return result.ok ? table.removeRule(result.spec) : result;
+    }),
+    ...routes.map((route) => {
+      const result = routeSpec(route, context);
+      return result.ok ? table.removeRoute(result.spec) : result;
+    }),
+  ];
+  table.close();
+  for (const outcome of outcomes) {
+    if (!outcome.ok) log.error({ instance: name, detail: outcome.detail }, 'route or rule stays');
+  }
+}
+
+/** The interface that the instance's adverts leave by: those of `use_vmac` come from the virtual MAC. */
+function carrierName({ ownInterface, vmacTransmitsOnBase, ...one }: VrrpInstanceConfig): string {
+  const isOwn = ownInterface?.kind === 'vmac' && vmacTransmitsOnBase !== true;
+  return isOwn ? (ownInterface.name ?? one.interface) : one.interface;
+}
+
 /** `sent`, or why not. */
 function sayGoodbye(
   instance: VrrpInstanceConfig,
   mastership: Mastership,
   links: LinkTable,
 ): string {
-  const link = links.byName(instance.interface);
-  if (link === undefined) return `interface ${instance.interface} is gone`;
+  const device = carrierName(instance);
+  const link = links.byName(device);
+  if (link === undefined) return `interface ${device} is gone`;
   const { source } = mastership;
   try {
     const transport = openTransport({

@@ -1,4 +1,8 @@
-/** `lvsd handover NAME`: an instance, or every member of its sync group, lets another router be master. */
+/**
+ * `lvsd handover NAME`: an instance, or every member of its sync group, lets another router be master. A
+ * group goes as a whole or not at all: nothing begins where a member cannot, and members that have found a
+ * successor wait for the others (vrrp/sync-group.ts).
+ */
 import type { IpAddress } from '../base/address.ts';
 import type { Clock } from '../base/clock.ts';
 import type { HandoverEnd } from '../vrrp/ports.ts';
@@ -6,6 +10,7 @@ import type { HandoverOutcome } from './messages.ts';
 
 export interface Handable {
   readonly config: { readonly name: string; readonly syncGroup?: string };
+  handoverObstacle(): Extract<HandoverEnd, { ok: false }>['code'] | undefined;
   handOver(onEnd: (end: HandoverEnd) => void): void;
 }
 
@@ -39,6 +44,13 @@ export function handOver(
     syncGroup === undefined
       ? [host]
       : [...hosts.values()].filter(({ config }) => config.syncGroup === syncGroup);
+  const obstacle = members
+    .map((member) => member.handoverObstacle())
+    .find((code) => code !== undefined);
+  if (obstacle !== undefined) {
+    refuse(obstacle);
+    return;
+  }
   const startedMs = clock.monotonicMs();
   let waiting = members.length;
   let failure: Refusal | undefined;

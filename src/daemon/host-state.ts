@@ -8,6 +8,7 @@ import type { Config } from '../config/model.ts';
 import type { InterfaceAddress, LinkTable } from '../kernel/links.ts';
 import { RoutingTable } from '../kernel/routing.ts';
 import { type RoutingNames, readRoutingNames } from '../kernel/routing-names.ts';
+import type { Report } from '../vrrp/notice.ts';
 import { ROUTE_PROTOCOL, type RoutingContext, routeSpec, ruleSpec } from '../vrrp/route-specs.ts';
 import { AddressFirewall } from './address-firewall.ts';
 import { Announcer } from './announcer.ts';
@@ -29,6 +30,7 @@ export interface HostStateOptions {
   readonly followers: () => readonly Followers[];
   /** Instances that lack a static item of their track group. */
   readonly onStaticFault: (instances: ReadonlySet<string>) => void;
+  readonly onReport: (report: Report) => void;
 }
 
 export class HostState {
@@ -64,6 +66,10 @@ export class HostState {
       routing: this.#routing,
       routingContext: () => this.#context(),
       onFault: options.onStaticFault,
+      onRestored: (what) => {
+        log.warn({ what }, 'a static item was taken away, put back');
+        options.onReport({ name: 'addressRestored', instance: 'static', fields: { what } });
+      },
     });
     this.#watch(config);
     this.#statics.apply(config);

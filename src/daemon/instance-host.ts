@@ -26,6 +26,7 @@ import type { Report } from '../vrrp/notice.ts';
 import { isUnicast } from '../vrrp/own-advert.ts';
 import type { GroupNews, HandoverEnd, OtherRouter } from '../vrrp/ports.ts';
 import type { Tracking } from '../vrrp/priority.ts';
+import { ConflictWatch } from './conflict-watch.ts';
 import type { Followers } from './followers.ts';
 import { type InstanceTransport, openTransport, TransportRefused } from './instance-transport.ts';
 import type { Mastership } from './messages.ts';
@@ -74,6 +75,7 @@ export class InstanceHost {
   #waitingFor = '';
   #waitingSinceMs = 0;
   readonly #placement: Placement;
+  readonly #conflicts: ConflictWatch;
 
   constructor(options: InstanceHostOptions) {
     this.#options = options;
@@ -83,7 +85,19 @@ export class InstanceHost {
       links,
       log,
       ...grounds,
-      onRestored: (what) => log.warn({ instance: config.name, what }, 'taken away, put back'),
+      onRestored: (what) => {
+        const { name: instance } = this.#config;
+        log.warn({ instance, what }, 'taken away, put back');
+        options.onReport({ name: 'addressRestored', instance, fields: { what } });
+      },
+    });
+    this.#conflicts = new ConflictWatch({
+      links,
+      announcer: grounds.announcer,
+      onConflict: ({ device, address, mac }) =>
+        this.#standing?.instance.addressClaimed(device, address, mac),
+      onError: ({ code, message }) =>
+        log.warn({ instance: config.name, code }, `nobody looks for address conflicts: ${message}`),
     });
   }
 
@@ -153,6 +167,7 @@ export class InstanceHost {
     else {
       this.#standing.instance.reconfigure(next);
       this.trackingChanged();
+      if (this.#standing?.instance.state === 'MASTER') this.#watchConflicts(false);
     }
   }
 
@@ -168,6 +183,11 @@ export class InstanceHost {
 
   forceByGroup(order: GroupOrder, by: string): void {
     this.#standing?.instance.forceByGroup(order, by);
+  }
+
+  /** Why a handover cannot begin; undefined when it can. */
+  handoverObstacle(): Extract<HandoverEnd, { ok: false }>['code'] | undefined {
+    return this.#standing === undefined ? 'NOT_MASTER' : this.#standing.instance.handoverObstacle();
   }
 
   /** Hands mastership over; calls back once. */
@@ -341,7 +361,11 @@ export class InstanceHost {
         remove: (address) => this.#placement.remove(address),
       },
       announce: (device, address) => grounds.announcer.announce(device, address, this.#config),
-      onTransition,
+      onTransition: (transition) => {
+        if (transition.to === 'MASTER') this.#watchConflicts(true);
+        else this.#conflicts.end();
+        onTransition(transition);
+      },
       onNotice,
       onReport,
       tellGroup,
@@ -349,7 +373,12 @@ export class InstanceHost {
     return { link, carrier, source, transport, instance };
   }
 
+  #watchConflicts(isNew: boolean): void {
+    this.#conflicts.begin(heldAddresses(this.#config), this.#config.advertIntervalMs, isNew);
+  }
+
   #lieDown(): void {
+    this.#conflicts.end();
     this.#standing?.instance.close();
     this.#standing?.transport.close();
     this.#standing = undefined;

@@ -196,7 +196,7 @@ export class Notices {
 const REPORT_WORDS: Readonly<Record<Report['name'], string>> = {
   splitBrainDetected: 'split brain, another master is heard',
   splitBrainHealed: 'split brain is over',
-  addressRestored: 'an address that somebody took off was put back',
+  addressRestored: 'what somebody took away was put back',
   addressConflict: 'another host answers for an address of ours',
 };
 

@@ -5,6 +5,8 @@ import { wantedNames } from '../ipvs/desired.ts';
 import { loadOwnership } from '../ipvs/ownership.ts';
 import { hasCapability } from '../kernel/capabilities.ts';
 import { LinkTable } from '../kernel/links.ts';
+import { tryFirewall } from './address-firewall.ts';
+import { deniesOwnTraffic } from './placement.ts';
 import type { Facts, IpvsFact } from './preflight.ts';
 
 const NEEDED_CAPABILITIES = ['CAP_NET_ADMIN', 'CAP_NET_RAW'] as const;
@@ -14,7 +16,14 @@ export function gatherFacts(config: Config, ownershipFile: string): Facts {
     missingCapabilities: NEEDED_CAPABILITIES.filter((capability) => !hasCapability(capability)),
     interfaces: observeInterfaces(),
     ipvs: observeIpvs(config, ownershipFile),
+    ...observeFirewall(config),
   };
+}
+
+function observeFirewall(config: Config): Pick<Facts, 'refusedFirewall'> {
+  if (!config.vrrpInstances.some(deniesOwnTraffic)) return {};
+  const refused = tryFirewall();
+  return refused === undefined ? {} : { refusedFirewall: refused };
 }
 
 function observeInterfaces(): Facts['interfaces'] {

@@ -12,6 +12,8 @@ export interface Facts {
   /** Names of the interfaces that there are. */
   readonly interfaces: ReadonlySet<string>;
   readonly ipvs: IpvsFact;
+  /** Why nf_tables cannot be used; absent when it can, or is not needed. */
+  readonly refusedFirewall?: { readonly code: string; readonly detail: string };
 }
 
 export type IpvsFact =
@@ -35,6 +37,7 @@ export function judgePreflight(config: Config, facts: Facts, adopt: boolean): re
   return [
     ...judgePrivileges(facts),
     ...judgeInterfaces(config, facts),
+    ...judgeFirewall(facts),
     ...judgeChecks(config),
     ...judgeIpvs(facts.ipvs, adopt),
   ];
@@ -50,11 +53,26 @@ function judgePrivileges(facts: Facts): readonly Problem[] {
   ];
 }
 
+/** `no_accept` and strict mode are made of nf_tables; without it the addresses would accept in silence. */
+function judgeFirewall({
+  refusedFirewall: refused,
+  missingCapabilities,
+}: Facts): readonly Problem[] {
+  if (refused === undefined || missingCapabilities.length > 0) return [];
+  return [
+    {
+      code: 'NO_NF_TABLES',
+      message: `no_accept and strict mode need nf_tables, which the kernel refuses (${refused.code}: ${refused.detail}): load it with \`modprobe nf_tables\`, or write 'accept' into the instances`,
+    },
+  ];
+}
+
 /**
  * An interface without an address is no problem here: at boot it may get one in a moment. The instance
- * waits for it in FAULT and says so.
+ * waits for it in FAULT and says so. With `dynamic_interfaces` it waits for the interface as well.
  */
 function judgeInterfaces(config: Config, facts: Facts): readonly Problem[] {
+  if (config.globalDefs.dynamicInterfaces !== undefined) return [];
   const present = [...facts.interfaces].join(', ');
   const problems: Problem[] = [];
   const unknown = (name: string, owner: string, where: string): void => {

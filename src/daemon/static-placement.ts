@@ -19,6 +19,8 @@ export interface StaticPlacementOptions {
   readonly log: Log;
   /** These instances lack something they depend on; empty: none does. Told when it changes. */
   readonly onFault: (instances: ReadonlySet<string>) => void;
+  /** Somebody took this away, and it was put back: `address 10.0.0.1`. */
+  readonly onRestored: (what: string) => void;
 }
 
 type StaticConfig = Pick<
@@ -45,9 +47,10 @@ export class StaticPlacement {
         context,
         log,
         owner: 'static',
-        onRestored: (what) => log.warn({ what }, 'a static item was taken away, put back'),
+        onRestored: options.onRestored,
         onMissing: (groups) => {
           this.#missingFollowers = new Set(groups);
+          this.#tell();
         },
       },
     );
@@ -77,7 +80,12 @@ export class StaticPlacement {
   }
 
   addressChanged(address: InterfaceAddress, isPresent: boolean): void {
-    if (isPresent) return;
+    if (isPresent) {
+      // A route may have waited for it.
+      if (this.#missingFollowers.size > 0) this.#followers.doubt();
+      this.#tell();
+      return;
+    }
     const device = this.#options.links.byIndex(address.ifindex)?.name;
     const lost = this.#held.find(
       (one) => one.device === device && one.address.text === address.address.text,
@@ -85,7 +93,7 @@ export class StaticPlacement {
     if (lost === undefined) return;
     if (isTracked(lost)) {
       this.#held = this.#held.filter((one) => one !== lost);
-      this.#options.log.warn({ address: lost.address.text }, 'taken away, put back');
+      this.#options.onRestored(`address ${lost.address.text}`);
     }
     this.linkChanged();
   }

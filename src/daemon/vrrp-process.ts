@@ -132,6 +132,7 @@ class VrrpProcess {
         this.#staticFaults = new Set(instances);
         this.#track();
       },
+      onReport: (report) => this.#channel.send({ kind: 'report', report }),
     });
     this.#groups.configure(config.vrrpSyncGroups ?? []);
     // A replacement goes on where its predecessor was: the delays are for the start of the daemon.
@@ -327,9 +328,9 @@ class VrrpProcess {
     if (waiting.size === 0) end();
     for (const host of [...waiting]) {
       host.stop(() => {
+        const { name, effectivePriority: priority } = host.snapshot();
         host.close();
         waiting.delete(host);
-        const { name, priority } = host.config;
         this.#tell({ name, state: 'STOP', priority, reason: 'STOPPED' });
         if (waiting.size === 0) end();
       });

@@ -27,16 +27,10 @@ const LAB_SLACK_MS = 500;
  * A connection that is open while the VIP moves is lost: the new director has no entry for it until
  * there is a connection sync daemon, and answers a segment of an unknown connection with a reset. At 50
  * requests a second of a few milliseconds each, one is open at a time; two when the lab kernel stalls.
+ * Nothing else may be lost where the VIP moves in an orderly way: handed over at SIGTERM or by command, or
+ * preempted, it is on the new master and announced before the old one lets go.
  */
 export const REQUESTS_IN_FLIGHT = 2;
-
-/**
- * The lab kernel's one processor now and then leaves a program for this long between two of its steps:
- * 120 and 180 ms were seen between a new master's advert, on which the old one lets go, and its gratuitous
- * ARP. Requests of that time find nobody. An orderly takeover that is not make-before-break loses a
- * whole skew time, three times as much, and does not pass.
- */
-const LAB_STALL_MS = 200;
 
 /** Generous: only how long to go on looking before a step is given up as not held. */
 export const OBSERVATION_DEADLINE_MS = 60_000;
@@ -80,11 +74,6 @@ export const REMOVAL_BOUND_MS =
 
 /** From a web server's return to its being in the table: the next check passes. */
 export const RETURN_BOUND_MS = DELAY_LOOP_MS + CONNECT_TIMEOUT_MS + LAB_SLACK_MS;
-
-/** Requests that may fail while the VIP moves in an orderly way. */
-export function handoverLossBound(): number {
-  return REQUESTS_IN_FLIGHT + requestsWithin(LAB_STALL_MS);
-}
 
 /** Requests that start within this time, rounded up. */
 export function requestsWithin(ms: number): number {

@@ -3,12 +3,7 @@
  */
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
-import {
-  handoverLossBound,
-  ORDERLY_TAKEOVER_BOUND_MS,
-  REQUESTS_IN_FLIGHT,
-  requestsWithin,
-} from './bounds.ts';
+import { ORDERLY_TAKEOVER_BOUND_MS, REQUESTS_IN_FLIGHT, requestsWithin } from './bounds.ts';
 import type { DirectorName } from './lab.ts';
 
 export const PROGRAM_NAMES = ['lvsd', 'keepalived'] as const;
@@ -18,9 +13,11 @@ export interface DirectorProgram {
   readonly name: ProgramName;
   /** The command that runs it in the foreground, with what it writes under `directory`. */
   command(director: DirectorName, directory: string): readonly string[];
+  /** The command that hands mastership over, where there is one. */
+  readonly handover?: (directory: string) => readonly string[];
   /** What it logs when its instance has joined the election: from here on the protocol's time runs. */
   readonly joinedElection: RegExp;
-  /** Requests that may fail while the VIP moves in an orderly way: at SIGTERM of the master. */
+  /** Requests that may fail while the VIP moves in an orderly way: at SIGTERM of the master, by command. */
   readonly orderlyLossBound: number;
   /** The same when a returning master preempts. */
   readonly preemptLossBound: number;
@@ -32,16 +29,22 @@ export const LVSD = join(PACKAGE_ROOT, 'bin', 'lvsd');
 /** One file for both directors and both programs: what differs stands behind `@director1`. */
 const CONFIGURATION = join(PACKAGE_ROOT, 'conf', 'lvs.conf');
 
+/** Its only vrrp_instance. */
+const INSTANCE = 'VI_1';
+
 const lvsd: DirectorProgram = {
   name: 'lvsd',
   command: (director, directory) => [
     ...[LVSD, 'run', '-f', CONFIGURATION],
     ...['-i', director, '--socket', join(directory, 'control.sock')],
   ],
+  handover: (directory) => [
+    ...[LVSD, 'handover', INSTANCE, '--json'],
+    ...['--socket', join(directory, 'control.sock')],
+  ],
   joinedElection: /"from":"INIT","to":"BACKUP"/g,
-  // The release is make-before-break: what is in flight can be lost, and what the lab stalls over.
-  orderlyLossBound: handoverLossBound(),
-  preemptLossBound: handoverLossBound(),
+  orderlyLossBound: REQUESTS_IN_FLIGHT,
+  preemptLossBound: REQUESTS_IN_FLIGHT,
 };
 
 const keepalived: DirectorProgram = {
@@ -55,7 +58,7 @@ const keepalived: DirectorProgram = {
   joinedElection: /Entering BACKUP STATE \(init\)/g,
   // It takes the VIP off at once and leaves it nowhere for the backup's skew time.
   orderlyLossBound: REQUESTS_IN_FLIGHT + requestsWithin(ORDERLY_TAKEOVER_BOUND_MS),
-  preemptLossBound: handoverLossBound(),
+  preemptLossBound: REQUESTS_IN_FLIGHT,
 };
 
 const PROGRAMS: Readonly<Record<ProgramName, DirectorProgram>> = { lvsd, keepalived };

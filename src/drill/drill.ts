@@ -107,7 +107,7 @@ async function runHere(options: DrillOptions, color: boolean): Promise<number> {
     const results: { name: ProgramName; scenarios: readonly ScenarioResult[] }[] = [];
     for (const program of programs) {
       const drill = new ProgramDrill(program, { say, color, signal: interruption.signal });
-      results.push({ name: program, scenarios: await drill.run(names) });
+      results.push({ name: program, scenarios: await drill.run(scenariosOf(program, names)) });
     }
     say(`\n${formatSummary(results, color)}`.trimEnd());
     if (options.json) process.stdout.write(`${JSON.stringify(asDocument(results))}\n`);
@@ -119,6 +119,12 @@ async function runHere(options: DrillOptions, color: boolean): Promise<number> {
   } finally {
     for (const signal of INTERRUPTS) process.off(signal, interrupt);
   }
+}
+
+/** Without those that need what the program has not. */
+function scenariosOf(program: ProgramName, names: readonly string[]): readonly string[] {
+  const { handover } = directorProgram(program);
+  return handover === undefined ? names.filter((name) => name !== 'handover') : names;
 }
 
 function asDocument(

@@ -146,6 +146,21 @@ export class RunningLab {
     return sentAtMs;
   }
 
+  /**
+   * The operator's command that hands mastership over, to its end; returns when it was started and what
+   * it printed. Rejects with CommandFailed when it was refused or nobody took over.
+   */
+  async handOver(
+    director: DirectorName,
+  ): Promise<{ readonly startedAtMs: number; readonly output: string }> {
+    const { handover } = this.program;
+    if (handover === undefined) throw new Error(`${this.program.name} cannot hand over`);
+    const startedAtMs = nowMs();
+    const directory = nodeDirectory(this.#runDirectory, director);
+    const output = await run([...this.#topology.on(director), ...handover(directory)]);
+    return { startedAtMs, output };
+  }
+
   /** Waits until the program's first process has ended. */
   async directorEnding(director: DirectorName): Promise<string> {
     const process = this.#directors.get(director);

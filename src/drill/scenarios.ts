@@ -1,4 +1,5 @@
 /** Every scenario by name, in the order a drill without arguments runs them. */
+import { handover } from './handover.ts';
 import { masterKill } from './master-kill.ts';
 import { masterTerm } from './master-term.ts';
 import { preempt } from './preempt.ts';
@@ -9,6 +10,7 @@ const SCENARIOS: ReadonlyMap<string, Scenario> = new Map([
   ['server-failure', serverFailure],
   ['master-kill', masterKill],
   ['preempt', preempt],
+  ['handover', handover],
   ['master-term', masterTerm],
 ]);
 

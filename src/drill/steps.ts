@@ -58,6 +58,10 @@ const DIRECTORS_BY_PAIR: Readonly<Record<DirectorName, DirectorName>> = {
   director2: 'director1',
 };
 
+export function otherDirector(director: DirectorName): DirectorName {
+  return DIRECTORS_BY_PAIR[director];
+}
+
 /** Enough to see each page four times. */
 const PAGES_TO_FETCH = 8;
 
@@ -90,7 +94,7 @@ export async function requireMaster(
   steps: Steps,
   master: DirectorName,
 ): Promise<void> {
-  const other = DIRECTORS_BY_PAIR[master];
+  const other = otherDirector(master);
   const isMaster = async (): Promise<true | undefined> => {
     if (!(await lab.holdsVip(master))) return undefined;
     return lab.isOff(other) || !(await lab.holdsVip(other)) ? true : undefined;

@@ -1,6 +1,6 @@
 /** BACKUP (RFC 9568 6.4.2; RFC 5798 6.4.2, steps 300-475; keepalived's preempt_delay). */
-import { heldAddresses } from './addresses.ts';
 import type { BackupState, Context, Event, RouterConfig, Step, TimerName } from './machine.ts';
+import { owing, unwantedAddresses } from './owed-addresses.ts';
 import { masterDownIntervalMs, skewTimeMs } from './timing.ts';
 import { transition, withoutTimer } from './transition.ts';
 
@@ -51,7 +51,7 @@ export function backupTimer(context: Context, state: BackupState, timer: TimerNa
       : waitForGroup(context, state);
   }
   if (timer === 'addressRetry') {
-    const addresses = heldAddresses(context.config);
+    const addresses = unwantedAddresses(context.config, state);
     return { state, actions: [{ kind: 'removeAddresses', addresses }] };
   }
   throw new Error(`The timer ${timer} cannot be armed in BACKUP`);
@@ -83,7 +83,8 @@ export function backupApplied(
 ): Step {
   if (event.wanted === 'present') return { state, actions: [] };
   if (event.ok) {
-    return { state: { ...state, timers: withoutTimer(state.timers, 'addressRetry') }, actions: [] };
+    const timers = withoutTimer(state.timers, 'addressRetry');
+    return { state: owing({ ...state, timers }, []), actions: [] };
   }
   return {
     state: { ...state, timers: { ...state.timers, addressRetry: nowMs + REMOVAL_RETRY_MS } },

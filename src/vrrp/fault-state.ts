@@ -19,6 +19,7 @@ import type {
   TimerName,
   TransitionReason,
 } from './machine.ts';
+import { owing, unwantedAddresses } from './owed-addresses.ts';
 import { FAULT_PROBE_INTERVAL_MS, isLinkFault, joinElection, withoutTimer } from './transition.ts';
 
 /** Causes of the instance itself, in words; a member held in FAULT by its group alone has none. */
@@ -44,9 +45,8 @@ export function causesChanged(
   const isHeld = isOutside(context, state);
   if (isHeld) {
     // No probe while something else holds it; a removal that is still owed goes on being tried.
-    const timers = state.areAddressesRefused
-      ? withoutTimer(state.timers, 'addressRetry')
-      : state.timers;
+    const isProbe = state.areAddressesRefused && state.owed === undefined;
+    const timers = isProbe ? withoutTimer(state.timers, 'addressRetry') : state.timers;
     return { state: { ...state, timers }, actions: [] };
   }
   if (!isOutside(context, before)) return { state, actions: [] };
@@ -66,8 +66,9 @@ export function faultReconfigured(context: Context, state: FaultState): Step {
 /** One of our timers fired, at the deadline it was armed with. */
 export function faultTimer(context: Context, state: FaultState, timer: TimerName): Step {
   if (timer !== 'addressRetry') throw new Error(`The timer ${timer} cannot be armed in FAULT`);
-  if (state.areAddressesRefused) return probeAddresses(context, state);
-  return { state, actions: [removal(context)] };
+  if (state.areAddressesRefused && !isOutside(context, state))
+    return probeAddresses(context, state);
+  return { state, actions: [removal(context, state)] };
 }
 
 /** The kernel's answer to a probe, or to a removal. */
@@ -80,13 +81,18 @@ export function faultApplied(
   const addressRetry = context.nowMs + FAULT_PROBE_INTERVAL_MS;
   const retrying = { ...state, timers: { ...state.timers, addressRetry } };
   if (event.wanted === 'absent') {
-    return event.ok ? { state, actions: [] } : { state: retrying, actions: [counted] };
+    return event.ok
+      ? { state: owing(state, []), actions: [] }
+      : { state: retrying, actions: [counted] };
   }
-  if (!event.ok) return { state: retrying, actions: [counted, removal(context)] };
+  if (!event.ok) return { state: retrying, actions: [counted, removal(context, state)] };
   if (!isOutside(context, state)) return joinElection(context, state, 'ADDRESSES_ACCEPTED');
   // The kernel takes them now, and another cause came in between.
   const timers = withoutTimer(state.timers, 'addressRetry');
-  return { state: { ...state, timers, areAddressesRefused: false }, actions: [removal(context)] };
+  return {
+    state: { ...state, timers, areAddressesRefused: false },
+    actions: [removal(context, state)],
+  };
 }
 
 /** Tries the addresses out at once: after a link came back or the configuration changed. */
@@ -100,6 +106,6 @@ function isOutside({ config }: Context, state: FaultState): boolean {
   return isLinkFault(config, state) || state.faults.length > 0 || state.groupFault !== undefined;
 }
 
-function removal({ config }: Context): Action {
-  return { kind: 'removeAddresses', addresses: heldAddresses(config) };
+function removal({ config }: Context, state: FaultState): Action {
+  return { kind: 'removeAddresses', addresses: unwantedAddresses(config, state) };
 }

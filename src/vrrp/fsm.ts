@@ -32,8 +32,15 @@ import {
   masterTimer,
   reconfigureMaster,
 } from './master-state.ts';
+import { owedAfterReload, owing } from './owed-addresses.ts';
 import { PRIORITY_OWNER } from './packet.ts';
-import { released, releaseMastership, requestHandover } from './release.ts';
+import {
+  finishHandover,
+  released,
+  releaseMastership,
+  requestHandover,
+  resumeMastership,
+} from './release.ts';
 import { hearForeignMaster } from './rivals.ts';
 import { failIfFaulty, joinElection, transition, withoutTimer } from './transition.ts';
 
@@ -176,10 +183,12 @@ function followGroup(
 ): Step {
   switch (order) {
     case 'MASTER':
+      if (state.name === 'MASTER' && state.awaitsGroup) return resumeMastership(context, state);
       return state.name === 'BACKUP' && state.wantsMaster
         ? takeOver(context, state)
         : unmoved(state);
     case 'BACKUP':
+      if (state.name === 'MASTER' && state.awaitsGroup) return finishHandover(context, state);
       return state.name === 'MASTER' && !state.isReleasing
         ? releaseMastership(context, state, 'GROUP')
         : unmoved(state);
@@ -214,7 +223,7 @@ function weighCauses(
 function changeConfig(context: Context, state: State, previous: RouterConfig): Step {
   const { config } = context;
   const isPriorityKept = config.priority === previous.priority;
-  const { groupFault, ...rest } = state;
+  const { groupFault, ...rest } = owing(state, owedAfterReload(config, previous, state));
   const isSameGroup = config.syncGroup === previous.syncGroup && groupFault !== undefined;
   const changed: State = {
     ...rest,
@@ -230,6 +239,9 @@ function changeConfig(context: Context, state: State, previous: RouterConfig): S
         failIfFaulty(context, changed) ?? unmoved(rescheduleBackup(context, changed, previous))
       );
     case 'MASTER':
+      if (changed.awaitsGroup && config.syncGroup !== previous.syncGroup) {
+        return finishHandover(context, changed);
+      }
       // dont_track_primary may have gone; a resignation that is running ends by itself.
       return (
         (changed.isReleasing ? undefined : failIfFaulty(context, changed)) ??
@@ -264,8 +276,10 @@ function handoverEnd(before: State, after: State): readonly Action[] {
   if (!wasHandingOver || goesOn) return [];
   const { successor } = before;
   const isBusy = after.name === 'MASTER' && after.isReleasing;
+  // A member of a sync group goes on although it has a successor, when another has none.
+  const isKept = after.name === 'MASTER' && !after.isReleasing;
   const end: HandoverEnd =
-    successor === undefined
+    successor === undefined || isKept
       ? { ok: false, code: isBusy ? 'BUSY' : 'NO_SUCCESSOR' }
       : { ok: true, successor: successor.address };
   return [{ kind: 'handedOver', end }];

@@ -11,6 +11,7 @@ export function groupStanding(config: RouterConfig, state: State): GroupStanding
     case 'BACKUP':
       return state.wantsMaster ? 'WANTS_MASTER' : 'BACKUP';
     case 'MASTER':
+      if (state.awaitsGroup) return 'HANDED';
       return state.isReleasing ? 'LEAVING' : 'MASTER';
   }
 }

@@ -6,6 +6,7 @@
  *            timer --> drain, re-check --^        outcomes --^
  */
 import type { IpAddress } from '../base/address.ts';
+import type { VirtualAddressConfig } from '../config/model.ts';
 import type { AddressOutcome } from '../kernel/links.ts';
 import { type AdmissionMemory, admitAdvert, NOTHING_HEARD } from './admission.ts';
 import { burstOrder } from './announce.ts';
@@ -25,6 +26,7 @@ import { decodeAdvert } from './packet.ts';
 import { PeerTable } from './peer-table.ts';
 import type { DeadlineTimerPort, HandoverEnd, InstancePorts, ReceivedAdvert } from './ports.ts';
 import type { Tracking } from './priority.ts';
+import { handoverObstacle } from './release.ts';
 import { type InstanceSnapshot, snapshotOf } from './snapshot.ts';
 
 export type { InstanceNotice, InstancePorts, Transition } from './ports.ts';
@@ -163,9 +165,27 @@ export class VrrpInstance {
     this.#feed({ kind: 'handoverRequested' });
   }
 
+  /** Why `handOver` would be refused now; undefined when it can begin. */
+  handoverObstacle(): Extract<HandoverEnd, { ok: false }>['code'] | undefined {
+    return handoverObstacle(this.#config, this.#state);
+  }
+
   /** The kernel said that this address is gone from its interface; our own removals may be told too. */
   addressRemoved(address: IpAddress): void {
     this.#feed({ kind: 'addressRemoved', address });
+  }
+
+  /**
+   * Another host on the link says that an address of ours is at its MAC, and the next master it is not.
+   * While we let go, it may well be.
+   */
+  addressClaimed(device: string, address: IpAddress, mac: string): void {
+    if (this.#state.name !== 'MASTER' || this.#state.isReleasing) return;
+    this.#count('addressConflicts');
+    const { name: instance } = this.#config;
+    const fields = { address: address.text, mac, device };
+    this.#ports.log.error({ instance, ...fields }, 'another host answers for a virtual address');
+    this.#ports.onReport({ name: 'addressConflict', instance, fields });
   }
 
   /**
@@ -381,11 +401,11 @@ export class VrrpInstance {
     for (const address of addresses) {
       const outcome = this.#ports.addresses.add(address);
       if (outcome.ok) {
-        this.#present.add(address.address.text);
+        this.#present.add(placeOf(address));
         continue;
       }
       isComplete = false;
-      this.#present.delete(address.address.text);
+      this.#present.delete(placeOf(address));
       this.#logAddress('address not added', address.address, outcome);
     }
     return isComplete;
@@ -395,7 +415,7 @@ export class VrrpInstance {
     let isComplete = true;
     for (const address of addresses) {
       const outcome = this.#ports.addresses.remove(address);
-      this.#present.delete(address.address.text);
+      this.#present.delete(placeOf(address));
       if (outcome.ok) continue;
       isComplete = false;
       this.#logAddress('address not removed', address.address, outcome);
@@ -404,7 +424,7 @@ export class VrrpInstance {
   }
 
   #announce({ addresses, repeat, burst }: Extract<Action, { kind: 'announce' }>): void {
-    const present = addresses.filter(({ address }) => this.#present.has(address.text));
+    const present = addresses.filter((address) => this.#present.has(placeOf(address)));
     if (burst === 'restored') this.#logRestored(present.map(({ address }) => address));
     for (const { device, address } of burstOrder(present, repeat)) {
       const outcome = this.#ports.announce(device, address);
@@ -478,4 +498,8 @@ export class VrrpInstance {
   #count(name: string): void {
     this.#counters.set(name, (this.#counters.get(name) ?? 0) + 1);
   }
+}
+
+function placeOf({ device, address }: VirtualAddressConfig): string {
+  return `${device} ${address.text}`;
 }

@@ -40,6 +40,8 @@ export type TimerName =
   | 'lowerPrioGarp'
   /** Trouble with the kernel: put the addresses where they belong once more. */
   | 'addressRetry'
+  /** MASTER: take off once more what a reload removed and the kernel would not let go of. */
+  | 'removalRetry'
   /** Releasing MASTER: stop serving. */
   | 'release'
   /** MASTER: another master that was heard may have gone silent. */
@@ -115,6 +117,8 @@ export interface StateBase {
   readonly groupFault?: string;
   /** An operator handed mastership over: we do not preempt it back. */
   readonly hasHandedOver: boolean;
+  /** No longer in the configuration, and the kernel may still hold them; absent when there are none. */
+  readonly owed?: readonly VirtualAddressConfig[];
 }
 
 export interface InitState extends StateBase {
@@ -144,6 +148,8 @@ export interface MasterState extends StateBase {
   readonly releaseGoal?: ReleaseGoal;
   /** Whose advert ended our release. */
   readonly successor?: Successor;
+  /** Handed over, and serving on until every member of the sync group is, or none. */
+  readonly awaitsGroup?: true;
   /** Other masters, at most `RIVALS_MAX`. */
   readonly rivals: readonly Rival[];
   /** As owner: adverts of another owner with a lower address than ours, which should have yielded. */
@@ -211,7 +217,8 @@ export type GroupOrder = 'MASTER' | 'BACKUP' | 'FAULT' | 'READY' | 'ANNOUNCE';
 
 /**
  * Where a member stands, as its sync group must know it. FAULT: by a cause of its own. READY: held in
- * FAULT by the group alone. LEAVING: a master that is letting go.
+ * FAULT by the group alone. LEAVING: a master that is letting go. HANDED: a master that has a successor
+ * and only waits for the other members to have theirs.
  */
 export type GroupStanding =
   | 'INIT'
@@ -220,7 +227,8 @@ export type GroupStanding =
   | 'BACKUP'
   | 'WANTS_MASTER'
   | 'MASTER'
-  | 'LEAVING';
+  | 'LEAVING'
+  | 'HANDED';
 
 export type HandoverEnd =
   | { readonly ok: true; readonly successor: IpAddress }

@@ -1,7 +1,8 @@
 /** MASTER (RFC 9568 6.4.3; RFC 5798 6.4.3, steps 600-775), holding on or letting go. */
 import { compareAddresses, type IpAddress, isSameAddress } from '../base/address.ts';
 import type { VirtualAddressConfig } from '../config/model.ts';
-import { heldAddresses } from './addresses.ts';
+import { heldAddresses, planAddresses } from './addresses.ts';
+import { REMOVAL_RETRY_MS } from './backup-state.ts';
 import type {
   Action,
   Context,
@@ -11,6 +12,7 @@ import type {
   Step,
   TimerName,
 } from './machine.ts';
+import { owing } from './owed-addresses.ts';
 import { PRIORITY_OWNER, PRIORITY_RESIGN } from './packet.ts';
 import { releaseDue, releasingHears } from './release.ts';
 import { forgetRivals, meetRival } from './rivals.ts';
@@ -116,6 +118,8 @@ export function masterTimer(
       return reassertion(context, state);
     case 'addressRetry':
       return putAddresses(state, config, heldAddresses(config), 'master');
+    case 'removalRetry':
+      return { state, actions: [{ kind: 'removeAddresses', addresses: state.owed ?? [] }] };
     case 'release':
       return releaseDue(context, state);
     case 'rivalsSilent':
@@ -131,7 +135,7 @@ export function masterApplied(
   state: MasterState,
   event: Extract<Event, { kind: 'addressesApplied' }>,
 ): Step {
-  if (event.wanted === 'absent') return { state, actions: [] };
+  if (event.wanted === 'absent') return removalApplied(context, state, event.ok);
   if (event.ok) {
     const timers = withoutTimer(state.timers, 'addressRetry');
     return { state: { ...state, addressFailures: 0, timers }, actions: [] };
@@ -146,6 +150,18 @@ export function masterApplied(
   const addressRetry = context.nowMs + ADDRESS_RETRY_MS;
   const timers = state.isReleasing ? state.timers : { ...state.timers, addressRetry };
   return { state: { ...state, addressFailures, timers }, actions: [counted] };
+}
+
+/** What a reload removed is gone, or is still owed; letting go of mastership tries it again as well. */
+function removalApplied({ nowMs }: Context, state: MasterState, isDone: boolean): Step {
+  if (isDone) {
+    const timers = withoutTimer(state.timers, 'removalRetry');
+    return { state: owing({ ...state, timers }, []), actions: [] };
+  }
+  const counted: Action = { kind: 'count', name: 'addressFailures' };
+  if (state.owed === undefined || state.isReleasing) return { state, actions: [counted] };
+  const timers = { ...state.timers, removalRetry: nowMs + REMOVAL_RETRY_MS };
+  return { state: { ...state, timers }, actions: [counted] };
 }
 
 /** Somebody took an address of ours away: it goes back at once, but no oftener than every 50 ms. */
@@ -172,11 +188,9 @@ export function reconfigureMaster(
   previous: RouterConfig,
 ): Step {
   const { garp } = config;
-  const isKept = (one: VirtualAddressConfig, list: readonly VirtualAddressConfig[]): boolean =>
-    list.some((other) => isSamePlacement(one, other));
-  const [before, after] = [heldAddresses(previous), heldAddresses(config)];
-  const gone = before.filter((one) => !isKept(one, after));
-  const added = after.filter((one) => !isKept(one, before));
+  const { removed, added } = planAddresses(heldAddresses(previous), heldAddresses(config));
+  const { owed = [] } = state;
+  const gone = [...removed, ...owed.filter((one) => !removed.includes(one))];
   const removal: readonly Action[] =
     gone.length > 0 ? [{ kind: 'removeAddresses', addresses: gone }] : [];
   if (state.isReleasing) return { state, actions: removal };
@@ -256,10 +270,17 @@ function reassertion({ config, nowMs }: Context, state: MasterState): Step {
   };
 }
 
-/** While releasing, the resignation is said once more: the first may have been lost. */
+/**
+ * While releasing, the resignation is said again with every interval: any one may have been lost, and with
+ * fast adverts the release is many intervals long. Nobody is put off by it: a skew is shorter than that.
+ */
 function advertDue(context: Context, state: MasterState, deadlineMs: number): Step {
   if (state.isReleasing) {
-    return { state, actions: [{ kind: 'sendAdvert', priority: PRIORITY_RESIGN }] };
+    const advert = nextDeadline(context, deadlineMs, context.config.advertIntervalMs);
+    return {
+      state: { ...state, timers: { ...state.timers, advert } },
+      actions: [{ kind: 'sendAdvert', priority: PRIORITY_RESIGN }],
+    };
   }
   if (isOvertaken(context, deadlineMs)) {
     const target = {
@@ -320,18 +341,4 @@ function announce(
   repeat: number,
 ): Action {
   return { kind: 'announce', burst, addresses: heldAddresses(config), repeat };
-}
-
-/** Whether the kernel would hold the same entry for both. */
-function isSamePlacement(left: VirtualAddressConfig, right: VirtualAddressConfig): boolean {
-  const broadcast = ({ broadcast: value }: VirtualAddressConfig): string | undefined =>
-    typeof value === 'object' ? value.text : value;
-  return (
-    isSameAddress(left.address, right.address) &&
-    left.prefixLength === right.prefixLength &&
-    left.device === right.device &&
-    left.label === right.label &&
-    left.scope === right.scope &&
-    broadcast(left) === broadcast(right)
-  );
 }

@@ -27,7 +27,7 @@ export type ReportName =
   /** Another master was heard while we are one. */
   | 'splitBrainDetected'
   | 'splitBrainHealed'
-  /** An address of ours was taken off by somebody else and put back. */
+  /** An address, route or rule of ours was taken away by somebody else and put back. */
   | 'addressRestored'
   /** Another host on the link answers for an address of ours. */
   | 'addressConflict';
@@ -35,7 +35,8 @@ export type ReportName =
 /** Something that happened and is no change of state. */
 export interface Report {
   readonly name: ReportName;
+  /** `static` for what is there whatever the state of instances. */
   readonly instance: string;
-  /** What is known: `peer`, `priority`, `address`, `mac`. */
+  /** What is known: `peer`, `priority`, `address`, `mac`, `device`, `what`. */
   readonly fields: Readonly<Record<string, string | number>>;
 }

@@ -3,6 +3,7 @@
  * until a successor speaks. What then follows depends on why: the end, or BACKUP. When nobody takes over
  * within the bound, only a handover is called off: an operator's wish is no reason for an outage.
  */
+import { heldAddresses } from './addresses.ts';
 import type {
   Action,
   Context,
@@ -10,6 +11,7 @@ import type {
   HandoverEnd,
   MasterState,
   ReleaseGoal,
+  RouterConfig,
   State,
   Step,
   TransitionReason,
@@ -24,6 +26,9 @@ import { transition } from './transition.ts';
  */
 export const RELEASE_GRACE_MS = 20;
 
+/** The longest release that another member can have: a group that says nothing until then is not there. */
+const GROUP_WAIT_MAX_MS = releaseBoundMs(2, 255_000);
+
 /** Begins; a stop overrides what is going on, and keeps what was waited already. */
 export function releaseMastership(
   { config, nowMs }: Context,
@@ -31,8 +36,10 @@ export function releaseMastership(
   releaseGoal: ReleaseGoal,
 ): Step {
   if (state.isReleasing) {
-    const isOverridden = releaseGoal === 'STOP';
-    return { state: isOverridden ? { ...state, releaseGoal } : state, actions: [] };
+    if (releaseGoal !== 'STOP') return { state, actions: [] };
+    const { awaitsGroup, ...rest } = state;
+    const stopping: MasterState = { ...rest, releaseGoal };
+    return awaitsGroup ? releaseDue({ config, nowMs }, stopping) : { state: stopping, actions: [] };
   }
   const boundMs = releaseBoundMs(config.version, config.advertIntervalMs);
   const timers = { advert: nowMs + config.advertIntervalMs, release: nowMs + boundMs };
@@ -47,14 +54,22 @@ export function releaseMastership(
 
 /** `lvsd handover`: the owner of the addresses has nobody to hand them to (it would win at once). */
 export function requestHandover(context: Context, state: State): Step {
-  const refuse = (code: Extract<HandoverEnd, { ok: false }>['code']): Step => ({
-    state,
-    actions: [{ kind: 'handedOver', end: { ok: false, code } }],
-  });
-  if (state.name !== 'MASTER') return refuse('NOT_MASTER');
-  if (state.isReleasing) return refuse('BUSY');
-  if (context.config.priority === PRIORITY_OWNER) return refuse('ADDRESS_OWNER');
+  const code = handoverObstacle(context.config, state);
+  if (code !== undefined || state.name !== 'MASTER') {
+    const end = { ok: false, code: code ?? 'NOT_MASTER' } as const;
+    return { state, actions: [{ kind: 'handedOver', end }] };
+  }
   return releaseMastership(context, state, 'HANDOVER');
+}
+
+/** Why a handover cannot begin; undefined when it can. */
+export function handoverObstacle(
+  config: RouterConfig,
+  state: State,
+): Extract<HandoverEnd, { ok: false }>['code'] | undefined {
+  if (state.name !== 'MASTER') return 'NOT_MASTER';
+  if (state.isReleasing) return 'BUSY';
+  return config.priority === PRIORITY_OWNER ? 'ADDRESS_OWNER' : undefined;
 }
 
 /** An advert of another router: the first one that is no resignation ends the wait, after the grace. */
@@ -78,14 +93,29 @@ export function releaseDue(context: Context, state: MasterState): Step {
   const ended = successor === undefined ? 'RELEASE_TIMEOUT' : 'SUCCESSOR_HEARD';
   switch (releaseGoal) {
     case 'HANDOVER':
-      return successor === undefined
-        ? resumeMastership(context, state)
-        : stepBack(context, { ...state, hasHandedOver: true }, 'HANDED_OVER');
+      if (successor === undefined) return resumeMastership(context, state);
+      return context.config.syncGroup === undefined || state.awaitsGroup
+        ? finishHandover(context, state)
+        : awaitGroup(context, state);
     case 'GROUP':
       return stepBack(context, state, 'GROUP_BACKUP');
     default:
       return released(transition(context, state, { to: 'INIT' }, ended));
   }
+}
+
+/** The successor serves: we are done, and do not preempt it back. */
+export function finishHandover(context: Context, state: MasterState): Step {
+  return stepBack(context, { ...state, hasHandedOver: true }, 'HANDED_OVER');
+}
+
+/**
+ * A sync group goes as a whole or not at all: this member serves on, beside its successor, until every
+ * other one has a successor too, which its own release bounds.
+ */
+function awaitGroup({ nowMs }: Context, state: MasterState): Step {
+  const release = nowMs + GROUP_WAIT_MAX_MS;
+  return { state: { ...state, awaitsGroup: true, timers: { release } }, actions: [] };
 }
 
 /** Ends a stop: the driver's signal that nothing follows. */
@@ -106,14 +136,22 @@ function stepBack(context: Context, state: MasterState, reason: TransitionReason
   return transition(context, state, target, reason);
 }
 
-/** Nobody came: we say at once that we are still here. The addresses never went. */
-function resumeMastership({ config, nowMs }: Context, state: MasterState): Step {
-  const { releaseGoal: _over, ...rest } = state;
+/**
+ * Nobody came, or not for every member of the sync group: we say at once that we are still here. The
+ * addresses never went; but a successor that did come has announced them, so the clients are fetched back.
+ */
+export function resumeMastership({ config, nowMs }: Context, state: MasterState): Step {
+  const { releaseGoal: _over, awaitsGroup: _decided, successor, ...rest } = state;
   const { masterRefreshMs } = config.garp;
   const refresh = masterRefreshMs > 0 ? { garpRefresh: nowMs + masterRefreshMs } : {};
-  const timers = { ...refresh, advert: nowMs + config.advertIntervalMs };
+  const debt = state.owed === undefined ? {} : { removalRetry: nowMs };
+  const timers = { ...refresh, ...debt, advert: nowMs + config.advertIntervalMs };
+  const addresses = heldAddresses(config);
+  const repeat = config.garp.masterRepeat;
+  const fetched: readonly Action[] =
+    successor === undefined ? [] : [{ kind: 'announce', burst: 'master', addresses, repeat }];
   return {
     state: { ...rest, isReleasing: false, timers },
-    actions: [{ kind: 'sendAdvert', priority: state.priority }],
+    actions: [...fetched, { kind: 'sendAdvert', priority: state.priority }],
   };
 }

@@ -18,6 +18,7 @@ import type {
   TransitionReason,
   VrrpState,
 } from './machine.ts';
+import { unwantedAddresses } from './owed-addresses.ts';
 import { PRIORITY_OWNER, PRIORITY_RESIGN } from './packet.ts';
 import { initialWaitMs, masterDownIntervalMs } from './timing.ts';
 
@@ -119,15 +120,17 @@ export function withoutTimer(timers: Timers, name: TimerName): Timers {
 function leave(context: Context, state: State, target: Target): readonly Action[] {
   const removal: Action = {
     kind: 'removeAddresses',
-    addresses: heldAddresses(context.config),
+    addresses: unwantedAddresses(context.config, state),
   };
+  const { owed = [] } = state;
   switch (state.name) {
     case 'INIT':
       // What a dead predecessor left on the interface is not ours to serve, unless we serve at once.
       return target.to === 'MASTER' ? [] : [removal];
     case 'BACKUP':
       // A removal that the kernel refused is tried again now: the next state has timers of its own.
-      return target.to !== 'MASTER' && state.timers.addressRetry !== undefined ? [removal] : [];
+      if (target.to !== 'MASTER' && state.timers.addressRetry !== undefined) return [removal];
+      return owed.length > 0 ? [{ kind: 'removeAddresses', addresses: owed }] : [];
     case 'MASTER': {
       // With the link up somebody can hear that we resign, and take over after its skew alone.
       const resigns = target.to === 'FAULT' && state.isLinkUp;
@@ -139,14 +142,17 @@ function leave(context: Context, state: State, target: Target): readonly Action[
     }
     case 'FAULT':
       // The probe put the addresses on; nobody was told, and nobody must meet them there.
-      return state.areAddressesRefused || state.timers.addressRetry !== undefined ? [removal] : [];
+      if (state.areAddressesRefused || state.timers.addressRetry !== undefined) return [removal];
+      return owed.length > 0 ? [{ kind: 'removeAddresses', addresses: owed }] : [];
   }
 }
 
 /** What stays the same in every state. */
-function baseOf({ priority, isLinkUp, faults, groupFault, hasHandedOver }: State): StateBase {
+function baseOf(state: State): StateBase {
+  const { priority, isLinkUp, faults, groupFault, hasHandedOver, owed } = state;
   const group = groupFault === undefined ? {} : { groupFault };
-  return { timers: {}, priority, isLinkUp, faults, hasHandedOver, ...group };
+  const debt = owed === undefined ? {} : { owed };
+  return { timers: {}, priority, isLinkUp, faults, hasHandedOver, ...group, ...debt };
 }
 
 function enter(context: Context, state: State, target: Target, reason: TransitionReason): Step {

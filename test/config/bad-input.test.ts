@@ -9,6 +9,7 @@ import { type LoadResult, loadConfig } from '../../src/config/load.ts';
 import { threadMs } from './compile-fixture.ts';
 
 const GOOD = 'global_defs {\n  router_id a\n}\n';
+const LVSD = join(import.meta.dirname, '../../bin/lvsd');
 let directory = '';
 
 beforeAll(() => {
@@ -107,6 +108,7 @@ test.each([
   ['include', 'folder', ['LVS1304']],
   ['include', 'pipe', ['LVS1304']],
   ['include', '/dev/zero', ['LVS1304']],
+  ['include', 'p[i]*', ['LVS1304']],
   ['include', 'binary', ['LVS1001']],
   ['includer', 'executable.conf', ['LVS1305']],
   ['includer', 'none*', []],
@@ -136,4 +138,17 @@ test('an executable among the files of a pattern is skipped, hidden files are no
     'lvs.conf',
     'good.conf',
   ]);
+});
+
+test('a FIFO is not waited for; a pipe that was opened for us is read', () => {
+  spawnSync('mkfifo', [path('fifo')]);
+  expect(loadConfig(path('fifo'), { configId: 'x' }).unreadable).toMatchObject({
+    code: 'READ_FAILED',
+    message: expect.stringContaining('a FIFO'),
+  });
+  writeFileSync(path('lvs.conf'), GOOD);
+  const piped = 'cat "$1" | "$2" check /dev/stdin';
+  const { output, status } = spawnSync('sh', ['-c', piped, 'sh', path('lvs.conf'), LVSD]);
+  expect(output.join('')).toContain('/dev/stdin: 0 errors');
+  expect(status).toBe(0);
 });

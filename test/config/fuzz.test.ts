@@ -76,8 +76,10 @@ const mutated = fc
 
 test('whatever becomes of a real file: no throw, no hang, places inside the files', () => {
   expect(texts.length).toBeGreaterThan(5);
+  let count = 0;
   fc.assert(
     fc.property(mutated, mutated, (text, included) => {
+      count += 1;
       const started = threadMs();
       const result = compile(text, { a: included, b: text });
       expect(threadMs() - started).toBeLessThan(MAX_MS);
@@ -100,4 +102,5 @@ test('whatever becomes of a real file: no throw, no hang, places inside the file
     }),
     { numRuns: RUNS },
   );
+  expect(count, 'LVSD_FUZZ_RUNS is a number of runs').toBe(RUNS);
 }, 3_600_000);

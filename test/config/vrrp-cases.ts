@@ -105,6 +105,9 @@ export const VRRP_CASES: Readonly<Record<keyof typeof vrrpDiagnostics, VrrpCase>
   witnessWithoutState: { text: instance('witness'), along: PLANNED },
   refreshRepeatAlone: { text: instance('garp_master_refresh_repeat 2') },
   withoutVmac: { text: instance('vmac_xmit_base') },
+  unicastVmac: {
+    text: instance('use_vmac\nunicast_src_ip 10.0.0.8\nunicast_peer {\n10.0.0.9\n}'),
+  },
   vmacContradiction: { text: instance('use_vmac\nuse_ipvlan'), along: PLANNED },
   invalidPrefix: { text: routes('10.0.0.0/33 dev eth1') },
   hostBitsSet: { text: routes('10.0.0.1/24 dev eth1') },

@@ -11,7 +11,6 @@ import { expandConfig } from '../../src/config/expand.ts';
 import type { FileFacts } from '../../src/config/file-facts.ts';
 import type { Config } from '../../src/config/model.ts';
 import { parseConfig } from '../../src/config/parser.ts';
-import { splitCommand } from '../../src/config/read-script.ts';
 import { contextOpenedBy, isKnown } from '../../src/config/schema.ts';
 import { codesOf, compile, includesFrom } from './compile-fixture.ts';
 import { instance, NAMED_FILES } from './vrrp-cases.ts';
@@ -189,14 +188,29 @@ test('the defaults of global_defs reach every instance', () => {
 });
 
 test.each([
-  ['/bin/a b c', ['/bin/a', 'b', 'c']],
-  ["/bin/a 'b c' d", ['/bin/a', 'b c', 'd']],
-  ['/bin/a "b c"d \'\'', ['/bin/a', 'b cd', '']],
-  [String.raw`/a\ b \x41\102 '\n'`, ['/a b', 'AB', String.raw`\n`]],
-  [String.raw`/a \t\cC\E`, ['/a', '\t\u0003\u001b']],
-  ["/a 'b", undefined],
-])('%s splits as keepalived splits it', (text, words) => {
-  expect(splitCommand(text)).toEqual(words);
+  ['"/bin/a b c"', ['/bin/a', 'b', 'c']],
+  ["'/bin/a b c'", ['/bin/a', 'b', 'c']],
+  [`"/bin/a 'b c' d"`, ['/bin/a', 'b c', 'd']],
+  [`'/bin/a "b c"d'`, ['/bin/a', 'b cd']],
+  [String.raw`"/bin/sh -c \"b c\" d"`, ['/bin/sh', '-c', 'b c', 'd']],
+  [String.raw`/a\\\ b`, ['/a b']],
+])('script %s is the command that keepalived reads', (text, [path, ...args]) => {
+  const { config, codes } = compileAnyway(`vrrp_script s {\nscript ${text}\n}\n`);
+  expect(codes).not.toContain('LVS1253');
+  expect(config.vrrpScripts?.[0]?.probe).toEqual({ kind: 'run', command: { path, args } });
+});
+
+test('a user may follow a command in single quotes', () => {
+  const { config, codes } = compileAnyway(instance(`notify '/bin/a "b c"' nobody nogroup\n`));
+  expect(codes).toEqual([]);
+  expect(config.vrrpInstances[0]?.notify).toMatchObject({
+    any: { path: '/bin/a', args: ['b c'], user: 'nobody', group: 'nogroup' },
+  });
+});
+
+test('arguments without quotes are flagged, not taken for a user', () => {
+  const result = compile('vrrp_script s {\n  script /bin/a -0 b\n}\n');
+  expect(codesOf(result)).toEqual(['LVS1029 2:17']);
 });
 
 test.each([

@@ -5,6 +5,7 @@ import { NEXT_HOP_OPTIONS, ROUTE_OPTIONS, RULE_OPTIONS } from '../../src/config/
 import { keywordsOf } from '../../src/config/schema.ts';
 import { compile } from './compile-fixture.ts';
 
+const RUNS = Number(process.env.LVSD_FUZZ_RUNS ?? 300);
 const VALUES = ['0', '1', '255', '-254', '0.5', 'on', 'off', 'A', 'eth0', '10.0.0.1', '10.0.0.0/8'];
 const MORE = [
   'fe80::1',
@@ -44,8 +45,10 @@ function block(context: string, depth: number): fc.Arbitrary<string> {
 }
 
 test('whatever stands in a block: no throw, spans inside the file, a config without errors', () => {
+  let count = 0;
   fc.assert(
     fc.property(block('root', 3), (text) => {
+      count += 1;
       const result = compile(text);
       const lines = text.split('\n');
       for (const { span } of result.diagnostics) {
@@ -55,6 +58,7 @@ test('whatever stands in a block: no throw, spans inside the file, a config with
       const hasErrors = result.diagnostics.some(({ severity }) => severity === 'error');
       expect(result.config === undefined).toBe(hasErrors);
     }),
-    { numRuns: Number(process.env.LVSD_FUZZ_RUNS ?? 300) },
+    { numRuns: RUNS },
   );
-});
+  expect(count, 'LVSD_FUZZ_RUNS is a number of runs').toBe(RUNS);
+}, 3_600_000);

@@ -39,6 +39,25 @@ describe('judgePreflight', () => {
     expect(problem?.message).toMatch(/lvs\.conf:7.*VI_1.*eth0.*it has lo/);
   });
 
+  it('misses no interface with dynamic_interfaces: instances wait for them', () => {
+    const dynamic = {
+      ...config,
+      globalDefs: { ...config.globalDefs, dynamicInterfaces: 'fixed' as const },
+    };
+    expect(judgePreflight(dynamic, facts({ interfaces: new Set(['lo']) }), false)).toEqual([]);
+  });
+
+  it('says what no_accept lacks, once privileges are there', () => {
+    const refusedFirewall = { code: 'EPROTONOSUPPORT', detail: 'socket failed' };
+    const [problem] = judge({ refusedFirewall });
+    expect(problem?.code).toBe('NO_NF_TABLES');
+    expect(problem?.message).toMatch(/EPROTONOSUPPORT.*modprobe nf_tables/);
+    const missingCapabilities = ['CAP_NET_ADMIN'];
+    expect(judge({ refusedFirewall, missingCapabilities }).map(({ code }) => code)).toEqual([
+      'NO_PRIVILEGE',
+    ]);
+  });
+
   it('names the device of a virtual address that is not there', () => {
     expect(judge({ interfaces: new Set(['eth0']) })[0]?.message).toContain('eth1');
   });

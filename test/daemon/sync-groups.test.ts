@@ -15,6 +15,8 @@ class Director {
   readonly states = new Map<string, State>();
   readonly said: string[] = [];
   readonly notices: string[] = [];
+  /** How handovers ended. */
+  readonly ended: string[] = [];
   readonly #configs = new Map<string, RouterConfig>();
   readonly #queue: (readonly [string, Event])[] = [];
   #isRunning = false;
@@ -60,6 +62,10 @@ class Director {
     this.#isRunning = false;
   }
 
+  handOver(): void {
+    for (const name of NAMES) this.feed(name, { kind: 'handoverRequested' });
+  }
+
   hear(name: Name, priority: number): void {
     const source = ip('10.0.0.2');
     this.feed(name, { kind: 'advertReceived', source, priority, advertIntervalMs: 1000 });
@@ -89,6 +95,10 @@ class Director {
     for (const action of next.actions) {
       if (action.kind === 'sendAdvert') this.said.push(`${name} prio ${action.priority}`);
       if (action.kind === 'announce') this.said.push(`${name} announces ${action.burst}`);
+      if (action.kind === 'handedOver') {
+        const { end } = action;
+        this.ended.push(`${name} ${end.ok ? end.successor.text : end.code}`);
+      }
       if (action.kind === 'tellGroup') this.#groups.hear(name, action.tells);
     }
   }
@@ -136,6 +146,43 @@ describe('a sync group of two', () => {
     const director = new Director(255);
     director.advance(0);
     expect(director.names()).toEqual(['MASTER', 'MASTER']);
+  });
+
+  it('is handed over as a whole: the first member waits for the second', () => {
+    const director = new Director();
+    director.advance(5000);
+    director.handOver();
+    director.hear('VI_1', 50);
+    director.advance(500);
+    expect(director.names()).toEqual(['MASTER', 'MASTER']);
+    director.hear('VI_2', 50);
+    director.advance(20);
+    expect(director.names()).toEqual(['BACKUP', 'BACKUP']);
+    expect(director.ended).toEqual(['VI_1 10.0.0.2', 'VI_2 10.0.0.2']);
+  });
+
+  it('comes back as a whole when one member finds no successor', () => {
+    const director = new Director();
+    director.advance(5000);
+    director.handOver();
+    director.hear('VI_1', 50);
+    director.said.length = 0;
+    director.advance(2500);
+    expect(director.names()).toEqual(['MASTER', 'MASTER']);
+    expect(director.ended).toEqual(['VI_2 NO_SUCCESSOR', 'VI_1 NO_SUCCESSOR']);
+    // The clients went to the successor of the first: they are fetched back before it lets go.
+    const back = director.said.filter((line) => line.startsWith('VI_1'));
+    expect(back).toEqual(['VI_1 announces master', 'VI_1 prio 100']);
+  });
+
+  it('fails as a whole in the middle of a handover', () => {
+    const director = new Director();
+    director.advance(5000);
+    director.handOver();
+    director.hear('VI_1', 50);
+    director.advance(500);
+    director.feed('VI_2', { kind: 'linkChanged', isUp: false });
+    expect(director.names()).toEqual(['FAULT', 'FAULT']);
   });
 
   it('announces everything when one member meets a lower-priority master', () => {

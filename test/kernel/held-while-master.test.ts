@@ -3,12 +3,12 @@
  * the state, and what becomes of both. `ip` and `nft` are the independent readers.
  */
 import type { ChildProcess } from 'node:child_process';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { ended, eventually, type Host, Segment } from '../netns/segment.ts';
-import { isRoot, ROOT_REASON } from './namespace.ts';
+import { ended, eventually, type Host, Segment, said } from '../netns/segment.ts';
+import { isRoot, type Line, ROOT_REASON } from './namespace.ts';
 
 const VIP = '10.62.0.188';
 const PROTOCOL = '112';
@@ -72,6 +72,18 @@ ${lines}
     (JSON.parse(read('-j', '-d', 'rule', 'show')) as { priority: number; protocol: string }[])
       .filter(({ protocol }) => protocol === PROTOCOL)
       .map(({ priority }) => priority);
+  const events = (): readonly { readonly name: string; readonly fields: Line }[] => {
+    const socket = join(directory, 'run', 'control.sock');
+    const lines = segment.run(host, 'bin/lvsd', 'events', '--json', '--socket', socket);
+    return lines
+      .trim()
+      .split('\n')
+      .map((line) => JSON.parse(line));
+  };
+  const restored = (): readonly string[] =>
+    events()
+      .filter(({ fields }) => fields.report === 'addressRestored')
+      .map(({ name, fields }) => `${name} ${fields.what}`);
   const holds = (address: string): boolean => segment.addresses(host).includes(address);
 
   const FOLLOWING = `
@@ -107,6 +119,13 @@ static_rules {
     read('route', 'del', '10.80.0.0/16');
     read('addr', 'del', '10.62.9.1/32', 'dev', 'eth0');
     await eventually('what was taken is back', () => isWhole() && holds('10.62.9.1'));
+    await eventually('and told', () => restored().length >= 4);
+    expect([...restored()].sort()).toEqual([
+      'VI_1 1 rules',
+      'VI_1 route 10.70.0.0/16',
+      'static address 10.62.9.1',
+      'static route 10.80.0.0/16',
+    ]);
 
     // The kernel drops the route of this source with it, and says nothing.
     read('addr', 'del', `${VIP}/32`, 'dev', 'eth0');
@@ -122,6 +141,65 @@ static_rules {
     expect([holds(VIP), holds('10.62.9.1'), routes(), rules()]).toEqual([false, false, [], []]);
   });
 
+  test('with dynamic_interfaces, an interface that comes later is waited for, and comes back', async () => {
+    write('', 'global_defs {\n  dynamic_interfaces\n}\n');
+    writeFileSync(
+      file(),
+      readFileSync(file(), 'utf8').replace('interface eth0', 'interface late0'),
+    );
+    start();
+    await eventually('it waits', () => log.includes('late0 is not there'));
+    const create = (): void => {
+      read('link', 'add', 'late0', 'type', 'veth', 'peer', 'name', 'late1');
+      read('link', 'set', 'late1', 'up');
+      read('link', 'set', 'late0', 'up');
+      read('addr', 'add', '10.62.1.1/24', 'dev', 'late0');
+    };
+    const isHeld = (): boolean => read('addr', 'show', 'to', VIP).includes('late0');
+    create();
+    await eventually('master', isHeld);
+    read('link', 'del', 'late0');
+    await eventually('it waits again', () => log.includes('late0 is gone'));
+    create();
+    await eventually('master again', isHeld);
+  });
+
+  test('with a track_group, a static route that cannot be had holds its instances in FAULT', async () => {
+    const waiting = `
+track_group TG {
+  group {
+    VI_1
+  }
+}
+static_routes {
+  10.81.0.0/16 via 10.99.0.1 track_group TG
+}`;
+    write('', waiting);
+    const daemon = start();
+    await eventually('FAULT', () => log.includes('FAULT'));
+    expect(holds(VIP)).toBe(false);
+    read('addr', 'add', '10.99.0.2/24', 'dev', 'eth0');
+    await eventually('the route is there, and the instance master', () => holds(VIP));
+    expect(routes()).toContain('10.81.0.0/16');
+    read('addr', 'del', '10.99.0.2/24', 'dev', 'eth0');
+    read('route', 'del', '10.81.0.0/16');
+    await eventually('FAULT again', () => !holds(VIP));
+    write('');
+    daemon.kill('SIGHUP');
+    await eventually('master without it', () => holds(VIP));
+  });
+
+  test('an address that a reload gives another form is put anew', async () => {
+    write('');
+    const daemon = start();
+    await eventually('master', () => holds(VIP));
+    const flags = (): string => read('addr', 'show', 'dev', 'eth0', 'to', VIP);
+    expect(flags()).not.toContain('noprefixroute');
+    writeFileSync(file(), readFileSync(file(), 'utf8').replace('/32', '/32 noprefixroute'));
+    daemon.kill('SIGHUP');
+    await eventually('in its new form', () => flags().includes('noprefixroute'));
+  });
+
   test('is changed by a reload only where it differs', async () => {
     write(FOLLOWING, STATIC);
     const daemon = start();
@@ -134,7 +212,9 @@ static_rules {
     read('route', 'add', '10.99.0.0/16', 'via', '10.62.0.9');
     await eventually('the monitor listens', () => {
       if (heard.includes('10.99.0.0/16')) return true;
-      read('route', 'replace', '10.99.0.0/16', 'via', '10.62.0.9');
+      // Nothing is told of a route that is put where it is.
+      read('route', 'del', '10.99.0.0/16');
+      read('route', 'add', '10.99.0.0/16', 'via', '10.62.0.9');
       return false;
     });
     write(FOLLOWING.replace('10.71.0.0/16', '10.72.0.0/16'), STATIC.replace('60', '61'));
@@ -165,6 +245,43 @@ static_rules {
     expect(segment.run(host, 'nft', 'list', 'ruleset')).toBe('');
     next.kill('SIGTERM');
     await ended(next);
+  });
+
+  test('that a dead vrrp process left is given up for it, by the MAC it spoke with', async () => {
+    const client = segment.addHost('client', '10.62.0.9/24');
+    write(`${FOLLOWING}\n  use_vmac`);
+    start();
+    const heldRoutes = (): readonly string[] => routes().filter((dst) => dst.startsWith('10.7'));
+    await eventually('all of it is there', () => heldRoutes().length === 2 && rules().length === 1);
+    segment.killAll(host);
+    expect([heldRoutes().length, rules().length]).toEqual([2, 1]);
+    const dump = segment.spawn(
+      client,
+      ...([
+        'tcpdump',
+        '-e',
+        '-n',
+        '-U',
+        '-l',
+        '-c',
+        '1',
+        '-i',
+        'eth0',
+        'ip',
+        'proto',
+        '112',
+      ] as const),
+    );
+    let heard = '';
+    dump.stdout?.on('data', (chunk) => {
+      heard += String(chunk);
+    });
+    await said(dump, 'listening on');
+    segment.run(host, process.execPath, 'test/kernel/programs/give-up.ts', file(), '10.62.0.1');
+    await eventually('the resignation is heard', () => heard.includes('prio 0'));
+    expect(heard).toContain('00:00:5e:00:01:3e > 01:00:5e:00:00:12');
+    expect([heldRoutes(), rules()]).toEqual([[], []]);
+    expect(read('addr', 'show', 'to', VIP)).toBe('');
   });
 
   test('with use_vmac, addresses and adverts are on a macvlan with the virtual MAC', async () => {

@@ -16,19 +16,26 @@
  *             28 version   29 unknown router id   30 password   31 each error once per state
  *   config    32 passwords only in version 2   33 at most 8 characters   34 strict refuses
  *             35 strict drops what is not the owner's   36 IPv6 means version 3   37 mixed families
+ *   options  38 lower_prio_no_advert   39 higher_prio_send_advert   40 other members announce
+ *            41 MASTER_RX_LOWER_PRI   42 a rogue owner: 254   43 timer_expired_backup
+ *            44 skip_check_adv_addr   45 log_unknown_vrids   46 strict: first link-local   47 AH
+ *            48 owner_ignore_adverts
  */
 import { readdirSync, readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
+import type { Config, VrrpInstanceConfig } from '../../src/config/model.ts';
 import type { RouterConfig } from '../../src/vrrp/machine.ts';
+import type { OtherRouter } from '../../src/vrrp/ports.ts';
 import { skewTimeMs } from '../../src/vrrp/timing.ts';
+import { UnknownRouters } from '../../src/vrrp/unknown-routers.ts';
 import { compile } from '../config/compile-fixture.ts';
 import { VrrpWorld } from '../fake/vrrp-world.ts';
 import { ip, router, vip } from '../vrrp/router.ts';
 
-const RULES = 37;
+const RULES = 48;
 
-function codes(lines: string, addresses = '10.0.0.100', globals = ''): readonly string[] {
-  const text = `${globals}vrrp_instance V {
+function instanceText(lines: string, addresses = '10.0.0.100', globals = ''): string {
+  return `${globals}vrrp_instance V {
   interface eth0
   virtual_router_id 51
   ${lines}
@@ -37,6 +44,10 @@ function codes(lines: string, addresses = '10.0.0.100', globals = ''): readonly 
   }
 }
 `;
+}
+
+function codes(lines: string, addresses?: string, globals?: string): readonly string[] {
+  const text = instanceText(lines, addresses, globals);
   return compile(text).diagnostics.map(({ code }) => code);
 }
 
@@ -226,3 +237,82 @@ describe('configuration', () => {
     expect(codes('priority 150', '10.0.0.100\n 2001:db8::100')).toContain('LVS1042');
   });
 });
+
+describe('options', () => {
+  it('2.1.41 a master that hears a lower priority tells MASTER_RX_LOWER_PRI, once for a queue of them', () => {
+    const world = new VrrpWorld().becomeMaster();
+    world.steps.length = 0;
+    const lower = world.advert({ priority: 50 });
+    for (let count = 0; count < 3; count += 1) world.instance.receive(lower);
+    const told = world.steps.flat().filter((action) => action.kind === 'notice');
+    expect(told).toMatchObject([{ state: 'MASTER_RX_LOWER_PRI' }]);
+  });
+  it('2.1.44 skip_check_adv_addr: a list is checked until it was right once, for each master', () => {
+    const strict = router({ isStrict: true, skipsAddressCheck: true });
+    const others = { priority: 250, virtualAddresses: [vip('10.0.0.77/24')] };
+    const world = new VrrpWorld(strict).start();
+    world.instance.receive(world.advert(others));
+    expect(world.counter('refused.ADDRESS_LIST_REFUSED')).toBe(1);
+    world.instance.receive(world.advert({ priority: 250 }));
+    world.instance.receive(world.advert(others));
+    expect(world.counter('advertsReceived')).toBe(2);
+    world.instance.receive(world.advert(others, { source: ip('10.0.0.3') }));
+    expect(world.counter('refused.ADDRESS_LIST_REFUSED')).toBe(2);
+  });
+  it('2.1.45 log_unknown_vrids: each is told once, and none without', () => {
+    const globals = 'global_defs {\n log_unknown_vrids\n}\n';
+    expect(globalsOf(globals).logsUnknownVrids).toBe(true);
+    expect(globalsOf('').logsUnknownVrids).not.toBe(true);
+    const unknown = new UnknownRouters();
+    unknown.configure([router()]);
+    const other = (virtualRouterId: number): OtherRouter => ({
+      interface: 'eth0',
+      family: 'inet',
+      virtualRouterId,
+      source: ip('10.0.0.9'),
+    });
+    const news = [51, 52, 52, 53].map((id) => unknown.isNews(other(id)));
+    expect(news).toEqual([false, true, false, true]);
+  });
+  it('2.1.46 strict mode wants the link-local address first; otherwise it is not asked for', () => {
+    expect(codes('priority 150', '2001:db8::100', STRICT)).toContain('LVS1258');
+    expect(codes('priority 150', 'fe80::100\n 2001:db8::100', STRICT)).not.toContain('LVS1258');
+    expect(codes('priority 150', '2001:db8::100')).not.toContain('LVS1258');
+  });
+  it('2.1.47 AH is of version 2 and withdrawn: said, and not spoken', () => {
+    const header = 'authentication {\n auth_type AH\n auth_pass secret\n }';
+    expect(codes(`version 2\n priority 150\n ${header}`)).toContain('LVS1214');
+    expect(codes(`version 3\n priority 150\n ${header}`)).toContain('LVS1212');
+  });
+  /*
+   * keepalived forces owner_ignore_adverts on at priority 255, and so contradicts what it does with two owners
+   * (rules 22 and 42), which then never hear one another. RFC 9568 as corrected by erratum 8298 wants an owner to
+   * note such adverts and not to discard them. So it holds only where it is written; `off` is off.
+   */
+  it('2.1.48 owner_ignore_adverts is only as written; differs from keepalived, which forces it on', () => {
+    const isDeaf = (lines: string): unknown => {
+      const [instance] = instancesOf(`priority 255\n ${lines}`);
+      const world = new VrrpWorld(router({ priority: 255, ...ownerOption(instance) })).start();
+      world.instance.receive(world.advert({}, { source: ip('10.0.0.2') }));
+      return world.instance.state === 'MASTER';
+    };
+    expect(isDeaf('')).toBe(false);
+    expect(isDeaf('owner_ignore_adverts off')).toBe(false);
+    expect(isDeaf('owner_ignore_adverts')).toBe(true);
+  });
+});
+
+function globalsOf(globals: string): Config['globalDefs'] {
+  const { config } = compile(instanceText('priority 150', '10.0.0.100', globals));
+  if (config === undefined) throw new Error('Refused');
+  return config.globalDefs;
+}
+
+function instancesOf(lines: string): readonly VrrpInstanceConfig[] {
+  return compile(instanceText(lines)).config?.vrrpInstances ?? [];
+}
+
+function ownerOption(instance: VrrpInstanceConfig | undefined): Partial<RouterConfig> {
+  const { ownerIgnoresAdverts } = instance ?? {};
+  return ownerIgnoresAdverts === undefined ? {} : { ownerIgnoresAdverts };
+}

@@ -1,7 +1,8 @@
 /**
  * Every MUST and MUST NOT of RFC 9568 with its verified technical errata, and what lvsd makes of it. The
  * wording is shortened; the section has the text. `ledger.test.ts` fails when a row that is `tested` or
- * `differs` has no test with its id, and when a test names an id that is not here.
+ * `differs` has no test with its id, and when a test names an id that is not here. What only a kernel can show is
+ * `tested in a kernel`: `reason` names the file and the title.
  */
 export type Kind = 'MUST' | 'MUST NOT' | 'SHOULD';
 
@@ -11,8 +12,8 @@ export interface Requirement {
   readonly section: string;
   readonly kind: Kind;
   readonly wording: string;
-  readonly status: 'tested' | 'differs' | 'not applicable';
-  /** Why it differs, or why nothing of lvsd could. */
+  readonly status: 'tested' | 'tested in a kernel' | 'differs' | 'not applicable';
+  /** Why it differs, or why nothing of lvsd could; of a kernel test, its file and title. */
   readonly reason?: string;
 }
 
@@ -25,12 +26,12 @@ const NO_RA =
 const ONE_VERSION =
   'an instance speaks one version, as in keepalived; run two instances to migrate';
 
-/** id, kind, wording, and where it is not simply tested: status and reason. */
+/** id, kind, wording, and where it is not simply tested: status and reason, or file and title. */
 type Row = readonly [
   string,
   Kind,
   string,
-  ...(readonly [] | readonly ['differs' | 'not applicable', string]),
+  ...(readonly [] | readonly [Exclude<Requirement['status'], 'tested'>, string]),
 ];
 
 const ROWS: readonly Row[] = [
@@ -66,8 +67,8 @@ const ROWS: readonly Row[] = [
     '6.1-a',
     'MUST NOT',
     'drop neighbor solicitations and advertisements when Accept_Mode is false',
-    'not applicable',
-    'the rules of no_accept spare them; where those rules are made they are tested, in the kernel',
+    'tested in a kernel',
+    'test/kernel/address-firewall.test.ts: are dropped, and nothing else is; neighbour discovery goes on',
   ],
   ['6.1-b', 'MUST', 'the owner preempts whatever Preempt_Mode is'],
   ['6.4.1-a', 'MUST', 'started as the owner: advert, announcement, Adver_Timer, Active'],
@@ -80,7 +81,7 @@ const ROWS: readonly Row[] = [
     'MUST',
     'as Backup discard frames to the virtual MAC',
     'not applicable',
-    'the kernel discards frames to a MAC that no interface of it has',
+    'the kernel discards frames to a MAC that no interface has; that of use_vmac stays up, as in keepalived',
   ],
   ['6.4.2-e', 'MUST NOT', 'as Backup accept packets to the addresses'],
   ['6.4.2-f', 'MUST', 'as Backup, on shutdown cancel Active_Down_Timer, Initialize'],

@@ -43,7 +43,7 @@ export class Network {
     this.#delayMaxMs = delayMaxMs;
     const surroundings: Surroundings = {
       nowMs: () => this.#nowMs,
-      transmit: (from, payload) => this.#transmit(from, payload),
+      transmit: (from, advert, sequence) => this.#transmit(from, advert, sequence),
       note: (router, what) => this.note(router, what),
       onAdvert: (router, priority) => this.onAdvert(router, priority),
       later: (ms, run) => this.later(ms, run),
@@ -107,8 +107,9 @@ export class Network {
     if (router.isLinkUp === isUp) return;
     router.isLinkUp = isUp;
     if (!isUp) router.socket.length = 0;
-    this.touch(index, isUp ? 'link up' : 'link down', ({ instance }) => {
-      instance?.linkChanged(isUp);
+    // A process that stood still in between reads what is true when it looks.
+    this.touch(index, isUp ? 'link up' : 'link down', ({ instance, isLinkUp }) => {
+      instance?.linkChanged(isLinkUp);
     });
   }
 
@@ -201,13 +202,15 @@ export class Network {
     this.onEvent(router);
   }
 
-  #transmit(from: SimulatedRouter, advert: OwnAdvert): boolean {
+  /** To every router on the same segment: that has the interface of the same name. */
+  #transmit(from: SimulatedRouter, advert: OwnAdvert, sequence: bigint | undefined): boolean {
     if (!from.isLinkUp) return false;
     this.note(from, `sends prio ${advert.priority}`);
-    for (const datagram of advertDatagrams(advert)) {
+    for (const datagram of advertDatagrams(advert, sequence)) {
       const toGroup = isMulticast(datagram.destination);
       for (const to of this.routers) {
         const { primaryAddress } = to.config;
+        if (to.config.interface !== from.config.interface) continue;
         if (to === from || this.#cut.has(from.index * 256 + to.index)) continue;
         if (!toGroup && !isSameAddress(datagram.destination, primaryAddress)) continue;
         if (this.lossRate > 0 && this.dice.chance(this.lossRate)) continue;

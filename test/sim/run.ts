@@ -9,7 +9,7 @@ import type { ReceivedAdvert } from '../../src/vrrp/ports.ts';
 import { FAULT_PROBE_INTERVAL_MS } from '../../src/vrrp/transition.ts';
 import { Laws } from './laws.ts';
 import { Network } from './network.ts';
-import { type Fault, makePlan, type Plan, type PlannedFault, type Reload } from './plan.ts';
+import { type Fault, makePlan, type Plan, type Reload } from './plan.ts';
 import type { SimulatedRouter } from './simulated-router.ts';
 
 /** The supervisor's patience with a dead vrrp process, after which it gives the addresses up. */
@@ -38,28 +38,50 @@ export function runPlan(plan: Plan, options: RunOptions = {}): Network {
       `${network.nowMs.toFixed(3).padStart(12)}  -- ${JSON.stringify(fault)}`,
     );
     if (fault.kind === 'heal') settle(network, laws, plan);
-    else apply(network, laws, fault);
+    else apply(network, fault);
   }
   return network;
 }
 
 /** Every seed from `from`, stepping `by`; the first that fails is told. */
-export function runSeeds(from: number, by: number, count: number): void {
-  for (let turn = 0, seed = from; turn < count; turn += 1, seed += by) runSeed(seed);
+export function runSeeds(
+  from: number,
+  by: number,
+  count: number,
+  run: (seed: number) => void = runSeed,
+): void {
+  for (let turn = 0, seed = from; turn < count; turn += 1, seed += by) run(seed);
 }
 
 export function runSeed(seed: number): void {
-  const plan = makePlan(seed);
-  const failure = failureOf(plan);
+  const run = (plan: Plan, transcript?: string[]): void => {
+    runPlan(plan, transcript === undefined ? {} : { transcript });
+  };
+  findFailure(seed, makePlan(seed), run, ({ configs }) => configs.map(describeRouter));
+}
+
+/** What every kind of plan has: time passes, then something goes wrong, and so on. */
+interface Shrinkable {
+  readonly faults: readonly { readonly afterMs: number }[];
+}
+
+/** Throws when the plan fails, with the smallest plan that still does, and its last events. */
+export function findFailure<Kind extends Shrinkable>(
+  seed: number,
+  plan: Kind,
+  run: (plan: Kind, transcript?: string[]) => void,
+  describe: (plan: Kind) => readonly string[],
+): void {
+  const failure = failureOf(run, plan);
   if (failure === undefined) return;
-  const smallest = shrink(plan);
+  const smallest = shrink(run, plan);
   const transcript: string[] = [];
-  const cause = failureOf(smallest, transcript) ?? failure;
+  const cause = failureOf(run, smallest, transcript) ?? failure;
   throw new Error(
     [
       `seed ${seed} fails: ${failure.message}`,
       `replay with LVSD_SIM_SEED=${seed}; shrunk to ${smallest.faults.length} of ${plan.faults.length} faults: ${cause.message}`,
-      ...smallest.configs.map(describeRouter),
+      ...describe(smallest),
       ...(transcript.length > EVENTS_SHOWN ? ['     …'] : []),
       ...transcript.slice(-EVENTS_SHOWN),
     ].join('\n'),
@@ -67,9 +89,13 @@ export function runSeed(seed: number): void {
   );
 }
 
-function failureOf(plan: Plan, transcript?: string[]): Error | undefined {
+function failureOf<Kind>(
+  run: (plan: Kind, transcript?: string[]) => void,
+  plan: Kind,
+  transcript?: string[],
+): Error | undefined {
   try {
-    runPlan(plan, transcript === undefined ? {} : { transcript });
+    run(plan, transcript);
     return undefined;
   } catch (error) {
     return error as Error;
@@ -77,33 +103,29 @@ function failureOf(plan: Plan, transcript?: string[]): Error | undefined {
 }
 
 /** Leaves faults out, halves first, as long as something still fails. */
-function shrink(plan: Plan): Plan {
+function shrink<Kind extends Shrinkable>(run: (plan: Kind) => void, plan: Kind): Kind {
   let smallest = plan;
   let runs = 0;
   for (let size = Math.ceil(plan.faults.length / 2); size >= 1; size = Math.floor(size / 2)) {
     for (let at = 0; at < smallest.faults.length && runs < SHRINK_RUNS_MAX; ) {
-      const faults = without(smallest.faults, at, size);
+      const shorter: Kind = { ...smallest, faults: without(smallest.faults, at, size) };
       runs += 1;
-      if (failureOf({ ...smallest, faults }) === undefined) at += size;
-      else smallest = { ...smallest, faults };
+      if (failureOf(run, shorter) === undefined) at += size;
+      else smallest = shorter;
     }
   }
   return smallest;
 }
 
 /** The time that passed before a fault that is left out still passes. */
-function without(
-  faults: readonly PlannedFault[],
-  at: number,
-  size: number,
-): readonly PlannedFault[] {
+function without(faults: Shrinkable['faults'], at: number, size: number): Shrinkable['faults'] {
   const skippedMs = faults.slice(at, at + size).reduce((sum, { afterMs }) => sum + afterMs, 0);
   return faults
     .filter((_, index) => index < at || index >= at + size)
     .map((one, index) => (index === at ? { ...one, afterMs: one.afterMs + skippedMs } : one));
 }
 
-function describeRouter(config: Plan['configs'][number]): string {
+export function describeRouter(config: Plan['configs'][number]): string {
   const { name, version, family, priority, advertIntervalMs, preempt, preemptDelayMs } = config;
   const addresses = config.virtualAddresses.map(({ address }) => address.text).join(' ');
   return `  ${name}: v${version} ${family} ${config.primaryAddress.text} state ${config.initialState} prio ${priority} interval ${advertIntervalMs} ms ${preempt ? 'preempt' : 'nopreempt'} delay ${preemptDelayMs} ms [${addresses}]`;
@@ -149,7 +171,7 @@ function heal(network: Network): void {
   }
 }
 
-function apply(network: Network, laws: Laws, fault: Exclude<Fault, { kind: 'heal' }>): void {
+function apply(network: Network, fault: Exclude<Fault, { kind: 'heal' }>): void {
   switch (fault.kind) {
     case 'loss':
       network.lossRate = fault.rate;
@@ -206,9 +228,9 @@ function apply(network: Network, laws: Laws, fault: Exclude<Fault, { kind: 'heal
       return;
     case 'reload':
       if (network.at(fault.router).instance === undefined) {
-        reload(network.at(fault.router), laws, fault.changes);
+        reload(network.at(fault.router), fault.changes);
       } else {
-        network.touch(fault.router, 'reloads', (one) => reload(one, laws, fault.changes));
+        network.touch(fault.router, 'reloads', (one) => reload(one, fault.changes));
       }
       return;
     default:
@@ -216,14 +238,8 @@ function apply(network: Network, laws: Laws, fault: Exclude<Fault, { kind: 'heal
   }
 }
 
-/**
- * An address that leaves the configuration while the kernel refuses to let go of it is forgotten: known,
- * and not simulated.
- */
-function reload(router: SimulatedRouter, laws: Laws, changes: Reload): void {
-  const { virtualAddresses, ...others } = changes;
-  const addresses = virtualAddresses && !laws.isExcused(router) ? { virtualAddresses } : {};
-  router.reload({ ...router.config, ...others, ...addresses });
+function reload(router: SimulatedRouter, changes: Reload): void {
+  router.reload({ ...router.config, ...changes });
 }
 
 /** `ip addr del` by somebody else. */

@@ -7,10 +7,12 @@
  *         └── drain, receive ── socket buffer ◀── the network
  */
 import { silentLog } from '../../src/base/log.ts';
+import { nextSequence } from '../../src/vrrp/auth-hmac.ts';
 import { VrrpInstance } from '../../src/vrrp/instance.ts';
 import type { RouterConfig, VrrpState } from '../../src/vrrp/machine.ts';
 import type { OwnAdvert } from '../../src/vrrp/own-advert.ts';
-import type { InstancePorts, ReceivedAdvert } from '../../src/vrrp/ports.ts';
+import type { GroupNews, InstancePorts, ReceivedAdvert } from '../../src/vrrp/ports.ts';
+import type { Tracking } from '../../src/vrrp/priority.ts';
 
 /** A socket buffer is finite; what comes after is dropped, as the kernel does. */
 const SOCKET_BUFFER = 256;
@@ -19,7 +21,7 @@ const SOCKET_BUFFER = 256;
 export interface Surroundings {
   nowMs(): number;
   /** Puts the advert on the wire; false when the link is down. */
-  transmit(from: SimulatedRouter, advert: OwnAdvert): boolean;
+  transmit(from: SimulatedRouter, advert: OwnAdvert, sequence: bigint | undefined): boolean;
   note(router: SimulatedRouter, what: string): void;
   /** The law of senders: called before the advert is on the wire. */
   onAdvert(router: SimulatedRouter, priority: number): void;
@@ -54,6 +56,12 @@ export class SimulatedRouter {
   readonly #around: Surroundings;
   /** What enters the core, for recordings. */
   onStep: InstancePorts['record'];
+  /** What a member says to its sync group. */
+  onGroupNews: (news: GroupNews) => void = () => {};
+  /** What is tracked comes to; undefined where nothing is. */
+  tracking: Tracking | undefined;
+  /** The last sequence number of auth_hmac: of a process, the next one begins with the clock again. */
+  #sequence: bigint | undefined;
 
   constructor(index: number, config: RouterConfig, around: Surroundings) {
     this.index = index;
@@ -84,6 +92,8 @@ export class SimulatedRouter {
     for (const text of this.held) if (!wanted.has(text)) this.held.delete(text);
     const instance = new VrrpInstance(this.config, this.config.primaryAddress, this.#ports());
     this.instance = instance;
+    this.#sequence = undefined;
+    if (this.tracking !== undefined) instance.trackingChanged(this.tracking);
     instance.start({ linkUp: this.isLinkUp, resumeAsMaster });
   }
 
@@ -109,6 +119,11 @@ export class SimulatedRouter {
     if (this.instance === undefined) return;
     this.#end();
     this.isOrphaned = this.held.size > 0;
+  }
+
+  track(tracking: Tracking): void {
+    this.tracking = tracking;
+    this.instance?.trackingChanged(tracking);
   }
 
   reload(config: RouterConfig): void {
@@ -147,19 +162,30 @@ export class SimulatedRouter {
     this.socket.length = 0;
   }
 
+  #number(): bigint | undefined {
+    const { hmac } = this.config;
+    if (hmac === undefined) return undefined;
+    this.#sequence = nextSequence(this.#sequence, this.#realtimeMs(), hmac);
+    return this.#sequence;
+  }
+
+  #realtimeMs(): number {
+    return 1_700_000_000_000 + this.#around.nowMs() + this.realtimeOffsetMs;
+  }
+
   #ports(): InstancePorts {
     const around = this.#around;
     const refusal = { ok: false, code: 'ENOMEM', detail: 'simulated' } as const;
     return {
       clock: {
         monotonicMs: () => around.nowMs(),
-        realtimeMs: () => 1_700_000_000_000 + around.nowMs() + this.realtimeOffsetMs,
+        realtimeMs: () => this.#realtimeMs(),
       },
       log: silentLog,
       transport: {
         send: (advert) => {
           around.onAdvert(this, advert.priority);
-          if (!around.transmit(this, advert)) {
+          if (!around.transmit(this, advert, this.#number())) {
             return { ok: false, code: 'ENETDOWN', detail: 'simulated' };
           }
           this.advertsSent += 1;
@@ -208,7 +234,7 @@ export class SimulatedRouter {
       // Beside the changes of state nothing is looked at here.
       onNotice: () => {},
       onReport: () => {},
-      tellGroup: () => {},
+      tellGroup: (news) => this.onGroupNews(news),
       onTransition: ({ from, to, reason }) => {
         this.toldState = to;
         this.transitions += 1;

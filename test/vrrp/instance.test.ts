@@ -419,6 +419,17 @@ describe('changes while running', () => {
     expect(world.logged.at(-1)).toBe('warn taken away, put back restored 10.0.0.100');
   });
 
+  it('an address that another host claims is told, but not while we let go', () => {
+    const world = started(router(), true);
+    world.instance.addressClaimed('eth0', ip('10.0.0.100'), '02:00:00:00:00:09');
+    expect(world.told).toEqual(['addressConflict 10.0.0.100 02:00:00:00:00:09 eth0']);
+    expect(world.logged.at(-1)).toBe('error another host answers for a virtual address ');
+    world.instance.stop(() => {});
+    world.instance.addressClaimed('eth0', ip('10.0.0.100'), '02:00:00:00:00:09');
+    expect(world.told).toHaveLength(1);
+    expect(world.instance.snapshot().counters.addressConflicts).toBe(1);
+  });
+
   it('a reload keeps the mastership; another identity is a defect', () => {
     const world = started(router(), true);
     world.instance.reconfigure(router({ priority: 150 }));
