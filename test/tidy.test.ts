@@ -120,6 +120,7 @@ const DRIVERS: readonly string[] = [
   'ipvs/client.ts',
   'ipvs/ownership.ts',
   'ipvs/reconciler.ts',
+  'ipvs/settings.ts',
   'vrrp/instance.ts',
   'vrrp/transport-udp.ts',
   'host/realserver.ts',

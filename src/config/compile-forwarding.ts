@@ -35,7 +35,6 @@ export function readForwarding(entry: Entry | undefined, report: Report): Forwar
   const tunnel = readTunnel(entry, rest, report);
   const isPlain = tunnel.type === 'ipip' && tunnel.checksum === 'nocsum';
   if (isPlain) return { method };
-  if (rest.length > 0) report('notSupportedYet', placeOf(rest), { what: 'Such a tunnel' });
   return { method, tunnel };
 }
 

@@ -14,6 +14,7 @@ import type {
   SyncDaemonConfig,
   TimedScript,
 } from './model-global.ts';
+import { compact } from './present.ts';
 import type { Entry, ReadBlock } from './read-block.ts';
 import { readNotifyScript } from './read-script.ts';
 import { parseSeconds, reportTrailing } from './read-value.ts';
@@ -42,6 +43,7 @@ export function compileGlobalOptions(block: ReadBlock, files: FileCheck): Global
     ...(sharedState === undefined ? {} : { sharedState }),
     ...(syncDaemon === undefined ? {} : { syncDaemon }),
     ...(lvsTimeouts === undefined ? {} : { lvsTimeouts }),
+    ...compileSysctls(block),
     ...compileFlags(block, report),
   };
 }
@@ -92,6 +94,17 @@ function compileSwitches(block: ReadBlock): GlobalOptions {
     ...(startupDelayMs === 0 ? {} : { startupDelayMs }),
     ...(delayAfterBootMs === 0 ? {} : { delayAfterBootMs }),
   };
+}
+
+/** Absent is as the kernel has it, off is off. */
+function compileSysctls(block: ReadBlock): GlobalOptions {
+  const read = (keyword: string): boolean | undefined =>
+    block.has(keyword) ? block.flag(keyword) : undefined;
+  return compact({
+    expiresNodestConnections: read('lvs_expire_nodest_conn'),
+    expiresQuiescentTemplates: read('lvs_expire_quiescent_template'),
+    connectionReuseMode: block.number('lvs_conn_reuse_mode'),
+  });
 }
 
 /** Keywords with one optional word. */

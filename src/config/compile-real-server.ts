@@ -29,10 +29,16 @@ export interface Endpoint {
   readonly port: number;
 }
 
+/** As it stands on the line of the virtual_server: what family a mark has, its block says. */
+export type WrittenIdentity =
+  | Extract<ServiceIdentity, { kind: 'address' }>
+  | Omit<Extract<ServiceIdentity, { kind: 'fwmark' }>, 'family'>
+  | Omit<Extract<ServiceIdentity, { kind: 'group' }>, 'family'>;
+
 export interface ServiceContext {
   readonly block: ReadBlock;
   /** Absent when it could not be read: then the servers are only looked through. */
-  readonly identity: ServiceIdentity | undefined;
+  readonly identity: WrittenIdentity | undefined;
   readonly forwarding: Forwarding | undefined;
 }
 
@@ -125,7 +131,7 @@ function compileServerOptions(
 /** Without a port that of the service; 0, any port, where the service has none. */
 function readServerEndpoint(
   entry: Entry,
-  service: ServiceIdentity | undefined,
+  service: WrittenIdentity | undefined,
   report: Report,
 ): Endpoint | undefined {
   const [first, second, ...rest] = entry.words;
@@ -138,7 +144,7 @@ function readServerEndpoint(
   return address === undefined || port === undefined ? undefined : { address, port };
 }
 
-export function readPort(keyword: Token, word: Token, report: Report): number | undefined {
+function readPort(keyword: Token, word: Token, report: Report): number | undefined {
   return word.kind === 'opaque' ? undefined : readInteger(PORT, keyword, word, report);
 }
 

@@ -1,5 +1,5 @@
 /** virtual_server_group blocks and the SSL block to the model. */
-import { addressBytes, addressFromBytes, type IpAddress, parseAddress } from '../base/address.ts';
+import { addressBytes, type IpAddress, parseAddress } from '../base/address.ts';
 import type { Report } from './diagnostics.ts';
 import type { GroupMember, TlsClientConfig, VirtualServerGroupConfig } from './model-lvs.ts';
 import type { Statement } from './parser.ts';
@@ -73,26 +73,6 @@ function parseNumber(text: string | undefined, max: number): number | undefined 
   if (text === undefined || !/^\d{1,10}$/.test(text)) return undefined;
   const value = Number(text);
   return value <= max ? value : undefined;
-}
-
-/** Every address or mark of a group, as services are told apart. */
-export function groupEndpoints(group: VirtualServerGroupConfig): readonly string[] {
-  return group.members.flatMap((member) => {
-    if (member.kind === 'fwmark') return [`fwmark ${member.fwmark}`];
-    if (member.kind === 'address') return [`${member.address.text} ${member.port}`];
-    return Array.from(
-      { length: member.count },
-      (_, index) => `${nthAddress(member.first, index).text} ${member.port}`,
-    );
-  });
-}
-
-function nthAddress(first: IpAddress, index: number): IpAddress {
-  const bytes = addressBytes(first);
-  const low = (bytes.at(-2) ?? 0) * 256 + (bytes.at(-1) ?? 0) + index;
-  bytes[bytes.length - 2] = low >> 8;
-  bytes[bytes.length - 1] = low & 0xff;
-  return addressFromBytes(bytes);
 }
 
 export function compileTlsClient(

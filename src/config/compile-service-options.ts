@@ -1,9 +1,9 @@
 /** What a virtual_server has beyond its address and servers, and what must fit together there. */
 import { formatEndpoint, parseAddress } from '../base/address.ts';
 import { type Forwarding, readForwarding } from './compile-forwarding.ts';
-import { reachedAt } from './compile-real-server.ts';
+import { reachedAt, type WrittenIdentity } from './compile-real-server.ts';
 import { type LvsContext, readLvsScript } from './lvs-context.ts';
-import type { RealServerConfig, ServiceIdentity, TransportProtocol } from './model.ts';
+import type { RealServerConfig, TransportProtocol } from './model.ts';
 import type { PersistenceConfig, ServiceOptions, SorryServerConfig } from './model-lvs.ts';
 import { compact } from './present.ts';
 import type { Entry, ReadBlock } from './read-block.ts';
@@ -17,7 +17,7 @@ const PREFIX_6 = { kind: 'integer', min: 1, max: 128 } as const;
 const PORT = { kind: 'integer', min: 1, max: 65535 } as const;
 
 export interface ServiceFacts {
-  readonly identity: ServiceIdentity | undefined;
+  readonly identity: WrittenIdentity | undefined;
   readonly protocol: TransportProtocol;
   readonly scheduler: string;
   readonly servers: readonly RealServerConfig[];
@@ -39,7 +39,6 @@ export function compileServiceOptions(
     quorumDown: readLvsScript(block.entry('quorum_down'), 'notify', context),
     omega: block.flag('omega') || undefined,
     haSuspend: readSuspend(block, facts, context),
-    ipFamily: readFamily(block.text('ip_family')),
     onePacket: readOnePacket(block, facts, context),
     schedulerFlags: readSchedulerFlags(block, facts, context),
     drainTimeoutMs: block.number('drain_timeout') || undefined,
@@ -138,7 +137,8 @@ function readSorryServer(
   { report }: LvsContext,
 ): SorryServerConfig | undefined {
   const entry = block.entry('sorry_server');
-  const forwarding = readForwarding(block.entry('sorry_server_lvs_method'), report);
+  const own = readForwarding(block.entry('sorry_server_lvs_method'), report);
+  const forwarding = own ?? facts.forwarding;
   if (entry === undefined) {
     for (const keyword of SORRY_KEYWORDS.filter((name) => block.has(name))) {
       report('sorryMissing', block.placeOf(keyword), { keyword });
@@ -155,13 +155,13 @@ function readSorryServer(
       : readInteger(PORT, entry.keyword, second, report);
   if (address === undefined) return undefined;
   const { identity } = facts;
-  const own = written ?? (identity?.kind === 'address' ? identity.port : undefined);
-  const forwardingMethod = forwarding?.method ?? facts.forwarding?.method ?? 'masq';
-  const endpoint = { address, port: own ?? 0 };
+  const ownPort = written ?? (identity?.kind === 'address' ? identity.port : undefined);
+  const forwardingMethod = forwarding?.method ?? 'masq';
+  const endpoint = { address, port: ownPort ?? 0 };
   const reach = { endpoint, service: { block, identity }, forwardingMethod };
   const reached = reachedAt(entry, reach, report);
   if (reached === undefined) return undefined;
-  const port = own === undefined ? undefined : reached.port;
+  const port = ownPort === undefined ? undefined : reached.port;
   const same = facts.servers.find(
     (server) => server.address.text === address.text && server.port === (port ?? 0),
   );
@@ -173,7 +173,7 @@ function readSorryServer(
     address,
     port,
     isInhibited: block.flag('sorry_server_inhibit'),
-    forwardingMethod: forwarding?.method,
+    forwardingMethod,
     tunnel: forwarding?.tunnel,
   });
 }

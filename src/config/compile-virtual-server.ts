@@ -1,26 +1,26 @@
 /** virtual_server blocks to the model: by address, by mark and by group. */
 import { formatEndpoint } from '../base/address.ts';
 import { readForwarding } from './compile-forwarding.ts';
-import { type CompiledServer, compileServers } from './compile-real-server.ts';
-import { groupEndpoints } from './compile-server-group.ts';
+import {
+  type CompiledServer,
+  compileServers,
+  type WrittenIdentity,
+} from './compile-real-server.ts';
 import {
   compileServiceOptions,
   DEFAULT_PERSISTENCE_MS,
   familyOf,
 } from './compile-service-options.ts';
+import { describeFamily } from './compile-virtual-address.ts';
 import type { Report } from './diagnostics.ts';
 import { didYouMean } from './did-you-mean.ts';
 import type { LvsContext } from './lvs-context.ts';
-import type {
-  Config,
-  PlannedVirtualServerConfig,
-  ServiceIdentity,
-  TransportProtocol,
-  VirtualServerConfig,
-} from './model.ts';
+import type { TransportProtocol, VirtualServerConfig } from './model.ts';
+import { serviceName } from './names.ts';
 import { type Entry, type ReadBlock, readBlock } from './read-block.ts';
 import { readAddress, readInteger, reportTrailing } from './read-value.ts';
-import { placeOf, spanOf } from './source.ts';
+import { endpointsOf, familyOfEndpoint } from './service-endpoints.ts';
+import { type Place, placeOf, spanOf } from './source.ts';
 
 const DEFAULT_SCHEDULER = 'wlc';
 /** What IPVS takes for every port. */
@@ -28,25 +28,16 @@ const ANY_PORT = 0;
 const SERVICE_PORT = { kind: 'integer', min: ANY_PORT, max: 65535 } as const;
 const MARK = { kind: 'integer', min: 1, max: 2 ** 32 - 1 } as const;
 
-type Services = Pick<Config, 'virtualServers' | 'plannedVirtualServers'>;
-
-/** Services by address over TCP are what the daemon makes; the others are a list of their own. */
-export function compileVirtualServers(entries: readonly Entry[], context: LvsContext): Services {
+export function compileVirtualServers(
+  entries: readonly Entry[],
+  context: LvsContext,
+): readonly VirtualServerConfig[] {
   const met = new Map<string, number>();
-  const virtualServers: VirtualServerConfig[] = [];
-  const planned: PlannedVirtualServerConfig[] = [];
-  for (const entry of entries) {
+  return entries.flatMap((entry) => {
     const service = compileService(entry, context);
-    if (service === undefined || !isNew(service, entry, { met, context })) continue;
-    if (service.kind === 'address' && service.protocol === 'tcp') {
-      const { kind: _, ...config } = service;
-      virtualServers.push(config);
-    } else planned.push(service);
-  }
-  return {
-    virtualServers,
-    ...(planned.length === 0 ? {} : { plannedVirtualServers: planned }),
-  };
+    const isKept = service !== undefined && isNew(service, entry, { met, context });
+    return isKept ? [service] : [];
+  });
 }
 
 interface Meeting {
@@ -55,39 +46,25 @@ interface Meeting {
   readonly context: LvsContext;
 }
 
-/** Every address of a group is a service of its own to the kernel. */
-function isNew(service: PlannedVirtualServerConfig, entry: Entry, meeting: Meeting): boolean {
+/** Every member of a group is a service of its own to the kernel. */
+function isNew(service: VirtualServerConfig, entry: Entry, meeting: Meeting): boolean {
   const { met, context } = meeting;
-  const keys = endpointsOf(service, context).map((endpoint) =>
-    endpoint.startsWith('fwmark')
-      ? `${endpoint}${service.ipFamily === 'inet6' ? ' of IPv6' : ''}`
-      : `${service.protocol} ${endpoint}`,
-  );
-  const taken = keys.find((key) => met.has(key));
-  for (const key of keys) if (!met.has(key)) met.set(key, service.span.line);
+  const names = endpointsOf(service, context.groups).map(serviceName);
+  const taken = names.find((name) => met.has(name));
+  for (const name of names) if (!met.has(name)) met.set(name, service.span.line);
   if (taken === undefined) return true;
   const line = met.get(taken) ?? service.span.line;
   const place = placeOf(entry.statement.words);
-  context.report('duplicateVirtualServer', place, { service: showEndpoint(service, taken), line });
+  context.report('duplicateVirtualServer', place, { service: showService(service, taken), line });
   return false;
 }
 
-function endpointsOf(
-  service: PlannedVirtualServerConfig,
-  { groups }: LvsContext,
-): readonly string[] {
-  if (service.kind === 'address') return [`${service.address.text} ${service.port}`];
-  if (service.kind === 'fwmark') return [`fwmark ${service.fwmark}`];
-  const group = groups.get(service.group);
-  return group === undefined ? [] : groupEndpoints(group);
-}
-
-function showEndpoint(service: PlannedVirtualServerConfig, key: string): string {
+function showService(service: VirtualServerConfig, taken: string): string {
   if (service.kind === 'address') return formatEndpoint(service.address, service.port);
-  return service.kind === 'fwmark' ? key : `group ${service.group} (${key})`;
+  return service.kind === 'fwmark' ? taken : `group ${service.group} (${taken})`;
 }
 
-function compileService(entry: Entry, context: LvsContext): PlannedVirtualServerConfig | undefined {
+function compileService(entry: Entry, context: LvsContext): VirtualServerConfig | undefined {
   const { report } = context;
   const identity = readIdentity(entry, context);
   const place = placeOf(entry.statement.words);
@@ -95,35 +72,61 @@ function compileService(entry: Entry, context: LvsContext): PlannedVirtualServer
   const block = readBlock({ context: 'virtual_server', place }, statements, report);
   const protocol = readProtocol(block, identity, report);
   const forwarding = readForwarding(block.entry('lvs_method'), report);
-  const service = { block, identity, forwarding };
-  const compiled = compileServers(block.all('real_server'), service, context);
-  const pool = compilePool(block, service, context);
+  const around = { block, identity, forwarding };
+  const compiled = compileServers(block.all('real_server'), around, context);
+  const pool = compilePool(block, around, context);
   const servers = compiled.map(({ server }) => server);
   const scheduler = block.text('lvs_sched') ?? DEFAULT_SCHEDULER;
   const facts = { identity, protocol, scheduler, servers, forwarding };
   const options = compileServiceOptions(block, facts, context);
-  if (identity?.kind === 'fwmark' && familyOf(block, facts) === undefined) {
-    report('markFamilyUnknown', place, {});
-  }
+  const family = familyOf(block, facts);
+  if (identity?.kind === 'fwmark' && family === undefined) report('markFamilyUnknown', place, {});
   const needsPersistence = hasAnyPort(identity, context) && options.persistence === undefined;
   if (needsPersistence) report('persistenceNeeded', place, {});
   warnOfDefaults(block, compiled, report);
+  checkPorts(compiled, place, report);
   if (identity === undefined) return undefined;
-  return {
+  const service: VirtualServerConfig = {
     span: spanOf(place),
-    ...identity,
+    ...(identity.kind === 'address' ? identity : { ...identity, family: family ?? 'inet' }),
     protocol,
     scheduler,
-    ...(forwarding?.tunnel === undefined ? {} : { tunnel: forwarding.tunnel }),
     ...options,
     ...(needsPersistence ? { persistence: { timeoutMs: DEFAULT_PERSISTENCE_MS } } : {}),
     realServers: servers,
     ...(pool === undefined ? {} : { backupPool: pool }),
   };
+  if (service.kind === 'group') checkGroupFamilies(service, place, context);
+  return service;
+}
+
+/** Where the service has no port, neither have its servers, and a check needs one. */
+function checkPorts(compiled: readonly CompiledServer[], place: Place, report: Report): void {
+  for (const { server, checkers } of compiled) {
+    const checker = checkers.find(({ config }) => config.connectPort === 0);
+    if (checker === undefined) continue;
+    const { kind } = checker.config;
+    report('checkerWithoutPort', place, { server: server.address.text, kind });
+  }
+}
+
+/** A group may have both families: its IPv6 members have no use for IPv4 servers. */
+function checkGroupFamilies(service: VirtualServerConfig, place: Place, context: LvsContext): void {
+  const families = new Set(endpointsOf(service, context.groups).map(familyOfEndpoint));
+  for (const { address, forwardingMethod } of service.realServers) {
+    if (forwardingMethod === 'tunnel') continue;
+    const other = [...families].find((family) => family !== address.family);
+    if (other === undefined) continue;
+    context.report('mixedServerFamily', place, {
+      server: address.text,
+      family: describeFamily(address.family),
+      serviceFamily: describeFamily(other),
+    });
+  }
 }
 
 /** A service for every port of its address, or a member of its group. */
-function hasAnyPort(identity: ServiceIdentity | undefined, { groups }: LvsContext): boolean {
+function hasAnyPort(identity: WrittenIdentity | undefined, { groups }: LvsContext): boolean {
   if (identity?.kind === 'address') return identity.port === ANY_PORT;
   if (identity?.kind !== 'group') return false;
   const members = groups.get(identity.group)?.members ?? [];
@@ -143,17 +146,13 @@ function compilePool(
   return compileServers(pool.all('real_server'), service, context).map(({ server }) => server);
 }
 
-function readIdentity(entry: Entry, context: LvsContext): ServiceIdentity | undefined {
+function readIdentity(entry: Entry, context: LvsContext): WrittenIdentity | undefined {
   const { report } = context;
   const [first, second, ...rest] = entry.words;
   if (first === undefined || first.kind === 'opaque') return undefined;
   const form = first.text;
   reportTrailing(entry.statement.words.slice(0, 3), rest, report);
   const isByName = form === 'fwmark' || form === 'group';
-  if (isByName) {
-    const what = `A virtual_server by ${form}`;
-    report('notSupportedYet', placeOf(entry.statement.words), { what });
-  }
   const address = isByName ? undefined : readAddress('a virtual_server', first, report);
   if (second === undefined && !isByName) {
     return address === undefined ? undefined : { kind: 'address', address, port: ANY_PORT };
@@ -184,7 +183,7 @@ function readIdentity(entry: Entry, context: LvsContext): ServiceIdentity | unde
 /** keepalived takes UDP when nothing is said: nobody means that, so it must be written. */
 function readProtocol(
   block: ReadBlock,
-  identity: ServiceIdentity | undefined,
+  identity: WrittenIdentity | undefined,
   report: Report,
 ): TransportProtocol {
   const protocol = block.text('protocol');
@@ -194,9 +193,6 @@ function readProtocol(
   }
   if (!block.has('protocol')) report('missingProtocol', block.place, {});
   if (protocol === 'TCP') return 'tcp';
-  if (protocol !== undefined && identity?.kind !== 'group') {
-    report('notSupportedYet', block.placeOf('protocol'), { what: `'protocol ${protocol}'` });
-  }
   return protocol === 'SCTP' ? 'sctp' : 'udp';
 }
 

@@ -1,5 +1,4 @@
 /** Everything of the VRRP side that stands outside instances. */
-import { formatEndpoint } from '../base/address.ts';
 import {
   compileGarpGroups,
   compileInterfaceDelays,
@@ -19,6 +18,7 @@ import { compileVirtualAddresses } from './compile-virtual-address.ts';
 import type { FileCheck } from './file-facts.ts';
 import type { Config, GlobalDefs, VirtualServerConfig } from './model.ts';
 import type { VrrpBlocks } from './model-vrrp.ts';
+import { trackedName } from './names.ts';
 import type { Entry, ReadBlock } from './read-block.ts';
 
 /** keepalived's, for static addresses without `dev`. */
@@ -35,7 +35,7 @@ export function knownNames(root: ReadBlock, services: readonly VirtualServerConf
     bfd_instance: namesOf('bfd_instance'),
     vrrp_instance: namesOf('vrrp_instance'),
     track_group: namesOf('track_group'),
-    virtual_server: new Set(services.map(({ address, port }) => formatEndpoint(address, port))),
+    virtual_server: new Set(services.map(trackedName)),
   };
 }
 

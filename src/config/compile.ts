@@ -17,6 +17,7 @@ import type { Config } from './model.ts';
 import { parseConfig, ROOT_CONTEXT, type Statement } from './parser.ts';
 import { type Entry, type ReadBlock, readBlock } from './read-block.ts';
 import { contextOpenedBy, isKnown } from './schema.ts';
+import { groupsByName } from './service-endpoints.ts';
 import type { Place } from './source.ts';
 
 export interface CompileOptions {
@@ -107,12 +108,12 @@ function compileLvs(
   const services = compileVirtualServers(root.all('virtual_server'), {
     report,
     files,
-    groups: new Map(groups.map((group) => [group.name, group])),
+    groups: groupsByName(groups),
     trackFiles: namesOf(root.all('track_file')),
     bfdInstances: namesOf(root.all('bfd_instance')),
   });
   return {
-    ...services,
+    virtualServers: services,
     ...(groups.length === 0 ? {} : { virtualServerGroups: groups }),
     ...(tlsClient === undefined ? {} : { tlsClient }),
   };

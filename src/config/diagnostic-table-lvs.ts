@@ -224,4 +224,11 @@ export const lvsDiagnostics = {
     message: "The reader of this line takes one backslash away: '{char}' stands for itself",
     help: "write '\\\\{char}' for what a pattern means by '\\{char}'",
   },
+  checkerWithoutPort: {
+    code: 'LVS1134',
+    severity: 'error',
+    compat: 'keepalived connects to port 0: the check always fails',
+    message: '{server} has no port, so {kind} does not know where to connect',
+    help: "add 'connect_port N' to the check",
+  },
 } as const;

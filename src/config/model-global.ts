@@ -70,6 +70,10 @@ export interface GlobalOptions {
     readonly tcpFinMs?: number;
     readonly udpMs?: number;
   };
+  /** net.ipv4.vs.expire_nodest_conn and its kin; as the kernel has them when absent. */
+  readonly expiresNodestConnections?: boolean;
+  readonly expiresQuiescentTemplates?: boolean;
+  readonly connectionReuseMode?: number;
   readonly flushesLvs?: boolean;
   readonly flushesLvsOnStop?: 'all' | 'own';
   readonly startupScript?: TimedScript;

@@ -1,5 +1,5 @@
 /** The LVS side of the model: what services, servers and checkers have beyond the basics. */
-import type { Family, IpAddress } from '../base/address.ts';
+import type { IpAddress } from '../base/address.ts';
 import type { Span } from './model-span.ts';
 import type { ScriptCommand, Secret } from './model-vrrp.ts';
 
@@ -23,14 +23,12 @@ export interface SorryServerConfig {
   /** The port of the service when absent. */
   readonly port?: number;
   readonly isInhibited: boolean;
-  /** That of the service when absent. */
-  readonly forwardingMethod?: 'masq' | 'tunnel' | 'droute';
+  readonly forwardingMethod: 'masq' | 'tunnel' | 'droute';
   readonly tunnel?: TunnelConfig;
 }
 
 /** Absent is not configured. */
 export interface ServiceOptions {
-  readonly tunnel?: TunnelConfig;
   readonly inhibitOnFailure?: boolean;
   readonly persistence?: PersistenceConfig;
   readonly sorryServer?: SorryServerConfig;
@@ -40,7 +38,6 @@ export interface ServiceOptions {
   readonly quorumDown?: ScriptCommand;
   readonly omega?: boolean;
   readonly haSuspend?: boolean;
-  readonly ipFamily?: Family;
   readonly onePacket?: boolean;
   readonly schedulerFlags?: readonly string[];
   readonly drainTimeoutMs?: number;

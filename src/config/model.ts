@@ -3,7 +3,7 @@
  * addresses parsed, every named thing with the span it was written at. Plain data: the supervisor
  * hands it to both children as one message.
  */
-import type { IpAddress, IpPrefix } from '../base/address.ts';
+import type { Family, IpAddress, IpPrefix } from '../base/address.ts';
 import type { GlobalOptions } from './model-global.ts';
 import type {
   BfdCheckConfig,
@@ -29,8 +29,6 @@ export interface Config extends VrrpBlocks {
   readonly staticAddresses?: readonly VirtualAddressConfig[];
   readonly vrrpInstances: readonly VrrpInstanceConfig[];
   readonly virtualServers: readonly VirtualServerConfig[];
-  /** Services that the daemon does not make yet: by mark, by group, other protocols. */
-  readonly plannedVirtualServers?: readonly PlannedVirtualServerConfig[];
   readonly virtualServerGroups?: readonly VirtualServerGroupConfig[];
   readonly tlsClient?: TlsClientConfig;
 }
@@ -119,16 +117,15 @@ export type TransportProtocol = 'tcp' | 'udp' | 'sctp';
 /** What a service is told apart by. */
 export type ServiceIdentity =
   | { readonly kind: 'address'; readonly address: IpAddress; readonly port: number }
-  | { readonly kind: 'fwmark'; readonly fwmark: number }
-  | { readonly kind: 'group'; readonly group: string };
+  | { readonly kind: 'fwmark'; readonly fwmark: number; readonly family: Family }
+  /** One IPVS service for each member of the group; `family` is that of its marks. */
+  | { readonly kind: 'group'; readonly group: string; readonly family: Family };
 
-export type PlannedVirtualServerConfig = Omit<VirtualServerConfig, 'address' | 'port'> &
-  ServiceIdentity;
+export type VirtualServerConfig = ServiceIdentity & VirtualServerSettings;
 
-export interface VirtualServerConfig extends ServiceOptions {
+export interface VirtualServerSettings extends ServiceOptions {
   readonly span: SourceSpan;
-  readonly address: IpAddress;
-  readonly port: number;
+  /** Of a mark: any, `tcp` stands for it. */
   readonly protocol: TransportProtocol;
   /** IPVS scheduler name as the kernel knows it: `rr`, `wlc`, … */
   readonly scheduler: string;

@@ -1,4 +1,4 @@
-/** Keywords of global_defs: scripts and FIFOs, and what the model has and the daemon does not do yet. */
+/** Keywords of global_defs: scripts and FIFOs, IPVS, and what the daemon does not do yet. */
 import {
   BOOLEAN,
   each,
@@ -84,12 +84,15 @@ const FLUSH_ON_STOP: WorkingRow = {
   doc: 'Empties the IPVS table at stop; VS: only of our services',
 };
 
-const ipvs: readonly WorkingRow[] = [
+const plannedIpvs: readonly WorkingRow[] = [
   {
     name: 'lvs_sync_daemon',
     value: words('IF [INSTANCE] [id N] [maxlen N] [port N] [ttl N] [group ADDRESS]'),
     doc: 'Connections are told to the other director',
   },
+];
+
+const ipvs: readonly WorkingRow[] = [
   {
     name: 'lvs_timeouts',
     value: words('[tcp SECONDS] [tcpfin SECONDS] [udp SECONDS]', 2),
@@ -98,6 +101,24 @@ const ipvs: readonly WorkingRow[] = [
   { name: 'lvs_flush', ...SWITCH, doc: 'Empties the IPVS table at start' },
   FLUSH_ON_STOP,
   oldSpelling('lvs_flush_onstop', FLUSH_ON_STOP.name, [FLUSH_ON_STOP]),
+  {
+    name: 'lvs_expire_nodest_conn',
+    value: BOOLEAN,
+    defaultText: 'as the kernel has it (off)',
+    doc: 'Packets for a removed server are scheduled anew or refused at once, not dropped',
+  },
+  {
+    name: 'lvs_expire_quiescent_template',
+    value: BOOLEAN,
+    defaultText: 'as the kernel has it (off)',
+    doc: 'Persistent clients leave a server of weight 0 with their next connection',
+  },
+  {
+    name: 'lvs_conn_reuse_mode',
+    value: integer(0, 3),
+    defaultText: 'as the kernel has it (1)',
+    doc: 'Whether a client port that comes again is scheduled anew (net.ipv4.vs.conn_reuse_mode)',
+  },
 ];
 
 const own: readonly WorkingRow[] = [
@@ -149,7 +170,7 @@ const announcing: readonly WorkingRow[] = each(['vrrp_garp_interval', 'vrrp_gna_
 });
 
 export const plannedGlobalRows = [
-  ...works('global_defs', [...election, ...announcing, ...scripts]),
-  ...plannedRows('global_defs', [...vrrp, ...ipvs, ...own]),
+  ...works('global_defs', [...election, ...announcing, ...scripts, ...ipvs]),
+  ...plannedRows('global_defs', [...vrrp, ...plannedIpvs, ...own]),
   ...plannedRows('shared_state', sharedState),
 ];

@@ -44,7 +44,6 @@ export const SCHEDULER_FLAGS = [
   'flag-1',
   'flag-2',
   'flag-3',
-  'hashed',
 ] as const;
 
 const MAX_MARK = 2 ** 32 - 1;
@@ -158,7 +157,7 @@ const INHIBIT: WorkingRow = {
   doc: 'A server that is down keeps its place with weight 0 instead of being removed',
 };
 
-const plannedService: readonly WorkingRow[] = [
+const serviceOptionRows: readonly WorkingRow[] = [
   INHIBIT,
   {
     name: 'persistence_timeout',
@@ -206,10 +205,6 @@ const plannedService: readonly WorkingRow[] = [
     defaultText: '0',
     doc: 'Lost below quorum - hysteresis, regained from quorum + hysteresis',
   },
-  { name: 'quorum_up', value: SCRIPT, doc: 'Run when the quorum is reached' },
-  { name: 'quorum_down', value: SCRIPT, doc: 'Run when the quorum is lost' },
-  { name: 'omega', value: FLAG, doc: 'Runs notify_down and quorum_down at stop' },
-  { name: 'ha_suspend', value: FLAG, doc: 'No checks while the address is not on this host' },
   {
     name: 'ip_family',
     value: choice('inet', 'inet6'),
@@ -225,7 +220,7 @@ const plannedService: readonly WorkingRow[] = [
     name: 'drain_timeout',
     value: seconds(0),
     defaultText: '0',
-    doc: 'A server that is taken out of the file keeps its connections so long',
+    doc: 'A server that leaves, by the file or by its checks, keeps its connections so long',
   },
   {
     name: 'slow_start',
@@ -245,6 +240,14 @@ const plannedService: readonly WorkingRow[] = [
     value: NOTHING,
     doc: 'Checked servers that serve while the quorum is lost',
   },
+];
+
+/** Their notices are told to the supervisor. */
+const plannedService: readonly WorkingRow[] = [
+  { name: 'quorum_up', value: SCRIPT, doc: 'Run when the quorum is reached' },
+  { name: 'quorum_down', value: SCRIPT, doc: 'Run when the quorum is lost' },
+  { name: 'omega', value: FLAG, doc: 'Runs notify_down and quorum_down at stop' },
+  { name: 'ha_suspend', value: FLAG, doc: 'No checks while the address is not on this host' },
 ];
 
 const realServerRows = works('real_server', [
@@ -278,6 +281,22 @@ const realServerRows = works('real_server', [
   },
 ]);
 
+const serverOptionRows: readonly WorkingRow[] = [
+  INHIBIT,
+  {
+    name: 'uthreshold',
+    value: integer(0, MAX_INT),
+    defaultText: '0',
+    doc: 'No new connections from this many on; 0: no limit',
+  },
+  {
+    name: 'lthreshold',
+    value: integer(0, MAX_INT),
+    defaultText: '0',
+    doc: 'New connections again below this many',
+  },
+];
+
 /** [name, what a pass is]. */
 const PLANNED_CHECKERS: readonly (readonly [name: string, doc: string])[] = [
   ['SSL_GET', 'As HTTP_GET, over TLS'],
@@ -294,21 +313,8 @@ const PLANNED_CHECKERS: readonly (readonly [name: string, doc: string])[] = [
 ];
 
 const plannedServer: readonly WorkingRow[] = [
-  INHIBIT,
   { name: 'notify_up', value: SCRIPT, doc: 'Run when the server comes up' },
   { name: 'notify_down', value: SCRIPT, doc: 'Run when the server goes down' },
-  {
-    name: 'uthreshold',
-    value: integer(0, MAX_INT),
-    defaultText: '0',
-    doc: 'No new connections from this many on; 0: no limit',
-  },
-  {
-    name: 'lthreshold',
-    value: integer(0, MAX_INT),
-    defaultText: '0',
-    doc: 'New connections again below this many',
-  },
   ...PLANNED_CHECKERS.map(
     ([name, doc]): WorkingRow => ({ name, opens: name, value: FLAG, doc, isRepeatable: true }),
   ),
@@ -346,7 +352,7 @@ const reportingRows = [
 ]);
 
 const groupRows = [
-  ...plannedRows('root', [
+  ...works('root', [
     {
       name: 'virtual_server_group',
       opens: 'virtual_server_group',
@@ -354,6 +360,8 @@ const groupRows = [
       doc: 'Addresses that share one virtual_server: IP [PORT], IP-LAST PORT, fwmark N; one a line',
       isRepeatable: true,
     },
+  ]),
+  ...plannedRows('root', [
     {
       name: 'SSL',
       opens: 'SSL',
@@ -361,7 +369,7 @@ const groupRows = [
       doc: 'Client certificate of SSL_GET',
     },
   ]),
-  ...plannedRows('virtual_server_group', [
+  ...works('virtual_server_group', [
     {
       name: 'fwmark',
       value: integer(1, MAX_MARK),
@@ -379,8 +387,13 @@ const groupRows = [
 
 export const lvsRows: readonly KeywordRow[] = [
   ...virtualServerRows,
+  ...works('virtual_server', serviceOptionRows),
+  ...acceptedRows('virtual_server', 'the kernel sets this flag on every service by itself', [
+    { name: 'hashed', value: FLAG, doc: 'Flag of a service in the hash table of IPVS' },
+  ]),
   ...plannedRows('virtual_server', plannedService),
   ...realServerRows,
+  ...works('real_server', serverOptionRows),
   ...plannedRows('real_server', plannedServer),
   ...reportingRows,
   ...acceptedRows(
@@ -391,7 +404,7 @@ export const lvsRows: readonly KeywordRow[] = [
       doc: 'From the time of kernel 2.2',
     }),
   ),
-  ...plannedRows('backup_pool', [
+  ...works('backup_pool', [
     {
       name: 'real_server',
       opens: 'real_server',

@@ -5,6 +5,7 @@
 import type { Clock } from '../base/clock.ts';
 import type { Log } from '../base/log.ts';
 import type { Config } from '../config/model.ts';
+import type { LvsNotice } from '../ipvs/notice.ts';
 import type { HealthSnapshot } from '../observe/status.ts';
 import { afterDeath, type BackOff, noBackOff } from './back-off.ts';
 import {
@@ -29,6 +30,8 @@ export interface HealthGuardPorts {
   /** The process died and is started again. */
   readonly onRestart: (death: string) => void;
   readonly onFatal: (code: string, message: string) => void;
+  /** For scripts, FIFOs, trackers and events. */
+  readonly onNotice?: (notice: LvsNotice) => void;
 }
 
 export class HealthGuard {
@@ -39,6 +42,9 @@ export class HealthGuard {
   #adopt: boolean;
   #child: ChildHandle<ToHealth> | undefined;
   #bornMs = 0;
+  /** `lvs_flush` is done once for a daemon, not for every replacement of this process. */
+  #mayFlush = true;
+  readonly #roles = new Map<string, 'master' | 'backup'>();
   #backOff: BackOff = noBackOff;
   #restarts = 0;
   #cancelRestart: CancelTimer = () => {};
@@ -78,6 +84,13 @@ export class HealthGuard {
     this.#child?.send({ kind: 'reconfigure', config });
   }
 
+  /** Tells which side of the connection synchronisation this director is. */
+  setRole(instance: string, role: 'master' | 'backup'): void {
+    if (this.#roles.get(instance) === role) return;
+    this.#roles.set(instance, role);
+    this.#child?.send({ kind: 'role', instance, role });
+  }
+
   snapshot(): Promise<HealthSnapshot | undefined> {
     return this.#snapshots.ask((id) => this.#child?.send({ kind: 'snapshot', id }));
   }
@@ -111,7 +124,9 @@ export class HealthGuard {
       config: this.#config,
       ownershipFile: this.#ownershipFile,
       adopt: this.#adopt,
+      flush: this.#mayFlush && this.#config.globalDefs.flushesLvs === true,
     });
+    for (const [instance, role] of this.#roles) child.send({ kind: 'role', instance, role });
   }
 
   #receive(message: FromHealth): void {
@@ -119,6 +134,7 @@ export class HealthGuard {
       case 'ready':
         // From here on what is in the ownership file is ours; a restart takes over nothing else.
         this.#adopt = false;
+        this.#mayFlush = false;
         this.#ready?.();
         return;
       case 'log':
@@ -129,6 +145,9 @@ export class HealthGuard {
         return;
       case 'services':
         this.#ports.onServices(message.states);
+        return;
+      case 'lvsNotice':
+        this.#ports.onNotice?.(message.notice);
         return;
       case 'stopped':
         return;

@@ -11,6 +11,7 @@
 import type { IpAddress } from '../base/address.ts';
 import type { LogFields, LogLevel } from '../base/log.ts';
 import type { Config } from '../config/model.ts';
+import type { LvsNotice } from '../ipvs/notice.ts';
 import type { HealthSnapshot } from '../observe/status.ts';
 import type { Notice, Report } from '../vrrp/notice.ts';
 import type { InstanceSnapshot } from '../vrrp/snapshot.ts';
@@ -60,10 +61,18 @@ export type ToHealth =
       readonly config: Config;
       readonly ownershipFile: string;
       readonly adopt: boolean;
+      /** `lvs_flush`: empty the table first. Never for a replacement. */
+      readonly flush?: boolean;
     }
   | { readonly kind: 'reconfigure'; readonly config: Config }
   | { readonly kind: 'snapshot'; readonly id: number }
-  | { readonly kind: 'stop' };
+  | { readonly kind: 'stop' }
+  /** An instance became master, or is not any more: for lvs_sync_daemon. */
+  | {
+      readonly kind: 'role';
+      readonly instance: string;
+      readonly role: 'master' | 'backup';
+    };
 
 interface FromAnyChild {
   readonly ready: { readonly kind: 'ready' };
@@ -94,7 +103,9 @@ export type FromHealth =
   | FromAnyChild[keyof FromAnyChild]
   /** All services: before `ready`, and when one lost or regained its quorum. */
   | { readonly kind: 'services'; readonly states: readonly ServiceState[] }
-  | { readonly kind: 'snapshot'; readonly id: number; readonly snapshot: HealthSnapshot };
+  | { readonly kind: 'snapshot'; readonly id: number; readonly snapshot: HealthSnapshot }
+  /** The quorum of a service or the verdict on a server; how things stand, at a start. */
+  | { readonly kind: 'lvsNotice'; readonly notice: LvsNotice };
 
 /** Whether the service at an endpoint, of every protocol, has its quorum. */
 export interface ServiceState {

@@ -1,9 +1,8 @@
 /** Looks at the machine for preflight.ts; changes nothing. */
 import type { Config } from '../config/model.ts';
 import { IpvsClient } from '../ipvs/client.ts';
-import { desiredTable } from '../ipvs/desired.ts';
+import { wantedNames } from '../ipvs/desired.ts';
 import { loadOwnership } from '../ipvs/ownership.ts';
-import { foreignServices } from '../ipvs/plan.ts';
 import { hasCapability } from '../kernel/capabilities.ts';
 import { LinkTable } from '../kernel/links.ts';
 import { tryFirewall } from './address-firewall.ts';
@@ -47,8 +46,12 @@ function observeIpvs(config: Config, ownershipFile: string): IpvsFact {
   try {
     const read = opened.client.dump();
     if (!read.ok) return { kind: 'unavailable', code: read.code, detail: read.detail };
-    const desired = desiredTable(config.virtualServers, () => true);
-    return { kind: 'available', foreign: foreignServices(desired, read.table, ownership.names) };
+    // lvs_flush takes them away before anything is made.
+    if (config.globalDefs.flushesLvs === true) return { kind: 'available', foreign: [] };
+    const foreign = wantedNames(config).filter(
+      (name) => read.table.has(name) && !ownership.names.has(name),
+    );
+    return { kind: 'available', foreign: foreign.sort() };
   } finally {
     opened.client.close();
   }

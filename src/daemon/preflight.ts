@@ -144,7 +144,8 @@ function judgeIpvs(ipvs: IpvsFact, adopt: boolean): readonly Problem[] {
 
 /** `-t 10.0.0.1:80`: how ipvsadm is told which service is meant. */
 function ipvsadmService(name: ServiceName): string {
-  const [protocol = '', endpoint = ''] = name.split(' ');
+  const [protocol = '', endpoint = '', family] = name.split(' ');
+  if (protocol === 'fwmark') return `-f ${endpoint}${family === undefined ? '' : ' -6'}`;
   const flags: Record<string, string> = { tcp: '-t', udp: '-u', sctp: '--sctp-service' };
   return `${flags[protocol] ?? '-t'} ${endpoint}`;
 }

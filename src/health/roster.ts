@@ -16,7 +16,7 @@ export function planServers(
 ): ReadonlyMap<string, ServerPlan> {
   const plans = new Map<string, ServerPlan>();
   for (const service of virtualServers) {
-    for (const server of service.realServers) {
+    for (const server of [...service.realServers, ...(service.backupPool ?? [])]) {
       const name = serverName(service, server);
       if (!plans.has(name)) plans.set(name, { name, checkers: server.checkers });
     }

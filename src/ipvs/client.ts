@@ -3,7 +3,8 @@
  * the kernel does the work in the sender's context. Failures are values; errno has its meaning in
  * words.
  */
-import { serverName, serviceName } from '../config/names.ts';
+import { serviceName } from '../config/names.ts';
+import { familyOfEndpoint } from '../config/service-endpoints.ts';
 import { GenericNetlink } from '../kernel/genetlink.ts';
 import { SysError } from '../kernel/libc.ts';
 import { IPVS_GENL_NAME } from './abi.ts';
@@ -15,10 +16,29 @@ import {
   encodeInfoRequest,
   encodeOperations,
   encodeServiceDump,
+  type IpvsCommand,
   type IpvsInfo,
 } from './codec.ts';
+import {
+  decodeDaemon,
+  decodeTimeouts,
+  encodeDaemonDump,
+  encodeFlush,
+  encodeSyncStep,
+  encodeTimeouts,
+  encodeTimeoutsRequest,
+  type Timeouts,
+} from './codec-settings.ts';
 import { describeOperation, type Operation } from './plan.ts';
-import type { Destination, DestinationStatus, Service, ServiceName, Table } from './types.ts';
+import type { SyncDaemon, SyncStep } from './sync-daemon.ts';
+import type {
+  Destination,
+  DestinationStatus,
+  Service,
+  ServiceKey,
+  ServiceName,
+  Table,
+} from './types.ts';
 
 export interface ClientRefusal {
   readonly ok: false;
@@ -33,12 +53,29 @@ export interface ClientRefusal {
 export type DumpOutcome =
   | {
       readonly ok: true;
-      /** What lvsd can manage; services of other kinds (firewall marks) are not in it. */
+      /** What lvsd can manage; services of other protocols are not in it. */
       readonly table: Table;
-      /** What the kernel counts, by serverName. */
-      readonly status: ReadonlyMap<string, DestinationStatus>;
+      /** What the kernel counts, of each destination in the order of the table. */
+      readonly status: ReadonlyMap<ServiceName, readonly DestinationStatus[]>;
     }
   | ClientRefusal;
+
+export type ListOutcome = { readonly ok: true; readonly table: Table } | ClientRefusal;
+
+export type ServersOutcome =
+  | {
+      readonly ok: true;
+      readonly destinations: readonly Destination[];
+      /** In the same order. */
+      readonly status: readonly DestinationStatus[];
+    }
+  | ClientRefusal;
+
+export type DaemonsOutcome =
+  | { readonly ok: true; readonly daemons: readonly SyncDaemon[] }
+  | ClientRefusal;
+
+export type CommandOutcome = { readonly ok: true } | ClientRefusal;
 
 export type InfoOutcome = ({ readonly ok: true } & IpvsInfo) | ClientRefusal;
 
@@ -56,6 +93,10 @@ export type OperationOutcome =
 /** What the reconciler needs of the kernel. */
 export interface IpvsPort {
   dump(): DumpOutcome;
+  /** Services without their destinations. */
+  services(): ListOutcome;
+  /** The destinations of one service; none when there is no such service. */
+  destinations(service: ServiceKey): ServersOutcome;
   /** One outcome for each operation, in order. */
   apply(operations: readonly Operation[]): readonly OperationOutcome[];
 }
@@ -101,25 +142,46 @@ export class IpvsClient implements IpvsPort {
    * The whole table: services, then the destinations of each. Not one instant: entries may move.
    */
   dump(): DumpOutcome {
+    const list = this.services();
+    if (!list.ok) return list;
+    const table = new Map<ServiceName, Service>();
+    const status = new Map<ServiceName, readonly DestinationStatus[]>();
+    for (const [name, service] of list.table) {
+      const servers = this.destinations(service);
+      if (!servers.ok) return servers;
+      table.set(name, { ...service, destinations: servers.destinations });
+      status.set(name, servers.status);
+    }
+    return { ok: true, table, status };
+  }
+
+  services(): ListOutcome {
     const { command, attributes } = encodeServiceDump();
     const reply = this.#channel.dump(command, attributes);
     if (!reply.ok) return clientRefusal(reply);
     const table = new Map<ServiceName, Service>();
-    const status = new Map<string, DestinationStatus>();
     for (const message of reply.messages) {
       const service = decodeService(message.attributes);
-      if (!service.ok) {
-        if (service.code === 'FOREIGN_KIND') continue;
-        return service;
-      }
-      const destinations = this.#dumpDestinations(service.value, status);
-      if (!destinations.ok) return destinations;
-      table.set(serviceName(service.value), {
-        ...service.value,
-        destinations: destinations.destinations,
-      });
+      if (service.ok) table.set(serviceName(service.value), service.value);
+      else if (service.code !== 'FOREIGN_KIND') return service;
     }
-    return { ok: true, table, status };
+    return { ok: true, table };
+  }
+
+  destinations(service: ServiceKey): ServersOutcome {
+    const { command, attributes } = encodeDestinationDump(service);
+    const reply = this.#channel.dump(command, attributes);
+    if (!reply.ok) return clientRefusal(reply);
+    const destinations: Destination[] = [];
+    const status: DestinationStatus[] = [];
+    for (const message of reply.messages) {
+      const decoded = decodeDestination(message.attributes, familyOfEndpoint(service));
+      if (decoded.ok) {
+        destinations.push(decoded.value.destination);
+        status.push(decoded.value.status);
+      } else if (decoded.code !== 'FOREIGN_KIND') return decoded;
+    }
+    return { ok: true, destinations, status };
   }
 
   /** In order and in batches; an operation that fails does not stop those after it. */
@@ -134,28 +196,54 @@ export class IpvsClient implements IpvsPort {
     });
   }
 
-  close(): void {
-    this.#channel.close();
-  }
-
-  #dumpDestinations(
-    service: Service,
-    status: Map<string, DestinationStatus>,
-  ): { readonly ok: true; readonly destinations: readonly Destination[] } | ClientRefusal {
-    const { command, attributes } = encodeDestinationDump(service);
+  daemons(): DaemonsOutcome {
+    const { command, attributes } = encodeDaemonDump();
     const reply = this.#channel.dump(command, attributes);
     if (!reply.ok) return clientRefusal(reply);
-    const destinations: Destination[] = [];
+    const daemons: SyncDaemon[] = [];
     for (const message of reply.messages) {
-      const decoded = decodeDestination(message.attributes, service.address.family);
-      if (!decoded.ok) {
-        if (decoded.code === 'FOREIGN_KIND') continue;
-        return decoded;
-      }
-      destinations.push(decoded.value.destination);
-      status.set(serverName(service, decoded.value.destination), decoded.value.status);
+      const decoded = decodeDaemon(message.attributes);
+      if (!decoded.ok) return decoded;
+      daemons.push(decoded.value);
     }
-    return { ok: true, destinations };
+    return { ok: true, daemons };
+  }
+
+  /** ENODEV: no such interface. EINVAL: one without multicast. EEXIST: that side runs already. */
+  applyDaemon(step: SyncStep): CommandOutcome {
+    const outcome = this.#command(encodeSyncStep(step));
+    // A thread that is stopped before it ever ran ends with EINTR, which netlink_rcv_skb answers
+    // with silence (net/netlink/af_netlink.c): it is gone.
+    const isStopped = step.kind === 'stopDaemon' && !outcome.ok && outcome.code === 'NO_REPLY';
+    return isStopped ? { ok: true } : outcome;
+  }
+
+  setTimeouts(timeouts: Timeouts): CommandOutcome {
+    return this.#command(encodeTimeouts(timeouts));
+  }
+
+  timeouts(): ({ readonly ok: true } & Timeouts) | ClientRefusal {
+    const { command, attributes } = encodeTimeoutsRequest();
+    const reply = this.#channel.request(command, attributes);
+    if (!reply.ok) return clientRefusal(reply);
+    const [answer] = reply.messages;
+    if (answer === undefined) return noAnswer('IPVS_CMD_GET_CONFIG');
+    const decoded = decodeTimeouts(answer.attributes);
+    return decoded.ok ? { ok: true, ...decoded.value } : decoded;
+  }
+
+  /** Empties the table: every service, whoever made it. */
+  flush(): CommandOutcome {
+    return this.#command(encodeFlush());
+  }
+
+  #command({ command, attributes }: IpvsCommand): CommandOutcome {
+    const reply = this.#channel.request(command, attributes);
+    return reply.ok ? { ok: true } : clientRefusal(reply);
+  }
+
+  close(): void {
+    this.#channel.close();
   }
 }
 

@@ -11,13 +11,15 @@
  *   |  +- SCHED_NAME (6) string\0
  *   |  +- FLAGS (7) { u32 flags, u32 mask }
  *   |  +- TIMEOUT (8) u32 seconds
- *   |  `- NETMASK (9) 4 bytes: IPv4 mask in network order, or IPv6 prefix length as u32
+ *   |  +- NETMASK (9) 4 bytes: IPv4 mask in network order, or IPv6 prefix length as u32
+ *   |  `- PE_NAME (11) string\0, only with a persistence engine
  *   `- DEST (2) nested
  *      +- ADDR (1) 16 bytes          \
  *      +- PORT (2) u16 big-endian     | key of a destination
  *      +- ADDR_FAMILY (11) u16       /
  *      +- FWD_METHOD (3) u32, WEIGHT (4) u32, U_THRESH (5) u32, L_THRESH (6) u32
- *      +- ACTIVE_CONNS (7) u32, INACT_CONNS (8) u32            dumped only
+ *      +- TUN_TYPE (13) u8, TUN_PORT (14) u16 big-endian, TUN_FLAGS (15) u16
+ *      +- ACTIVE_CONNS (7) u32, INACT_CONNS (8) u32, PERSIST_CONNS (9) u32   dumped only
  *      `- STATS64 (12) nested: CONNS (1) .. OUTBYTES (5) u64   dumped only
  *
  * Integers are in the machine's own order (little endian, libc.ts sees to that) unless said.
@@ -25,11 +27,13 @@
  */
 import { addressBytes, type Family, type IpAddress } from '../base/address.ts';
 import type { TransportProtocol } from '../config/model.ts';
-import { type AttributeMap, AttributeWriter } from '../kernel/netlink.ts';
+import { familyOfEndpoint } from '../config/service-endpoints.ts';
+import { AttributeWriter } from '../kernel/netlink.ts';
 import * as abi from './abi.ts';
 import {
   accept,
   type Decoded,
+  type Fields,
   readAddress,
   readCounter,
   readFamily,
@@ -38,18 +42,21 @@ import {
   readNetmask,
   readPort,
   readText,
+  readU8,
   readU16,
   readU32,
   refuse,
 } from './fields.ts';
 import type { Operation, OperationKind, ServerOperation, ServiceOperation } from './plan.ts';
-import type {
-  Destination,
-  DestinationKey,
-  DestinationStatus,
-  Service,
-  ServiceKey,
-  TrafficCounters,
+import {
+  type Destination,
+  type DestinationKey,
+  type DestinationStatus,
+  PLAIN_TUNNEL,
+  type Service,
+  type ServiceKey,
+  type TrafficCounters,
+  type Tunnel,
 } from './types.ts';
 
 /** One generic netlink message: command and attributes, without the two headers. */
@@ -90,17 +97,28 @@ const FORWARDING: readonly (readonly [Destination['forwardingMethod'], number])[
   ['bypass', abi.IP_VS_CONN_F_BYPASS],
 ];
 
+const TUNNELS: readonly (readonly [Tunnel['type'], number])[] = [
+  ['ipip', abi.IP_VS_CONN_F_TUNNEL_TYPE_IPIP],
+  ['gue', abi.IP_VS_CONN_F_TUNNEL_TYPE_GUE],
+  ['gre', abi.IP_VS_CONN_F_TUNNEL_TYPE_GRE],
+];
+
+const tunnelNumbers = new Map(TUNNELS);
+const tunnelNames = new Map(TUNNELS.map(([name, number]) => [number, name]));
 const protocolNumbers = new Map(PROTOCOLS);
 const protocolNames = new Map(PROTOCOLS.map(([name, number]) => [number, name]));
 const forwardingNumbers = new Map(FORWARDING);
 const forwardingNames = new Map(FORWARDING.map(([name, number]) => [number, name]));
 
 const FLAGS_MASK = 0xffffffff;
+const DOT = 46;
+const ZERO = 48;
 
 /** Commands that do these operations, in order. */
 export function encodeOperations(operations: readonly Operation[]): IpvsCommand[] {
   // Most operations of a batch are on few services: their key is encoded once.
   const keys = new Map<Service, Uint8Array>();
+  const writer = new AttributeWriter();
   return operations.map((operation) => {
     if (!('destination' in operation)) return encodeServiceOperation(operation);
     let key = keys.get(operation.service);
@@ -108,7 +126,7 @@ export function encodeOperations(operations: readonly Operation[]): IpvsCommand[
       key = encodeServiceKey(operation.service);
       keys.set(operation.service, key);
     }
-    return encodeServerOperation(operation, key);
+    return encodeServerOperation(operation, writer.append(key));
   });
 }
 
@@ -123,13 +141,14 @@ function encodeServiceOperation({ kind, service }: ServiceOperation): IpvsComman
   return { command: COMMAND[kind], attributes: writer.finish() };
 }
 
-function encodeServerOperation(operation: ServerOperation, serviceKey: Uint8Array): IpvsCommand {
+/** `writer` holds the key of the service. */
+function encodeServerOperation(operation: ServerOperation, writer: AttributeWriter): IpvsCommand {
   const { kind, destination } = operation;
-  const writer = new AttributeWriter().nested(abi.IPVS_CMD_ATTR_DEST, (inner) => {
+  writer.nested(abi.IPVS_CMD_ATTR_DEST, (inner) => {
     writeDestinationKey(inner, destination);
     if (kind !== 'deleteServer') writeDestinationFields(inner, destination);
   });
-  return { command: COMMAND[kind], attributes: Buffer.concat([serviceKey, writer.finish()]) };
+  return { command: COMMAND[kind], attributes: writer.finish() };
 }
 
 function encodeServiceKey(service: ServiceKey): Uint8Array {
@@ -167,14 +186,19 @@ export function decodeService(attributes: Uint8Array): Decoded<Service> {
   if (!flags.ok) return flags;
   const timeout = readU32(fields, abi.IPVS_SVC_ATTR_TIMEOUT, 'TIMEOUT');
   if (!timeout.ok) return timeout;
-  const netmask = readNetmask(fields, abi.IPVS_SVC_ATTR_NETMASK, key.value.address.family);
+  const netmask = readNetmask(fields, abi.IPVS_SVC_ATTR_NETMASK, familyOfEndpoint(key.value));
   if (!netmask.ok) return netmask;
+  const engine = fields.has(abi.IPVS_SVC_ATTR_PE_NAME)
+    ? readText(fields, abi.IPVS_SVC_ATTR_PE_NAME, 'PE_NAME')
+    : accept('');
+  if (!engine.ok) return engine;
   return accept({
     ...key.value,
     scheduler: scheduler.value,
     flags: (flags.value & ~abi.IP_VS_SVC_F_HASHED) >>> 0,
     timeoutS: timeout.value,
     netmask: netmask.value,
+    engine: engine.value,
     destinations: [],
   });
 }
@@ -202,6 +226,12 @@ export function decodeDestination(
   if (forwardingMethod === undefined) {
     return refuse('FOREIGN_KIND', `Forwarding method ${forwarding} is not known`);
   }
+  const tunnel = decodeTunnel(fields);
+  if (!tunnel.ok) return tunnel;
+  const persistent = fields.has(abi.IPVS_DEST_ATTR_PERSIST_CONNS)
+    ? readU32(fields, abi.IPVS_DEST_ATTR_PERSIST_CONNS, 'PERSIST_CONNS')
+    : accept(0);
+  if (!persistent.ok) return persistent;
   const counters = decodeCounters(fields);
   return accept({
     destination: {
@@ -210,10 +240,12 @@ export function decodeDestination(
       weight,
       upperThreshold: upper,
       lowerThreshold: lower,
+      tunnel: tunnel.value,
     },
     status: {
       activeConnections: active,
       inactiveConnections: inactive,
+      persistentConnections: persistent.value,
       ...(counters && { counters }),
     },
   });
@@ -242,9 +274,14 @@ export function decodeInfo(attributes: Uint8Array): Decoded<IpvsInfo> {
   return accept({ version: text, connectionTableSize: size.value });
 }
 
-function writeServiceKey(writer: AttributeWriter, { protocol, address, port }: ServiceKey): void {
+function writeServiceKey(writer: AttributeWriter, key: ServiceKey): void {
+  writer.u16(abi.IPVS_SVC_ATTR_AF, familyNumber(familyOfEndpoint(key)));
+  if (key.kind === 'fwmark') {
+    writer.u32(abi.IPVS_SVC_ATTR_FWMARK, key.fwmark);
+    return;
+  }
+  const { protocol, address, port } = key;
   writer
-    .u16(abi.IPVS_SVC_ATTR_AF, familyNumber(address.family))
     .u16(abi.IPVS_SVC_ATTR_PROTOCOL, known(protocolNumbers, protocol))
     .bytes(abi.IPVS_SVC_ATTR_ADDR, inetAddressBytes(address))
     .u16be(abi.IPVS_SVC_ATTR_PORT, port);
@@ -255,7 +292,8 @@ function writeServiceFields(writer: AttributeWriter, service: Service): void {
     .string(abi.IPVS_SVC_ATTR_SCHED_NAME, service.scheduler)
     .bytes(abi.IPVS_SVC_ATTR_FLAGS, flagsBytes(service.flags))
     .u32(abi.IPVS_SVC_ATTR_TIMEOUT, service.timeoutS)
-    .bytes(abi.IPVS_SVC_ATTR_NETMASK, netmaskBytes(service.netmask, service.address.family));
+    .bytes(abi.IPVS_SVC_ATTR_NETMASK, netmaskBytes(service.netmask, familyOfEndpoint(service)));
+  if (service.engine !== '') writer.string(abi.IPVS_SVC_ATTR_PE_NAME, service.engine);
 }
 
 function writeDestinationKey(writer: AttributeWriter, { address, port }: DestinationKey): void {
@@ -271,13 +309,23 @@ function writeDestinationFields(writer: AttributeWriter, destination: Destinatio
     .u32(abi.IPVS_DEST_ATTR_WEIGHT, destination.weight)
     .u32(abi.IPVS_DEST_ATTR_U_THRESH, destination.upperThreshold)
     .u32(abi.IPVS_DEST_ATTR_L_THRESH, destination.lowerThreshold);
+  const { tunnel } = destination;
+  // ipip is what a kernel takes when nothing is said; those before 5.2 know no other.
+  if (tunnel.type === 'ipip') return;
+  writer
+    .u8(abi.IPVS_DEST_ATTR_TUN_TYPE, known(tunnelNumbers, tunnel.type))
+    .u16be(abi.IPVS_DEST_ATTR_TUN_PORT, tunnel.port)
+    .u16(abi.IPVS_DEST_ATTR_TUN_FLAGS, tunnel.flags);
 }
 
-function decodeServiceKey(fields: AttributeMap): Decoded<ServiceKey> {
+function decodeServiceKey(fields: Fields): Decoded<ServiceKey> {
   const family = readFamily(fields, abi.IPVS_SVC_ATTR_AF);
   if (!family.ok) return family;
-  const mark = fields.get(abi.IPVS_SVC_ATTR_FWMARK);
-  if (mark !== undefined) return refuse('FOREIGN_KIND', 'The service is one by firewall mark');
+  if (fields.has(abi.IPVS_SVC_ATTR_FWMARK)) {
+    const fwmark = readU32(fields, abi.IPVS_SVC_ATTR_FWMARK, 'FWMARK');
+    if (!fwmark.ok) return fwmark;
+    return accept({ kind: 'fwmark', fwmark: fwmark.value, family: family.value });
+  }
   const number = readU16(fields, abi.IPVS_SVC_ATTR_PROTOCOL, 'PROTOCOL');
   if (!number.ok) return number;
   const protocol = protocolNames.get(number.value);
@@ -288,13 +336,27 @@ function decodeServiceKey(fields: AttributeMap): Decoded<ServiceKey> {
   if (!address.ok) return address;
   const port = readPort(fields, abi.IPVS_SVC_ATTR_PORT);
   if (!port.ok) return port;
-  return accept({ protocol, address: address.value, port: port.value });
+  return accept({ kind: 'address', protocol, address: address.value, port: port.value });
 }
 
-function decodeDestinationKey(
-  fields: AttributeMap,
-  serviceFamily: Family,
-): Decoded<DestinationKey> {
+/** Kernels before 5.2 do not send it: there every tunnel is ipip. */
+function decodeTunnel(fields: Fields): Decoded<Tunnel> {
+  if (!fields.has(abi.IPVS_DEST_ATTR_TUN_TYPE)) return accept(PLAIN_TUNNEL);
+  const number = readU8(fields, abi.IPVS_DEST_ATTR_TUN_TYPE, 'TUN_TYPE');
+  if (!number.ok) return number;
+  const type = tunnelNames.get(number.value);
+  if (type === undefined) {
+    return refuse('FOREIGN_KIND', `Tunnel type ${number.value} is not ipip, gue or gre`);
+  }
+  const port = readPort(fields, abi.IPVS_DEST_ATTR_TUN_PORT);
+  if (!port.ok) return port;
+  const flags = readU16(fields, abi.IPVS_DEST_ATTR_TUN_FLAGS, 'TUN_FLAGS');
+  if (!flags.ok) return flags;
+  if (type === 'ipip' && port.value === 0 && flags.value === 0) return accept(PLAIN_TUNNEL);
+  return accept({ type, port: port.value, flags: flags.value });
+}
+
+function decodeDestinationKey(fields: Fields, serviceFamily: Family): Decoded<DestinationKey> {
   // Kernels before 3.18 do not send it: there a destination has the family of its service.
   const family = fields.has(abi.IPVS_DEST_ATTR_ADDR_FAMILY)
     ? readFamily(fields, abi.IPVS_DEST_ATTR_ADDR_FAMILY)
@@ -307,7 +369,7 @@ function decodeDestinationKey(
   return accept({ address: address.value, port: port.value });
 }
 
-function decodeCounters(fields: AttributeMap): TrafficCounters | undefined {
+function decodeCounters(fields: Fields): TrafficCounters | undefined {
   const totals = readNested(fields, abi.IPVS_DEST_ATTR_STATS64, 'STATS64');
   if (!totals.ok) return undefined;
   return {
@@ -326,8 +388,19 @@ function familyNumber(family: Family): number {
 /** union nf_inet_addr: the address, then zeros. */
 function inetAddressBytes(address: IpAddress): Uint8Array {
   const bytes = new Uint8Array(abi.INET_ADDRESS_SIZE);
-  bytes.set(addressBytes(address));
+  if (address.family === 'inet6') bytes.set(addressBytes(address));
+  else writeInet(bytes, address.text);
   return bytes;
+}
+
+/** Canonical dotted decimal, digit by digit: a table has tens of thousands of them. */
+function writeInet(bytes: Uint8Array, text: string): void {
+  let part = 0;
+  for (let index = 0; index < text.length; index += 1) {
+    const code = text.charCodeAt(index);
+    if (code === DOT) part += 1;
+    else bytes[part] = (bytes[part] ?? 0) * 10 + code - ZERO;
+  }
 }
 
 /** struct ip_vs_flags: the flags, and which of them are meant. All are. */

@@ -1,65 +1,100 @@
 /**
- * What the IPVS table shall be, from the configuration and the verdicts on the servers. Pure: the
- * same question always has the same answer, so the reconciler may ask it as often as it likes.
+ * What the IPVS table shall be, from the configuration and the judgement on each virtual_server.
+ * Pure: the same question always has the same answer.
  */
 import type { Family } from '../base/address.ts';
-import type { RealServerConfig, VirtualServerConfig } from '../config/model.ts';
-import { serverName, serviceName } from '../config/names.ts';
-import type { Destination, Service, ServiceName, Table } from './types.ts';
+import type { Config, VirtualServerConfig } from '../config/model.ts';
+import { serviceName } from '../config/names.ts';
+import {
+  endpointsOf,
+  familyOfEndpoint,
+  groupsByName,
+  type ServerGroups,
+} from '../config/service-endpoints.ts';
+import * as abi from './abi.ts';
+import type { PoolMember } from './pool.ts';
+import type { Destination, Service, ServiceKey, ServiceName, Table } from './types.ts';
+
+/** Words of ipvsadm -b and keepalived (linux/ip_vs.h IP_VS_SVC_F_SCHED_*). */
+const SCHEDULER_FLAGS: ReadonlyMap<string, number> = new Map([
+  ['flag-1', abi.IP_VS_SVC_F_SCHED1],
+  ['flag-2', abi.IP_VS_SVC_F_SCHED2],
+  ['flag-3', abi.IP_VS_SVC_F_SCHED3],
+  ['sh-fallback', abi.IP_VS_SVC_F_SCHED1],
+  ['sh-port', abi.IP_VS_SVC_F_SCHED2],
+  ['mh-fallback', abi.IP_VS_SVC_F_SCHED1],
+  ['mh-port', abi.IP_VS_SVC_F_SCHED2],
+]);
+const IPV4_BITS = 32;
+const IPV6_BITS = 128;
 
 /**
- * IPVS_SVC_ATTR_NETMASK of a service without persistence granularity: /32 as a mask, /128 as a
- * length.
+ * The IPVS services that one virtual_server is, with these servers. A service stays even with no
+ * server, so that clients are refused at once and the operator sees it.
  */
-const HOST_NETMASK_INET = 0xffffffff;
-const HOST_PREFIX_INET6 = 128;
+export function desiredServices(
+  virtualServer: VirtualServerConfig,
+  groups: ServerGroups,
+  members: readonly PoolMember[],
+): readonly Service[] {
+  const { scheduler, persistence } = virtualServer;
+  const flags = flagsOf(virtualServer);
+  return endpointsOf(virtualServer, groups).map((endpoint) => {
+    const family = familyOfEndpoint(endpoint);
+    return {
+      ...endpoint,
+      scheduler,
+      flags,
+      timeoutS: Math.round((persistence?.timeoutMs ?? 0) / 1000),
+      netmask: netmaskOf(family, persistence?.prefixLength),
+      engine: persistence?.engine ?? '',
+      destinations: members
+        .filter((member) => isReachable(member, family))
+        .map((member) => destinationOf(member, endpoint)),
+    };
+  });
+}
 
-/**
- * The wanted table. A server that is not up is absent, as keepalived does without
- * `inhibit_on_failure`; a service stays even with no server, so that clients are refused at once
- * and the operator sees it. Of two entries with one identity the first counts, as in keepalived.
- */
-export function desiredTable(
-  virtualServers: readonly VirtualServerConfig[],
-  isUp: (serverName: string) => boolean,
-): Table {
+/** Names of every service that `config` makes: what must not be somebody else's. */
+export function wantedNames(config: Config): readonly ServiceName[] {
+  const groups = groupsByName(config.virtualServerGroups);
+  return config.virtualServers.flatMap((each) => endpointsOf(each, groups).map(serviceName));
+}
+
+/** Services by name; of two with one name the first counts, as in keepalived. */
+export function tableOf(services: Iterable<Service>): Table {
   const table = new Map<ServiceName, Service>();
-  for (const virtualServer of virtualServers) {
-    const name = serviceName(virtualServer);
-    if (!table.has(name)) table.set(name, desiredService(virtualServer, isUp));
+  for (const service of services) {
+    const name = serviceName(service);
+    if (!table.has(name)) table.set(name, service);
   }
   return table;
 }
 
-/** The netmask that `ipvsadm -A` gives a service of this family, and that a dump shows. */
-export function hostNetmask(family: Family): number {
-  return family === 'inet' ? HOST_NETMASK_INET : HOST_PREFIX_INET6;
+/** IPVS_SVC_ATTR_NETMASK: a mask for IPv4, a length for IPv6; of a host without a prefix length. */
+export function netmaskOf(family: Family, prefixLength?: number): number {
+  if (family === 'inet6') return prefixLength ?? IPV6_BITS;
+  return (0xffffffff << (IPV4_BITS - (prefixLength ?? IPV4_BITS))) >>> 0;
 }
 
-function desiredService(
-  virtualServer: VirtualServerConfig,
-  isUp: (serverName: string) => boolean,
-): Service {
-  const { protocol, address, port, scheduler } = virtualServer;
-  const destinations = new Map<string, Destination>();
-  for (const realServer of virtualServer.realServers) {
-    const name = serverName(virtualServer, realServer);
-    if (destinations.has(name) || !isUp(name)) continue;
-    destinations.set(name, desiredDestination(realServer));
-  }
-  return {
-    protocol,
-    address,
-    port,
-    scheduler,
-    flags: 0,
-    timeoutS: 0,
-    netmask: hostNetmask(address.family),
-    destinations: [...destinations.values()],
-  };
+function flagsOf({ persistence, onePacket, schedulerFlags = [] }: VirtualServerConfig): number {
+  let flags = 0;
+  if (persistence !== undefined) flags |= abi.IP_VS_SVC_F_PERSISTENT;
+  if (onePacket === true) flags |= abi.IP_VS_SVC_F_ONEPACKET;
+  for (const name of schedulerFlags) flags |= SCHEDULER_FLAGS.get(name) ?? 0;
+  return flags;
 }
 
-function desiredDestination(realServer: RealServerConfig): Destination {
-  const { address, port, weight, forwardingMethod } = realServer;
-  return { address, port, weight, forwardingMethod, upperThreshold: 0, lowerThreshold: 0 };
+/** Only a tunnel wraps one family in the other (net/netfilter/ipvs/ip_vs_ctl.c). */
+function isReachable(member: PoolMember, family: Family): boolean {
+  return member.address.family === family || member.forwardingMethod === 'tunnel';
+}
+
+function destinationOf(
+  { reason: _, ...destination }: PoolMember,
+  service: ServiceKey,
+): Destination {
+  // Port 0 is that of the service, and by mark of whatever the client asked for.
+  if (destination.port !== 0 || service.kind === 'fwmark') return destination;
+  return { ...destination, port: service.port };
 }

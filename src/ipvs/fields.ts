@@ -3,19 +3,14 @@
  * refusal that names the attribute, never a throw: the kernel may be older or newer than this code.
  */
 import { addressFromBytes, addressLength, type Family, type IpAddress } from '../base/address.ts';
-import {
-  type AttributeMap,
-  decodeAttributes,
-  NetlinkFormatError,
-  readString,
-} from '../kernel/netlink.ts';
+import { NLA_HEADER_LENGTH, readString } from '../kernel/netlink.ts';
 import { AF_INET, AF_INET6 } from './abi.ts';
 
 export interface CodecRefusal {
   readonly ok: false;
   /**
-   * FOREIGN_KIND: a service by firewall mark, of an unknown protocol or forwarding method, which
-   * lvsd does not manage and never touches. The others: the message is not what linux/ip_vs.h says.
+   * FOREIGN_KIND: a service of an unknown protocol, or a server of an unknown forwarding method or
+   * tunnel type, which lvsd does not manage and never touches. The others: the message is not what linux/ip_vs.h says.
    */
   readonly code:
     | 'FOREIGN_KIND'
@@ -39,62 +34,113 @@ export function refuse(code: CodecRefusal['code'], detail: string): CodecRefusal
   return { ok: false, code, detail };
 }
 
-/** The attributes of a message or of a nested attribute. */
-export function readFields(bytes: Uint8Array): Decoded<AttributeMap> {
-  try {
-    return accept(decodeAttributes(bytes));
-  } catch (error) {
-    if (!(error instanceof NetlinkFormatError)) throw error;
-    return refuse('ATTRIBUTES_MALFORMED', error.message);
+/** No attribute of IPVS has a higher type; those of newer kernels are passed over. */
+const TYPES = 24;
+const NLA_TYPE_MASK = 0x3fff;
+
+/**
+ * Where each attribute of a message stands. Offsets, not slices: a large table is tens of thousands
+ * of messages of a dozen attributes, and is read all the time.
+ */
+export class Fields {
+  readonly view: DataView;
+  readonly #starts = new Uint16Array(TYPES);
+  readonly #lengths = new Uint16Array(TYPES);
+
+  private constructor(view: DataView) {
+    this.view = view;
+  }
+
+  /** The attributes from `start` to `end`; of a repeated type the last. */
+  static read(view: DataView, start: number, end: number): Decoded<Fields> {
+    const fields = new Fields(view);
+    let at = start;
+    while (at < end) {
+      const length = at + NLA_HEADER_LENGTH > end ? 0 : view.getUint16(at, LITTLE_ENDIAN);
+      if (length < NLA_HEADER_LENGTH || at + length > end) {
+        const detail = `The netlink attribute at byte ${at} does not fit into ${end} bytes`;
+        return refuse('ATTRIBUTES_MALFORMED', detail);
+      }
+      const type = view.getUint16(at + 2, LITTLE_ENDIAN) & NLA_TYPE_MASK;
+      if (type < TYPES) {
+        fields.#starts[type] = at + NLA_HEADER_LENGTH;
+        fields.#lengths[type] = length - NLA_HEADER_LENGTH;
+      }
+      at += (length + 3) & ~3;
+    }
+    return accept(fields);
+  }
+
+  has(type: number): boolean {
+    return this.#starts[type] !== 0;
+  }
+
+  /** Offset of the value; 0 when it is absent: no value stands before a header. */
+  startOf(type: number): number {
+    return this.#starts[type] ?? 0;
+  }
+
+  lengthOf(type: number): number {
+    return this.#lengths[type] ?? 0;
   }
 }
 
-/** The attributes inside an attribute. */
-export function readNested(
-  fields: AttributeMap,
-  type: number,
-  name: string,
-): Decoded<AttributeMap> {
-  const bytes = readBytes(fields, type, { name, length: 0 });
-  return bytes.ok ? readFields(bytes.value) : bytes;
+/** The attributes of a message. */
+export function readFields(bytes: Uint8Array): Decoded<Fields> {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  return Fields.read(view, 0, bytes.length);
 }
 
-export function readBytes(
-  fields: AttributeMap,
+/** The attributes inside an attribute. */
+export function readNested(fields: Fields, type: number, name: string): Decoded<Fields> {
+  const at = find(fields, type, { name, length: 0 });
+  if (!at.ok) return at;
+  return Fields.read(fields.view, at.value, at.value + fields.lengthOf(type));
+}
+
+/** Offset of a value of at least `length` bytes. */
+function find(
+  fields: Fields,
   type: number,
   expected: { readonly name: string; readonly length: number },
-): Decoded<Uint8Array> {
-  const bytes = fields.get(type);
+): Decoded<number> {
   const { name, length } = expected;
-  if (bytes === undefined) return refuse('ATTRIBUTE_MISSING', `Attribute ${name} is missing`);
-  if (bytes.length >= length) return accept(bytes);
-  const detail = `Attribute ${name} has ${bytes.length} bytes, expected at least ${length}`;
+  if (!fields.has(type)) return refuse('ATTRIBUTE_MISSING', `Attribute ${name} is missing`);
+  const found = fields.lengthOf(type);
+  if (found >= length) return accept(fields.startOf(type));
+  const detail = `Attribute ${name} has ${found} bytes, expected at least ${length}`;
   return refuse('ATTRIBUTE_SHORT', detail);
 }
 
-export function readU16(fields: AttributeMap, type: number, name: string): Decoded<number> {
-  const bytes = readBytes(fields, type, { name, length: 2 });
-  return bytes.ok ? accept(view(bytes.value).getUint16(0, LITTLE_ENDIAN)) : bytes;
+export function readU8(fields: Fields, type: number, name: string): Decoded<number> {
+  const at = find(fields, type, { name, length: 1 });
+  return at.ok ? accept(fields.view.getUint8(at.value)) : at;
 }
 
-export function readU32(fields: AttributeMap, type: number, name: string): Decoded<number> {
-  const bytes = readBytes(fields, type, { name, length: 4 });
-  return bytes.ok ? accept(view(bytes.value).getUint32(0, LITTLE_ENDIAN)) : bytes;
+export function readU16(fields: Fields, type: number, name: string): Decoded<number> {
+  const at = find(fields, type, { name, length: 2 });
+  return at.ok ? accept(fields.view.getUint16(at.value, LITTLE_ENDIAN)) : at;
+}
+
+export function readU32(fields: Fields, type: number, name: string): Decoded<number> {
+  const at = find(fields, type, { name, length: 4 });
+  return at.ok ? accept(fields.view.getUint32(at.value, LITTLE_ENDIAN)) : at;
 }
 
 /** A total; 0 when it is absent or short: counters decide nothing. */
-export function readCounter(fields: AttributeMap, type: number): number {
-  const bytes = fields.get(type);
-  if (bytes === undefined || bytes.length < 8) return 0;
-  return Number(view(bytes).getBigUint64(0, LITTLE_ENDIAN));
+export function readCounter(fields: Fields, type: number): number {
+  if (fields.lengthOf(type) < 8) return 0;
+  const at = fields.startOf(type);
+  const low = fields.view.getUint32(at, LITTLE_ENDIAN);
+  return fields.view.getUint32(at + 4, LITTLE_ENDIAN) * 2 ** 32 + low;
 }
 
-export function readPort(fields: AttributeMap, type: number): Decoded<number> {
-  const bytes = readBytes(fields, type, { name: 'PORT', length: 2 });
-  return bytes.ok ? accept(view(bytes.value).getUint16(0)) : bytes;
+export function readPort(fields: Fields, type: number): Decoded<number> {
+  const at = find(fields, type, { name: 'PORT', length: 2 });
+  return at.ok ? accept(fields.view.getUint16(at.value)) : at;
 }
 
-export function readFamily(fields: AttributeMap, type: number): Decoded<Family> {
+export function readFamily(fields: Fields, type: number): Decoded<Family> {
   const number = readU16(fields, type, 'AF');
   if (!number.ok) return number;
   if (number.value === AF_INET) return accept('inet');
@@ -103,30 +149,26 @@ export function readFamily(fields: AttributeMap, type: number): Decoded<Family> 
   return refuse('UNKNOWN_FAMILY', detail);
 }
 
-export function readAddress(
-  fields: AttributeMap,
-  type: number,
-  family: Family,
-): Decoded<IpAddress> {
+export function readAddress(fields: Fields, type: number, family: Family): Decoded<IpAddress> {
   const length = addressLength(family);
-  const bytes = readBytes(fields, type, { name: 'ADDR', length });
-  return bytes.ok ? accept(addressFromBytes(bytes.value.subarray(0, length))) : bytes;
+  const at = find(fields, type, { name: 'ADDR', length });
+  return at.ok ? accept(addressFromBytes(bytesAt(fields, at.value, length))) : at;
 }
 
 /** Text up to the first NUL byte. */
-export function readText(fields: AttributeMap, type: number, name: string): Decoded<string> {
-  const bytes = readBytes(fields, type, { name, length: 1 });
-  if (!bytes.ok) return bytes;
-  return accept(readString(bytes.value));
+export function readText(fields: Fields, type: number, name: string): Decoded<string> {
+  const at = find(fields, type, { name, length: 1 });
+  if (!at.ok) return at;
+  return accept(readString(bytesAt(fields, at.value, fields.lengthOf(type))));
 }
 
 /** As a number: the mask 255.255.255.0 is 0xffffff00; for IPv6 the prefix length. */
-export function readNetmask(fields: AttributeMap, type: number, family: Family): Decoded<number> {
-  const bytes = readBytes(fields, type, { name: 'NETMASK', length: 4 });
-  if (!bytes.ok) return bytes;
-  return accept(view(bytes.value).getUint32(0, family === 'inet6' && LITTLE_ENDIAN));
+export function readNetmask(fields: Fields, type: number, family: Family): Decoded<number> {
+  const at = find(fields, type, { name: 'NETMASK', length: 4 });
+  if (!at.ok) return at;
+  return accept(fields.view.getUint32(at.value, family === 'inet6' && LITTLE_ENDIAN));
 }
 
-function view(bytes: Uint8Array): DataView {
-  return new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+function bytesAt({ view }: Fields, at: number, length: number): Uint8Array {
+  return new Uint8Array(view.buffer, view.byteOffset + at, length);
 }

@@ -29,7 +29,7 @@
  */
 import { formatEndpoint } from '../base/address.ts';
 import { serviceName } from '../config/names.ts';
-import type { Destination, DestinationKey, Service, ServiceName, Table } from './types.ts';
+import type { Destination, DestinationKey, Service, ServiceName, Table, Tunnel } from './types.ts';
 
 interface OperationBase {
   /** The service it is done to; of its destinations nothing is meant. */
@@ -203,6 +203,7 @@ function describeServiceChanges(wanted: Service, found: Service): string {
     ['flags', found.flags, wanted.flags],
     ['persistence timeout', found.timeoutS, wanted.timeoutS],
     ['netmask', found.netmask, wanted.netmask],
+    ['persistence engine', found.engine || 'none', wanted.engine || 'none'],
   ]);
 }
 
@@ -215,11 +216,20 @@ function destinationChange(
     ['forwarding', found.forwardingMethod, wanted.forwardingMethod],
     ['upper threshold', found.upperThreshold, wanted.upperThreshold],
     ['lower threshold', found.lowerThreshold, wanted.lowerThreshold],
+    ['tunnel', describeTunnel(found.tunnel), describeTunnel(wanted.tunnel)],
   ]);
   if (reason === '') return undefined;
   if (wanted.weight > found.weight) return { kind: 'raiseWeight', destination: wanted, reason };
   if (wanted.weight < found.weight) return { kind: 'lowerWeight', destination: wanted, reason };
   return { kind: 'editServer', destination: wanted, reason };
+}
+
+/** `gue port 6080 csum`. */
+function describeTunnel({ type, port, flags }: Tunnel): string {
+  const words: string[] = [type];
+  if (port !== 0) words.push(`port ${port}`);
+  if (flags !== 0) words.push(flags === 1 ? 'csum' : 'remcsum');
+  return words.join(' ');
 }
 
 /** `scheduler rr -> wlc, flags 0 -> 4`; empty when nothing differs. */

@@ -1,14 +1,15 @@
 /**
- * Keeps the kernel's IPVS table what it is wanted to be: read, plan, write ownership, apply, read
- * again. Single flight by construction (every step is synchronous); a burst of wishes in one turn
- * of the event loop is one plan; errors are retried with a growing pause; the table is re-read from
- * time to time and what somebody changed by hand is put back. Services that are not ours are never
- * touched.
+ * Keeps the kernel's IPVS table what it is wanted to be: plan, write ownership, apply, read what was
+ * touched again. Single flight by construction (every step is synchronous); a burst of wishes in
+ * one turn of the event loop is one plan; errors are retried with a growing pause; the table is
+ * looked at all the time and what somebody changed by hand is put back. Services that are not ours
+ * are never touched. Servers that leave are drained (drain.ts).
  */
 import type { Clock } from '../base/clock.ts';
 import type { Log } from '../base/log.ts';
 import { serverName, serviceName } from '../config/names.ts';
-import type { DumpOutcome, IpvsPort, OperationOutcome } from './client.ts';
+import type { IpvsPort, OperationOutcome } from './client.ts';
+import { Goals, type GoalsOptions, type OpenServices } from './goals.ts';
 import { loadOwnership, saveOwnership } from './ownership.ts';
 import {
   describeOperation,
@@ -18,10 +19,17 @@ import {
   planTable,
 } from './plan.ts';
 import { type ReconcilerSnapshot, snapshotServices } from './snapshot.ts';
-import type { ServiceName, Table } from './types.ts';
+import { type ReadOutcome, TableView } from './table-view.ts';
+import type { Service, ServiceName, Table } from './types.ts';
 
-/** The table is read again this often, so that a change by hand does not last. */
-export const REREAD_INTERVAL_MS = 5_000;
+/** The table is looked at this often, so that a change by hand does not last. */
+export const SWEEP_INTERVAL_MS = 500;
+/** Time for servers in one look; a large table is read in rounds of several looks. */
+export const SWEEP_BUDGET_MS = 20;
+/** A look that took longer makes the next one wait so many times as long. */
+export const SWEEP_SHARE = 20;
+/** However large the table, it is looked at so often. */
+export const SWEEP_INTERVAL_MAX_MS = 5_000;
 /** Pause after the first failure; doubles with each further one up to the second. */
 export const BACKOFF_FIRST_MS = 1_000;
 export const BACKOFF_LAST_MS = 30_000;
@@ -37,7 +45,7 @@ export interface ReconcilerTimer {
   close(): void;
 }
 
-export interface ReconcilerOptions {
+export interface ReconcilerOptions extends GoalsOptions {
   readonly client: IpvsPort;
   readonly log: Log;
   readonly clock: Clock;
@@ -78,16 +86,22 @@ export type StartOutcome =
     }
   | Refusal;
 
-type Read = Extract<DumpOutcome, { ok: true }>;
+/** The plan was made from a table that is not so any more. */
+const STALE: ReadonlySet<string> = new Set(['EEXIST', 'ENOENT', 'ESRCH', 'ENOBUFS']);
+
+/** One plan and what came of it. */
+interface Attempt {
+  readonly open: OpenServices;
+  readonly outcomes: readonly OperationOutcome[];
+}
 
 export class Reconciler {
   readonly #options: ReconcilerOptions;
   readonly #timer: ReconcilerTimer;
+  readonly #view: TableView;
   #desired: Table | undefined;
-  /** The table as the last reconciliation left it; a difference from it later is drift. */
-  #verified: Table | undefined;
-  #lastRead: Read | undefined;
-  #lastReadAtMs = 0;
+  #hasWish = false;
+  readonly #goals: Goals;
   #owned: ReadonlySet<ServiceName> = new Set();
   /** What the ownership file says. */
   #saved: ReadonlySet<ServiceName> = new Set();
@@ -100,7 +114,9 @@ export class Reconciler {
 
   constructor(options: ReconcilerOptions) {
     this.#options = options;
-    this.#timer = options.newTimer(() => this.reconcileNow());
+    this.#goals = new Goals(options);
+    this.#view = new TableView(options.client, options.clock);
+    this.#timer = options.newTimer(() => this.#onTimer());
   }
 
   /**
@@ -111,31 +127,34 @@ export class Reconciler {
   start(desired: Table): StartOutcome {
     const refusal = this.#loadOwned();
     if (refusal !== undefined) return refusal;
-    const read = this.#read();
+    const read = this.#view.readAll();
     if (!read.ok) return read;
-    const foreign = foreignServices(desired, read.table, this.#owned);
+    const { table } = this.#view;
+    const foreign = foreignServices(desired, table, this.#owned);
     if (foreign.length > 0) {
       if (this.#options.adopt !== true) return foreignRefusal(foreign);
       for (const service of foreign) this.#options.log.warn({ service }, 'foreign service adopted');
       this.#owned = new Set([...this.#owned, ...foreign]);
     }
     this.#desired = desired;
-    const adopted = [...desired.keys()].filter((name) => read.table.has(name)).sort();
-    return { ok: true, adopted, first: this.#reconcile(desired, read) };
+    const adopted = [...desired.keys()].filter((name) => table.has(name)).sort();
+    return { ok: true, adopted, first: this.#reconcile(desired) };
   }
 
   /** From now on the table shall be this. Done when the event loop next turns, once for a burst. */
   setDesired(desired: Table): void {
     if (this.#desired === undefined) throw new Error('setDesired before start or after the stop');
     this.#desired = desired;
+    this.#hasWish = true;
     this.#timer.arm(this.#options.clock.monotonicMs());
   }
 
-  /** Reads, plans, applies and verifies at once. Never throws for what the kernel answers. */
+  /** Reads all, plans, applies and verifies at once. Never throws for what the kernel answers. */
   reconcileNow(): ReconcileOutcome {
-    if (this.#desired === undefined) return { ok: true, applied: [] };
-    const read = this.#read();
-    return read.ok ? this.#reconcile(this.#desired, read) : this.#fail(read);
+    const desired = this.#desired;
+    if (desired === undefined) return { ok: true, applied: [] };
+    const read = this.#view.readAll();
+    return read.ok ? this.#reconcile(desired) : this.#fail(read);
   }
 
   /**
@@ -144,18 +163,19 @@ export class Reconciler {
   removeOwned(): ReconcileOutcome {
     this.#timer.disarm();
     this.#desired = undefined;
-    this.#verified = undefined;
-    const read = this.#read();
+    const read = this.#view.readAll();
     if (!read.ok) return this.#fail(read);
-    const outcomes = this.#perform(planTable(NO_SERVICES, read.table, this.#owned), read.table);
-    return this.#verify(NO_SERVICES, outcomes);
+    const open = { names: [...this.#owned], goals: NO_SERVICES, before: this.#view.table };
+    return this.#verify(NO_SERVICES, { open, outcomes: this.#carryOut(open) });
   }
 
   snapshot(): ReconcilerSnapshot {
     return {
-      services: snapshotServices(this.#lastRead, this.#owned),
+      services: snapshotServices(this.#view, this.#owned),
+      draining: this.#goals.drains,
       foreignServices: this.#foreign,
-      lastReadAtMs: this.#lastReadAtMs,
+      lastReadAtMs: this.#view.readAtMs,
+      roundMs: this.#view.roundMs,
       ...(this.#lastApplied && { lastApplied: this.#lastApplied }),
       driftRepairs: this.#driftRepairs,
       errors: this.#errors,
@@ -183,19 +203,63 @@ export class Reconciler {
     return undefined;
   }
 
-  #read(): DumpOutcome {
-    const read = this.#options.client.dump();
-    if (!read.ok) return read;
-    this.#lastRead = read;
-    this.#lastReadAtMs = this.#options.clock.realtimeMs();
-    return read;
+  /**
+   * A wish is planned from what is known, without a read: what is stale shows in the answers. A look
+   * at the table comes first where it is due, and a whole read where something went wrong.
+   */
+  #onTimer(): void {
+    const desired = this.#desired;
+    if (desired === undefined) return;
+    if (this.#consecutiveErrors > 0) {
+      this.reconcileNow();
+      return;
+    }
+    if (this.#hasWish) {
+      this.#reconcile(desired);
+      return;
+    }
+    const read = this.#view.sweep(this.#owned, this.#goals.drainingServices, SWEEP_BUDGET_MS);
+    if (read.ok) this.#reconcile(desired);
+    else this.#fail(read);
   }
 
-  #reconcile(desired: Table, read: Read): ReconcileOutcome {
-    this.#noteForeign(foreignServices(desired, read.table, this.#owned));
-    const plan = planTable(desired, read.table, this.#owned);
-    if (plan.length === 0) return this.#settle(desired, []);
-    return this.#verify(desired, this.#perform(plan, read.table));
+  #reconcile(desired: Table): ReconcileOutcome {
+    const beganMs = this.#options.clock.monotonicMs();
+    this.#hasWish = false;
+    const first = this.#attempt(desired);
+    const isStale = first.outcomes.some((outcome) => !outcome.ok && STALE.has(outcome.code));
+    if (!isStale) return this.#verify(desired, first, beganMs);
+    const read = this.#view.readAll();
+    if (!read.ok) return this.#fail(read);
+    const second = this.#attempt(desired);
+    const done = first.outcomes.filter(({ ok }) => ok);
+    return this.#verify(desired, { ...second, outcomes: [...done, ...second.outcomes] }, beganMs);
+  }
+
+  #attempt(desired: Table): Attempt {
+    const { table } = this.#view;
+    this.#noteForeign(foreignServices(desired, table, this.#owned));
+    const nowMs = this.#options.clock.monotonicMs();
+    const open = this.#goals.open(desired, this.#view, { owned: this.#owned, nowMs });
+    return { open, outcomes: this.#carryOut(open) };
+  }
+
+  /** Plans and performs; says of each change whether it puts back what somebody else changed. */
+  #carryOut({ names, goals, before }: OpenServices): readonly OperationOutcome[] {
+    const actual = this.#actual(names);
+    const plan = planTable(goals, actual, this.#owned);
+    if (plan.length === 0) return [];
+    const drift = new Set(planTable(before, actual, this.#owned).map(operationKey));
+    return this.#perform(plan, drift);
+  }
+
+  #actual(names: Iterable<ServiceName>): Table {
+    const table = new Map<ServiceName, Service>();
+    for (const name of names) {
+      const service = this.#view.table.get(name);
+      if (service !== undefined) table.set(name, service);
+    }
+    return table;
   }
 
   /**
@@ -203,8 +267,7 @@ export class Reconciler {
    * the kernel refused, takes its servers out of the plan: they might land in somebody else's
    * service.
    */
-  #perform(plan: readonly Operation[], actual: Table): OperationOutcome[] {
-    const drift = this.#driftKeys(actual);
+  #perform(plan: readonly Operation[], drift: ReadonlySet<string>): OperationOutcome[] {
     const creations = plan.filter(({ kind }) => kind === 'addService');
     const names = creations.map(({ service }) => serviceName(service));
     const claim = this.#claim(names);
@@ -237,19 +300,24 @@ export class Reconciler {
     return saved;
   }
 
-  /** Reads the table again: done is what the kernel shows, not what it acknowledged. */
-  #verify(desired: Table, outcomes: readonly OperationOutcome[]): ReconcileOutcome {
+  /** Reads what was touched again: done is what the kernel shows, not what it acknowledged. */
+  #verify(
+    desired: Table,
+    { open, outcomes }: Attempt,
+    beganMs = this.#options.clock.monotonicMs(),
+  ): ReconcileOutcome {
     const applied = outcomes.filter(({ ok }) => ok).map(({ operation }) => operation);
     if (applied.length > 0) {
       const atMs = this.#options.clock.realtimeMs();
       this.#lastApplied = { atMs, operations: applied.length };
     }
-    const read = this.#read();
+    const read = this.#readTouched(outcomes);
     if (!read.ok) return this.#fail(read);
-    this.#owned = new Set([...this.#owned].filter((name) => read.table.has(name)));
-    const [missing] = planTable(desired, read.table, this.#owned);
-    if (missing === undefined) return this.#settle(desired, applied);
-    this.#verified = read.table;
+    const actual = this.#actual(open.names);
+    this.#dropAbsent();
+    const [missing] = planTable(open.goals, actual, this.#owned);
+    if (missing === undefined) return this.#settle(desired, applied, beganMs);
+    this.#goals.postpone(open.names, actual);
     this.#saveOwned();
     const refused = outcomes.find((outcome) => !outcome.ok);
     if (refused !== undefined && !refused.ok) return this.#fail(refused);
@@ -258,18 +326,35 @@ export class Reconciler {
     return this.#fail({ code: 'NOT_APPLIED', detail });
   }
 
-  #settle(desired: Table, applied: readonly Operation[]): ReconcileOutcome {
-    const table = this.#lastRead?.table ?? NO_SERVICES;
+  #dropAbsent(): void {
+    const { table } = this.#view;
     this.#owned = new Set([...this.#owned].filter((name) => table.has(name)));
+  }
+
+  #readTouched(outcomes: readonly OperationOutcome[]): ReadOutcome {
+    const touched = new Set<ServiceName>();
+    let isListChanged = false;
+    for (const { operation } of outcomes) {
+      if ('destination' in operation) touched.add(serviceName(operation.service));
+      else isListChanged = true;
+    }
+    return this.#view.refresh(touched, isListChanged);
+  }
+
+  /** Everything is as it shall be now: remembers it, and looks again in time. */
+  #settle(desired: Table, applied: readonly Operation[], beganMs: number): ReconcileOutcome {
+    this.#goals.settle(desired, this.#view.table, this.#owned);
     const saved = this.#saveOwned();
     if (!saved.ok) return this.#fail(saved);
+    const { clock, log } = this.#options;
     if (this.#consecutiveErrors > 0) {
-      this.#options.log.info({ failures: this.#consecutiveErrors }, 'table is as wanted again');
+      log.info({ failures: this.#consecutiveErrors }, 'table is as wanted again');
     }
     this.#consecutiveErrors = 0;
     if (this.#desired !== undefined) {
-      this.#verified = desired;
-      this.#timer.arm(this.#options.clock.monotonicMs() + REREAD_INTERVAL_MS);
+      const nowMs = clock.monotonicMs();
+      const pauseMs = Math.max(SWEEP_INTERVAL_MS, (nowMs - beganMs) * SWEEP_SHARE);
+      this.#timer.arm(this.#hasWish ? nowMs : nowMs + Math.min(pauseMs, SWEEP_INTERVAL_MAX_MS));
     }
     return { ok: true, applied };
   }
@@ -302,12 +387,6 @@ export class Reconciler {
     }
   }
 
-  /** What somebody else changed since the table was last seen to be right. */
-  #driftKeys(actual: Table): ReadonlySet<string> {
-    if (this.#verified === undefined) return new Set();
-    return new Set(planTable(this.#verified, actual, this.#owned).map(operationKey));
-  }
-
   #logOutcomes(outcomes: readonly OperationOutcome[], drift: ReadonlySet<string>): void {
     const { log } = this.#options;
     for (const [index, outcome] of outcomes.entries()) {
@@ -335,6 +414,8 @@ export class Reconciler {
   #reason(operation: Operation): string {
     if (!('destination' in operation)) return operation.reason;
     const name = serverName(operation.service, operation.destination);
+    const drain = this.#goals.drainOf(serviceName(operation.service), operation.destination);
+    if (drain !== undefined) return `${drain.cause}, draining ${drain.connections} connections`;
     return this.#options.reasonOf?.(name) ?? operation.reason;
   }
 }

@@ -1,5 +1,6 @@
 /** The IPVS table as it is shown: plain data, for the control socket, status and metrics. */
 import { serverName } from '../config/names.ts';
+import type { Drain } from './drain.ts';
 import { destinationName } from './plan.ts';
 import type { Destination, DestinationStatus, ServiceName, Table } from './types.ts';
 
@@ -21,10 +22,14 @@ export interface ServiceSnapshot {
 export interface ReconcilerSnapshot {
   /** Our services, as the kernel last showed them. */
   readonly services: readonly ServiceSnapshot[];
+  /** Servers on their way out. */
+  readonly draining: readonly Drain[];
   /** Wanted services that are somebody else's and therefore left alone. */
   readonly foreignServices: readonly ServiceName[];
   /** Wall clock, ms; 0 before the first read. */
   readonly lastReadAtMs: number;
+  /** How old a count can be beyond that, ms: servers of a large table are read in rounds. */
+  readonly roundMs: number;
   readonly lastApplied?: { readonly atMs: number; readonly operations: number };
   /** Entries put back after somebody else changed them. */
   readonly driftRepairs: number;
@@ -37,27 +42,28 @@ export interface ReconcilerSnapshot {
 
 /** Our services of a table that was read, by name; nothing before the first read. */
 export function snapshotServices(
-  read:
-    | { readonly table: Table; readonly status: ReadonlyMap<string, DestinationStatus> }
-    | undefined,
+  view: {
+    readonly table: Table;
+    statusOf(service: ServiceName): readonly DestinationStatus[];
+  },
   owned: ReadonlySet<ServiceName>,
 ): ServiceSnapshot[] {
   const services: ServiceSnapshot[] = [];
-  for (const [name, service] of read?.table ?? []) {
+  for (const [name, service] of view.table) {
     if (!owned.has(name)) continue;
-    const servers = service.destinations.map((destination): ServerSnapshot => {
-      const { forwardingMethod, weight } = destination;
-      const server = serverName(service, destination);
-      const status = read?.status.get(server);
-      return {
-        name: server,
+    const status = view.statusOf(name);
+    const servers = service.destinations.map(
+      (destination, index): ServerSnapshot => ({
+        name: serverName(service, destination),
         endpoint: destinationName(destination),
-        forwardingMethod,
-        weight,
-        activeConnections: status?.activeConnections ?? 0,
-        inactiveConnections: status?.inactiveConnections ?? 0,
-      };
-    });
+        forwardingMethod: destination.forwardingMethod,
+        weight: destination.weight,
+        activeConnections: 0,
+        inactiveConnections: 0,
+        persistentConnections: 0,
+        ...status[index],
+      }),
+    );
     services.push({ name, scheduler: service.scheduler, servers });
   }
   return services;

@@ -264,46 +264,56 @@ export function readString(value: Uint8Array): string {
   return UTF8_DECODER.decode(end < 0 ? value : value.subarray(0, end));
 }
 
-/** Writes attributes one after the other. Reusable pieces are `Uint8Array`s from `finish`. */
+/**
+ * Writes attributes one after the other into one growing buffer, nested ones in place. Reusable
+ * pieces are `Uint8Array`s from `finish`, taken up again by `append`.
+ */
 export class AttributeWriter {
-  #bytes = new Uint8Array(128);
+  #bytes = new Uint8Array(256);
+  #view = new DataView(this.#bytes.buffer);
   #length = 0;
 
   /** Any value. Throws RangeError past the 65,531 bytes an attribute can hold. */
   bytes(type: number, value: Uint8Array): this {
-    const view = this.#append(type, value.length);
-    new Uint8Array(view.buffer, view.byteOffset, value.length).set(value);
+    const at = this.#append(type, value.length);
+    this.#bytes.set(value, at);
     return this;
   }
 
   u8(type: number, value: number): this {
-    this.#append(type, 1).setUint8(0, value);
+    const at = this.#append(type, 1);
+    this.#view.setUint8(at, value);
     return this;
   }
 
   u16(type: number, value: number): this {
-    this.#append(type, 2).setUint16(0, value, true);
+    const at = this.#append(type, 2);
+    this.#view.setUint16(at, value, true);
     return this;
   }
 
   /** A port or other be16. */
   u16be(type: number, value: number): this {
-    this.#append(type, 2).setUint16(0, value, false);
+    const at = this.#append(type, 2);
+    this.#view.setUint16(at, value, false);
     return this;
   }
 
   u32(type: number, value: number): this {
-    this.#append(type, 4).setUint32(0, value, true);
+    const at = this.#append(type, 4);
+    this.#view.setUint32(at, value, true);
     return this;
   }
 
   i32(type: number, value: number): this {
-    this.#append(type, 4).setInt32(0, value, true);
+    const at = this.#append(type, 4);
+    this.#view.setInt32(at, value, true);
     return this;
   }
 
   u64(type: number, value: bigint): this {
-    this.#append(type, 8).setBigUint64(0, value, true);
+    const at = this.#append(type, 8);
+    this.#view.setBigUint64(at, value, true);
     return this;
   }
 
@@ -314,38 +324,55 @@ export class AttributeWriter {
 
   /** The attributes that `fill` writes, inside one (type | NLA_F_NESTED). */
   nested(type: number, fill: (inner: AttributeWriter) => void): this {
-    const inner = new AttributeWriter();
-    fill(inner);
-    return this.bytes(type | NLA_F_NESTED, inner.finish());
+    const start = this.#append(type | NLA_F_NESTED, 0);
+    fill(this);
+    const length = this.#length - start;
+    if (length + NLA_HEADER_LENGTH > NLA_LENGTH_MAX) throw tooLong(length);
+    this.#view.setUint16(start - NLA_HEADER_LENGTH, length + NLA_HEADER_LENGTH, true);
+    return this;
   }
 
-  /** All that was written, padded to 4, a copy. */
+  /** Attributes that were written before. */
+  append(packed: Uint8Array): this {
+    const at = this.#length;
+    this.#grow(at + align4(packed.length));
+    this.#bytes.set(packed, at);
+    return this;
+  }
+
+  /** All that was written, padded to 4, a copy; the writer is empty after it. */
   finish(): Uint8Array {
-    return this.#bytes.slice(0, this.#length);
+    const written = this.#bytes.slice(0, this.#length);
+    this.#bytes.fill(0, 0, this.#length);
+    this.#length = 0;
+    return written;
   }
 
-  #append(type: number, valueLength: number): DataView {
+  /** Where the value goes. */
+  #append(type: number, valueLength: number): number {
     const length = NLA_HEADER_LENGTH + valueLength;
-    if (length > NLA_LENGTH_MAX) {
-      throw new RangeError(`An attribute holds 65531 bytes, not ${valueLength}`);
-    }
+    if (length > NLA_LENGTH_MAX) throw tooLong(valueLength);
     const at = this.#length;
     this.#grow(at + align4(length));
-    const view = new DataView(this.#bytes.buffer, at);
-    view.setUint16(0, length, true);
-    view.setUint16(2, type, true);
-    return new DataView(this.#bytes.buffer, at + NLA_HEADER_LENGTH);
+    this.#view.setUint16(at, length, true);
+    this.#view.setUint16(at + 2, type, true);
+    return at + NLA_HEADER_LENGTH;
   }
 
-  /** New bytes are zero, so the padding is. */
+  /** What was not written yet is zero, so the padding is. */
   #grow(length: number): void {
     if (length > this.#bytes.length) {
       const larger = new Uint8Array(Math.max(length, this.#bytes.length * 2));
       larger.set(this.#bytes);
       this.#bytes = larger;
+      this.#view = new DataView(larger.buffer);
     }
     this.#length = length;
   }
+}
+
+function tooLong(valueLength: number): RangeError {
+  return new RangeError(`An attribute holds 65531 bytes, not ${valueLength}`);
 }
 
 function viewOf(bytes: Uint8Array): DataView {

@@ -1,9 +1,10 @@
 /** `lvsd status` as one screen: VIPs first, then services with their servers and the reason of each. */
 import type { ServerHealth } from '../health/engine.ts';
-import type { ReconcilerSnapshot } from '../ipvs/snapshot.ts';
+import type { PoolSnapshot } from '../ipvs/intent.ts';
+import type { ReconcilerSnapshot, ServerSnapshot, ServiceSnapshot } from '../ipvs/snapshot.ts';
 import type { InstanceSnapshot } from '../vrrp/snapshot.ts';
 import { renderNotifyTrouble, renderRemarks, trackerRows } from './outside-text.ts';
-import type { DaemonStatus } from './status.ts';
+import type { DaemonStatus, HealthSnapshot } from './status.ts';
 
 export interface RenderOptions {
   readonly color: boolean;
@@ -37,8 +38,7 @@ export function renderStatus(status: DaemonStatus, options: RenderOptions): stri
   if (trackers.length > 0) lines.push('', ...trackers);
   lines.push(...renderNotifyTrouble(status.notify));
   if (status.health !== undefined) {
-    const { servers, ipvs } = status.health;
-    lines.push('', ...renderServices(servers, ipvs, options));
+    lines.push('', ...renderServices(status.health, options));
   }
   return lines.join('\n');
 }
@@ -81,29 +81,27 @@ function describeMaster({ state, masterAddress, masterPriority }: InstanceSnapsh
 }
 
 function renderServices(
-  servers: readonly ServerHealth[],
-  ipvs: ReconcilerSnapshot,
+  { servers, ipvs, pools = [] }: HealthSnapshot,
   options: RenderOptions,
 ): readonly string[] {
-  const kernel = new Map(
-    ipvs.services.flatMap((service) => service.servers.map((server) => [server.name, server])),
-  );
+  const kernel = new Map(ipvs.services.map((service) => [service.name, service]));
+  const poolByName = new Map(pools.map((pool) => [pool.name, pool]));
   const byService = new Map<string, ServerHealth[]>();
   for (const server of servers) {
     const service = server.name.slice(0, server.name.indexOf('/'));
     byService.set(service, [...(byService.get(service) ?? []), server]);
   }
-  const schedulers = new Map(ipvs.services.map(({ name, scheduler }) => [name, scheduler]));
   const lines: string[] = [];
   const header = ['', 'SERVER', 'STATE', 'FOR', 'FORWARD', 'WEIGHT', 'ACTIVE', 'INACT', 'BECAUSE'];
   for (const [service, members] of byService) {
     const up = members.filter(({ isUp }) => isUp).length;
-    const scheduler = schedulers.get(service);
-    const state = scheduler === undefined ? 'not in the kernel' : scheduler;
-    const title = `${service}  ${state}  ${up} of ${members.length} up`;
+    const pool = poolByName.get(service);
+    const present = (pool?.services ?? [service]).flatMap((name) => kernel.get(name) ?? []);
+    const state = present[0]?.scheduler ?? 'not in the kernel';
+    const title = `${service}  ${state}  ${up} of ${members.length} up${describePool(pool)}`;
     lines.push(paint(title, up === 0 ? RED : up < members.length ? YELLOW : GREEN, options));
     const rows = members.map((server) => {
-      const entry = kernel.get(server.name);
+      const entry = entryOf(present, server.name.slice(service.length + 1));
       return [
         '',
         server.name.slice(service.length + 1),
@@ -121,6 +119,41 @@ function renderServices(
   return [...lines, ...renderTrouble(ipvs)];
 }
 
+/** Only what is worth a word: a quorum that is lost, and what stands in. */
+function describePool(pool: PoolSnapshot | undefined): string {
+  if (pool === undefined || pool.hasQuorum) return '';
+  const { liveWeight, quorum, relief } = pool;
+  const instead = {
+    none: '',
+    backup: ', the backup pool serves',
+    sorry: ', the sorry server serves',
+    panic: ', panic_threshold keeps servers that are down',
+  };
+  return `  quorum lost (weight ${liveWeight} of ${quorum})${instead[relief]}`;
+}
+
+/** A server in all IPVS services of its virtual_server: connections are added up. */
+function entryOf(
+  services: readonly ServiceSnapshot[],
+  endpoint: string,
+): ServerSnapshot | undefined {
+  // Port 0 stands for that of each service.
+  const isIt = (found: string): boolean =>
+    found === endpoint || (endpoint.endsWith(':0') && found.startsWith(endpoint.slice(0, -1)));
+  const entries = services.flatMap(
+    (service) => service.servers.find((server) => isIt(server.endpoint)) ?? [],
+  );
+  const [first] = entries;
+  if (first === undefined) return undefined;
+  const total = (count: 'activeConnections' | 'inactiveConnections'): number =>
+    entries.reduce((sum, entry) => sum + entry[count], 0);
+  return {
+    ...first,
+    activeConnections: total('activeConnections'),
+    inactiveConnections: total('inactiveConnections'),
+  };
+}
+
 /** The last word of every checker: why the server is up or down. */
 function because(server: ServerHealth): string {
   if (server.checkers.length === 0) return 'no checker, always up';
@@ -134,7 +167,10 @@ function because(server: ServerHealth): string {
 }
 
 function renderTrouble(ipvs: ReconcilerSnapshot): readonly string[] {
-  const lines: string[] = [];
+  const lines = ipvs.draining.map(
+    ({ service, server, cause, connections }) =>
+      `Draining, ${cause}: ${server} of ${service}, ${connections} connections left`,
+  );
   if (ipvs.driftRepairs > 0) {
     lines.push(`IPVS entries put back after somebody else changed them: ${ipvs.driftRepairs}`);
   }

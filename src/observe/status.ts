@@ -1,5 +1,6 @@
 /** Everything the daemon shows of itself, as plain data: what `lvsd status --json` prints. */
 import type { ServerHealth } from '../health/engine.ts';
+import type { PoolSnapshot } from '../ipvs/intent.ts';
 import type { ReconcilerSnapshot } from '../ipvs/snapshot.ts';
 import type { InstanceSnapshot } from '../vrrp/snapshot.ts';
 import type { FifoStatus, NotifyStatus, TrackerStatus } from './outside.ts';
@@ -7,6 +8,8 @@ import type { FifoStatus, NotifyStatus, TrackerStatus } from './outside.ts';
 /** What the health process knows: verdicts, and the table as the kernel last showed it. */
 export interface HealthSnapshot {
   readonly servers: readonly ServerHealth[];
+  /** Every virtual_server: its quorum, and the IPVS services that it is. */
+  readonly pools?: readonly PoolSnapshot[];
   readonly ipvs: ReconcilerSnapshot;
 }
 

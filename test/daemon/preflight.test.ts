@@ -132,6 +132,7 @@ describe('a server whose every check is one that lvsd does not do yet', () => {
   } as const;
   const service = {
     span,
+    kind: 'address',
     address: { family: 'inet', text: '192.168.10.188' },
     port: 25,
     protocol: 'tcp',

@@ -1,55 +1,50 @@
 import { describe, expect, it } from 'vitest';
-import type { VirtualServerConfig } from '../../src/config/model.ts';
-import { judgeServices } from '../../src/daemon/service-states.ts';
+import type { TransportProtocol } from '../../src/config/model.ts';
+import { serviceName } from '../../src/config/names.ts';
+import { serviceStates } from '../../src/daemon/service-states.ts';
+import type { PoolSnapshot } from '../../src/ipvs/intent.ts';
 import { span } from '../fake/configs.ts';
 
-function service(changes: Partial<VirtualServerConfig> = {}): VirtualServerConfig {
-  const server = (text: string, weight: number) => ({
-    span,
-    address: { family: 'inet', text } as const,
-    port: 80,
-    weight,
-    forwardingMethod: 'droute' as const,
-    checkers: [],
-  });
-  return {
-    span,
-    address: { family: 'inet', text: '10.0.0.188' },
-    port: 80,
-    protocol: 'tcp',
-    scheduler: 'rr',
-    realServers: [server('10.0.0.1', 1), server('10.0.0.2', 2)],
-    ...changes,
-  };
+const common = { span, scheduler: 'rr', realServers: [] };
+const web = (protocol: TransportProtocol = 'tcp') => ({
+  ...common,
+  kind: 'address' as const,
+  protocol,
+  address: { family: 'inet', text: '10.0.0.188' } as const,
+  port: 80,
+});
+const mark = { ...common, kind: 'fwmark', fwmark: 7, family: 'inet', protocol: 'tcp' } as const;
+const group = { ...common, kind: 'group', group: 'G', family: 'inet', protocol: 'tcp' } as const;
+
+function pool(name: string, hasQuorum: boolean): PoolSnapshot {
+  const numbers = { liveWeight: 2, quorum: hasQuorum ? 1 : 9, hysteresis: 0 };
+  return { name, services: [], hasQuorum, ...numbers, relief: 'none' };
 }
 
-const upOnly =
-  (...addresses: string[]) =>
-  (name: string): boolean =>
-    addresses.some((address) => name.includes(`/${address}:`));
-
-describe('judgeServices', () => {
-  it('sums up the weights of the servers that are up', () => {
-    const { states, quorums } = judgeServices([service()], upOnly('10.0.0.2'), new Map());
-    const reason = '1 of 2 servers up, weight 2, quorum 1';
-    expect(states).toEqual([{ name: '10.0.0.188:80', hasQuorum: true, reason }]);
-    expect([...quorums]).toEqual([['tcp 10.0.0.188:80', true]]);
-  });
-
-  it('keeps a quorum within its hysteresis', () => {
-    const services = [service({ quorum: 2, hysteresis: 1 })];
-    const full = judgeServices(services, upOnly('10.0.0.1', '10.0.0.2'), new Map());
-    const less = judgeServices(services, upOnly('10.0.0.1'), full.quorums);
-    expect(less.states[0]?.hasQuorum).toBe(true);
-    expect(judgeServices(services, upOnly(), less.quorums).states[0]?.hasQuorum).toBe(false);
-    expect(judgeServices(services, upOnly('10.0.0.1'), new Map()).states[0]?.hasQuorum).toBe(false);
-  });
-
-  it('an endpoint of two protocols needs both', () => {
-    const services = [service({ quorum: 9 }), service({ protocol: 'udp' })];
-    const { states } = judgeServices(services, () => true, new Map());
-    expect(states).toMatchObject([
-      { hasQuorum: false, reason: expect.stringContaining('quorum 9') },
+describe('serviceStates', () => {
+  it('names a service as track_virtual_server does', () => {
+    const services = [web(), mark, group];
+    const pools = services.map((service) => pool(serviceName(service), true));
+    const reason = 'weight 2 is up, quorum 1';
+    expect(serviceStates(services, pools)).toEqual([
+      { name: '10.0.0.188:80', hasQuorum: true, reason },
+      { name: 'fwmark 7', hasQuorum: true, reason },
+      { name: 'G', hasQuorum: true, reason },
     ]);
+  });
+
+  it.each([
+    [true, false],
+    [false, true],
+  ])('an endpoint of two protocols needs both: %s and %s', (tcp, udp) => {
+    const services = [web(), web('udp')];
+    const pools = [pool('tcp 10.0.0.188:80', tcp), pool('udp 10.0.0.188:80', udp)];
+    const reason = 'weight 2 is up, quorum 9';
+    const state = { name: '10.0.0.188:80', hasQuorum: false, reason };
+    expect(serviceStates(services, pools)).toEqual([state]);
+  });
+
+  it('says nothing of a service that was not judged', () => {
+    expect(serviceStates([web()], [])).toEqual([]);
   });
 });

@@ -49,7 +49,15 @@ export function realServer(address: string, checkers: readonly CheckerConfig[]):
 /** A service on 10.0.0.100:80; each server is named `tcp 10.0.0.100:80/ADDRESS:80`. */
 export function service(realServers: readonly RealServerConfig[]): VirtualServerConfig {
   const address = ip('10.0.0.100');
-  return { span, address, port: 80, protocol: 'tcp', scheduler: 'rr', realServers };
+  return {
+    span,
+    kind: 'address',
+    address,
+    port: 80,
+    protocol: 'tcp',
+    scheduler: 'rr',
+    realServers,
+  };
 }
 
 /** One service with one server per address, each with one TCP_CHECK to itself. */

@@ -1,7 +1,7 @@
 /** The real client and reconciler on a real IPVS kernel, read back with `ipvsadm`. One boot. */
 import { beforeAll, describe, expect, test } from 'vitest';
 import { findLabKernel, runInLab } from '../uml/run-in-uml.ts';
-import { MATRIX, parseListing } from './kernel-matrix.ts';
+import { MATRIX, OPTIONS, parseListing, parseSaved } from './kernel-matrix.ts';
 import type { LabReport } from './lab-program.ts';
 import { server, service } from './tables.ts';
 
@@ -61,6 +61,25 @@ describe.skipIf(missing !== '')(`in a kernel with IPVS${missing}`, () => {
     });
   });
 
+  describe('an option', () => {
+    test.each(OPTIONS)('$title is made as ipvsadm saves it, also a second time', ({ saved }) => {
+      const [name = ''] = saved;
+      const found = (text: string) => parseSaved(text).find(([line]) => line === name);
+      expect(found(report.options.saved) ?? report.options.saved).toEqual(saved);
+      expect(found(report.options.savedAgain) ?? report.options.savedAgain).toEqual(saved);
+    });
+
+    test('is read back in full: nothing is left to do, and all of it can be taken back', () => {
+      expect(report.options).toMatchObject({
+        started: { ok: true },
+        again: { ok: true, operations: 0 },
+        plain: { ok: true },
+        restored: { ok: true },
+        removed: true,
+      });
+    });
+  });
+
   describe('a service made by hand', () => {
     test('and wanted is a refusal that touches nothing', () => {
       const { refused, untouched } = report.foreign;
@@ -105,7 +124,7 @@ describe.skipIf(missing !== '')(`in a kernel with IPVS${missing}`, () => {
     });
   });
 
-  test('a dump has every field, and no service of a kind that lvsd does not manage', () => {
+  test('a dump has every field', () => {
     const tunnel = server('2001:db8::1', 80, {
       forwardingMethod: 'tunnel',
       weight: 3,
@@ -114,10 +133,15 @@ describe.skipIf(missing !== '')(`in a kernel with IPVS${missing}`, () => {
     });
     const persistent = { flags: 1, timeoutS: 120, netmask: 0xffffff00 };
     const counters = { connections: 0, inPackets: 0, outPackets: 0, inBytes: 0, outBytes: 0 };
-    const status = { activeConnections: 0, inactiveConnections: 0, counters };
+    const status = {
+      activeConnections: 0,
+      inactiveConnections: 0,
+      persistentConnections: 0,
+      counters,
+    };
     expect(report.counted).toEqual({
       services: [service('10.50.0.1', 80, [tunnel], persistent)],
-      status: [['tcp 10.50.0.1:80/[2001:db8::1]:80', status]],
+      status: [[status]],
     });
   });
 
@@ -138,6 +162,40 @@ describe.skipIf(missing !== '')(`in a kernel with IPVS${missing}`, () => {
     expect([...parseListing(report.errors.listing)]).toEqual([
       ['TCP 10.50.0.1:80 rr', ['-> 10.0.0.1:80 Route 1 0 0']],
     ]);
+  });
+
+  describe('what holds for all services', () => {
+    test('are the timeouts: those that are named change, the others stay', () => {
+      expect(report.settings.timeouts).toBe('Timeout (tcp tcpfin udp): 100 120 33');
+      expect(report.settings.readBack).toEqual({ ok: true, tcpS: 100, tcpFinS: 120, udpS: 33 });
+    });
+
+    test('are the sysctls', () => {
+      expect(report.settings.sysctls).toEqual(['1', '1', '2']);
+    });
+
+    test('is the sync daemon, on the side that the instance is on', () => {
+      const daemon = { interface: 'sync0', syncId: 7 };
+      expect(report.settings.beforeRole).toEqual([]);
+      expect(report.settings.afterRole).toContain('master sync daemon (mcast=sync0, syncid=7');
+      expect(report.settings.master).toMatchObject([{ ...daemon, role: 'master' }]);
+      expect(report.settings.backup).toMatchObject([{ ...daemon, role: 'backup' }]);
+    });
+
+    test('are both sides without an instance, untouched while they are right', () => {
+      expect(report.settings.both).toMatchObject([{ role: 'master' }, { role: 'backup' }]);
+      expect(report.settings.withdrawn).toEqual([]);
+    });
+
+    test('is told when the kernel refuses it', () => {
+      const errors = report.settings.refused.filter((line) => line.startsWith('error'));
+      const absent = 'error sync daemon: no such device (ENODEV)';
+      expect(errors).toEqual([absent, absent]);
+    });
+
+    test('is that a flush leaves nothing', () => {
+      expect(report.settings.flushed).toBe(true);
+    });
   });
 
   test('an error in the middle of several batches stops nothing after it', () => {

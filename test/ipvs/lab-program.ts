@@ -11,7 +11,8 @@ import { logTo } from '../../src/base/log.ts';
 import { IpvsClient } from '../../src/ipvs/client.ts';
 import type { Operation } from '../../src/ipvs/plan.ts';
 import { Reconciler, type ReconcilerOptions } from '../../src/ipvs/reconciler.ts';
-import { matrixAfter, matrixBefore } from './kernel-matrix.ts';
+import { IpvsSettings } from '../../src/ipvs/settings.ts';
+import { matrixAfter, matrixBefore, optionTable, plainTable } from './kernel-matrix.ts';
 import { server, service, table } from './tables.ts';
 
 const PROBE_PRIVILEGE = 'probe-privilege';
@@ -34,10 +35,12 @@ function runAll() {
       unprivileged,
       info: client.info(),
       matrix: runMatrix(client, directory),
+      options: runOptions(client, directory),
       ...runOwnership(client, directory),
       drift: runDrift(client, directory),
       counted: runCounted(client),
       errors: runErrors(client),
+      settings: runSettings(client),
       batch: runBatch(client),
     };
     client.close();
@@ -98,6 +101,30 @@ function runMatrix(client: IpvsClient, directory: string) {
     before,
     after,
     afterRemoval: ipvsadm('-Ln'),
+  };
+}
+
+/** What is beyond the matrix: made, taken back, made again. */
+function runOptions(client: IpvsClient, directory: string) {
+  const { reconciler } = newReconciler(client, join(directory, 'options.json'));
+  const started = reconciler.start(optionTable);
+  const saved = ipvsadm('-Sn');
+  const again = counted(reconciler.reconcileNow());
+  reconciler.setDesired(plainTable);
+  const plain = reconciler.reconcileNow();
+  reconciler.setDesired(optionTable);
+  const restored = reconciler.reconcileNow();
+  const savedAgain = ipvsadm('-Sn');
+  const removed = reconciler.removeOwned();
+  reconciler.close();
+  return {
+    started: started.ok ? started.first : started,
+    again,
+    plain,
+    restored,
+    saved,
+    savedAgain,
+    removed: removed.ok,
   };
 }
 
@@ -165,14 +192,73 @@ function runDrift(client: IpvsClient, directory: string) {
 
 /** A dump of services that lvsd does not manage beside one that it does, with status. */
 function runCounted(client: IpvsClient) {
-  ipvsadm('-A', '-f', '7', '-s', 'rr');
   ipvsadm('-A', '-t', '10.50.0.1:80', '-s', 'rr', '-p', '120', '-M', '255.255.255.0');
   const tunnel = ['-r', '[2001:db8::1]:80', '-i', '-x', '100', '-y', '50', '-w', '3'];
   ipvsadm('-a', '-t', '10.50.0.1:80', ...tunnel);
   const dumped = client.dump();
   ipvsadm('-C');
   if (!dumped.ok) return dumped;
-  return { services: [...dumped.table.values()], status: [...dumped.status] };
+  return { services: [...dumped.table.values()], status: [...dumped.status.values()] };
+}
+
+/** Timeouts, sysctls and the sync daemon, read back with ipvsadm and from /proc. */
+function runSettings(client: IpvsClient) {
+  execFileSync('ip', ['link', 'add', 'sync0', 'type', 'dummy']);
+  execFileSync('ip', ['address', 'add', '10.60.0.1/24', 'dev', 'sync0']);
+  execFileSync('ip', ['link', 'set', 'sync0', 'up', 'multicast', 'on']);
+  const lines: string[] = [];
+  const settings = new IpvsSettings(
+    client,
+    logTo((level, _fields, message) => lines.push(`${level} ${message}`)),
+  );
+  const controlSocket = { path: '/run/lvsd/control.sock', mode: 0o660 };
+  const sysctl = (name: string) => readFileSync(`/proc/sys/net/ipv4/vs/${name}`, 'utf8').trim();
+  const daemons = () => {
+    const outcome = client.daemons();
+    return outcome.ok ? outcome.daemons : outcome;
+  };
+  const globals = {
+    controlSocket,
+    lvsTimeouts: { tcpMs: 100_000, udpMs: 33_000 },
+    expiresNodestConnections: true,
+    expiresQuiescentTemplates: true,
+    connectionReuseMode: 2,
+    syncDaemon: { interface: 'sync0', instance: 'VI_1', syncId: 7 },
+  } as const;
+  settings.configure(globals);
+  const report = {
+    timeouts: ipvsadm('-L', '--timeout').trim(),
+    readBack: client.timeouts(),
+    sysctls: ['expire_nodest_conn', 'expire_quiescent_template', 'conn_reuse_mode'].map(sysctl),
+    beforeRole: daemons(),
+    afterRole: after(
+      () => settings.setRole('VI_1', 'master'),
+      () => ipvsadm('-L', '--daemon').trim(),
+    ),
+    master: daemons(),
+    backup: after(() => settings.setRole('VI_1', 'backup'), daemons),
+    both: after(
+      () => settings.configure({ controlSocket, syncDaemon: { interface: 'sync0' } }),
+      daemons,
+    ),
+    again: after(
+      () => settings.setRole('VI_1', 'master'),
+      () => lines.slice(-1),
+    ),
+    withdrawn: after(() => settings.withdraw(), daemons),
+    refused: after(
+      () => settings.configure({ controlSocket, syncDaemon: { interface: 'absent0' } }),
+      () => lines,
+    ),
+  };
+  ipvsadm('-A', '-t', '10.50.0.9:80', '-s', 'rr');
+  const flushed = client.flush().ok && !ipvsadm('-Ln').includes('10.50.0.9');
+  return { ...report, flushed };
+}
+
+function after<T>(action: () => void, look: () => T): T {
+  action();
+  return look();
 }
 
 /** Every errno of the interface, met on purpose. */

@@ -1,12 +1,19 @@
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import type { LogLevel } from '../../src/base/log.ts';
 import { logTo } from '../../src/base/log.ts';
-import { backoffMs, REREAD_INTERVAL_MS, Reconciler } from '../../src/ipvs/reconciler.ts';
+import {
+  backoffMs,
+  Reconciler,
+  type ReconcilerOptions,
+  SWEEP_INTERVAL_MS,
+} from '../../src/ipvs/reconciler.ts';
+import type { Service, Table } from '../../src/ipvs/types.ts';
 import { FakeIpvs } from './fake-ipvs.ts';
-import { server, service, table } from './tables.ts';
+import { arbitraryTable, server, service, table } from './tables.ts';
 
 const WEB = 'tcp 10.50.0.1:80';
 const one = server('10.0.0.1', 80);
@@ -32,9 +39,7 @@ beforeEach(() => {
 
 afterEach(() => rmSync(directory, { recursive: true, force: true }));
 
-function reconciler(
-  rest: { adopt?: boolean; reasonOf?: (name: string) => string } = {},
-): Reconciler {
+function reconciler(rest: Partial<ReconcilerOptions> = {}): Reconciler {
   return new Reconciler({
     client: kernel,
     log: logTo((level, _fields, message) => lines.push([level, message])),
@@ -149,18 +154,18 @@ describe('while it runs', () => {
   test('a burst of wishes in one turn is one plan', () => {
     const subject = reconciler();
     subject.start(table(web(one)));
-    const dumps = kernel.dumps;
     for (const wish of [web(), web(two), web(one, two)]) subject.setDesired(table(wish));
     expect(deadlineMs).toBe(nowMs);
     advance();
     expect(kernel.operations.slice(2)).toEqual(['add 10.0.0.2:80 to tcp 10.50.0.1:80']);
-    expect(kernel.dumps - dumps).toBe(2);
+    expect(kernel.dumps).toBe(1);
+    expect(kernel.reads).toEqual([WEB, WEB]);
   });
 
   test('drift is found at the re-read, repaired, counted, and logged with what was found', () => {
     const subject = reconciler();
     subject.start(table(web(one, two)));
-    expect(deadlineMs).toBe(nowMs + REREAD_INTERVAL_MS);
+    expect(deadlineMs).toBe(nowMs + SWEEP_INTERVAL_MS);
     lines = [];
     kernel.table = table(web({ ...one, weight: 9 }), service('10.50.0.9', 80));
     advance();
@@ -213,6 +218,173 @@ describe('while it runs', () => {
   });
 });
 
+describe('a server that leaves', () => {
+  const drainPolicyOf = () => ({ timeoutMs: 10_000, freesTemplates: true });
+
+  test('keeps its connections at weight 0, is shown, and goes with the last one', () => {
+    const subject = reconciler({ drainPolicyOf });
+    subject.start(table(web(one, two)));
+    kernel.connections.set('10.0.0.2:80', { activeConnections: 2 });
+    subject.setDesired(table(web(one)));
+    advance();
+    expect(kernel.operations.slice(3)).toEqual(['change 10.0.0.2:80 of tcp 10.50.0.1:80']);
+    expect(lines.at(-1)?.[1]).toContain('removed, draining 0 connections');
+    advance();
+    expect(subject.snapshot()).toMatchObject({
+      draining: [{ server: '10.0.0.2:80', cause: 'removed', connections: 2 }],
+      errors: 0,
+      driftRepairs: 0,
+    });
+    kernel.connections.clear();
+    advance();
+    expect(kernel.table).toEqual(table(web(one)));
+    expect(subject.snapshot()).toMatchObject({ draining: [], driftRepairs: 0 });
+  });
+
+  test('goes at the end of drain_timeout, and so does its service', () => {
+    const subject = reconciler({ drainPolicyOf });
+    subject.start(table(web(one)));
+    kernel.connections.set('10.0.0.1:80', { activeConnections: 2 });
+    subject.setDesired(new Map());
+    const beganMs = nowMs;
+    while (kernel.table.size > 0) advance();
+    expect(nowMs - beganMs).toBe(10_000);
+    expect(ownedOnDisk()).toEqual([]);
+    expect(kernel.operations.slice(2)).toEqual([
+      'change 10.0.0.1:80 of tcp 10.50.0.1:80',
+      'remove service tcp 10.50.0.1:80',
+    ]);
+  });
+
+  test('and whose weight somebody raises is put back to 0', () => {
+    const subject = reconciler({ drainPolicyOf });
+    subject.start(table(web(one, two)));
+    kernel.connections.set('10.0.0.2:80', { activeConnections: 2 });
+    subject.setDesired(table(web(one)));
+    advance();
+    kernel.table = table(web(one, two));
+    advance();
+    expect(kernel.table).toEqual(table(web(one, { ...two, weight: 0 })));
+    expect(subject.snapshot().driftRepairs).toBe(1);
+  });
+
+  test('is cut by the orderly stop', () => {
+    const subject = reconciler({ drainPolicyOf });
+    subject.start(table(web(one, two)));
+    kernel.connections.set('10.0.0.2:80', { activeConnections: 2 });
+    subject.setDesired(table(web(one)));
+    advance();
+    expect(subject.removeOwned()).toMatchObject({ ok: true });
+    expect(kernel.table.size).toBe(0);
+  });
+});
+
+describe('looking at the table', () => {
+  test('costs one list while nothing changes, and the next look comes in time', () => {
+    const subject = reconciler();
+    subject.start(table(web(one)));
+    const operations = kernel.operations.length;
+    for (let look = 0; look < 10; look += 1) advance();
+    expect(kernel.operations.length).toBe(operations);
+    expect(kernel.dumps).toBe(1);
+    expect(deadlineMs).toBe(nowMs + SWEEP_INTERVAL_MS);
+    subject.close();
+  });
+
+  test('of a large table goes round within its budget of time', () => {
+    const many = Array.from({ length: 50 }, (_, index) =>
+      service('10.50.0.1', 1000 + index, [one]),
+    );
+    const subject = reconciler();
+    subject.start(table(...many));
+    kernel.reads.length = 0;
+    kernel.onRead = () => {
+      nowMs += 10;
+    };
+    advance();
+    expect(kernel.reads.length).toBe(2);
+    // 20 ms of reading are followed by a pause in which they are less than a twentieth.
+    expect(deadlineMs).toBe(nowMs + SWEEP_INTERVAL_MS);
+    for (let look = 1; look < 25; look += 1) advance();
+    expect(new Set(kernel.reads).size).toBe(50);
+    subject.close();
+  });
+
+  test('sees a service that somebody cleared and made again at once, budget or not', () => {
+    const many = Array.from({ length: 50 }, (_, index) =>
+      service('10.50.0.1', 1000 + index, [one]),
+    );
+    const wanted = table(...many);
+    const subject = reconciler();
+    subject.start(wanted);
+    kernel.onRead = () => {
+      nowMs += 10;
+    };
+    kernel.table = new Map();
+    advance();
+    expect(kernel.table).toEqual(wanted);
+    expect(subject.snapshot()).toMatchObject({ driftRepairs: 100, errors: 0 });
+  });
+
+  test('a wish that meets drift is repaired with it in the same turn', () => {
+    const subject = reconciler();
+    subject.start(table(web(one)));
+    kernel.table = new Map();
+    subject.setDesired(table(web(one, two)));
+    advance();
+    expect(kernel.table).toEqual(table(web(one, two)));
+    expect(subject.snapshot().consecutiveErrors).toBe(0);
+  });
+});
+
+test('a thousand wishes converge, and no service falls below its floor on the way', () => {
+  fc.assert(
+    fc.property(fc.array(arbitraryTable, { minLength: 4, maxLength: 4 }), (wishes) => {
+      kernel = new FakeIpvs();
+      rmSync(ownershipPath, { force: true });
+      const subject = reconciler();
+      subject.start(new Map());
+      for (const wish of wishes) {
+        const floor = floorOf(kernel.table, wish);
+        kernel.afterOperation = () => expect(isAbove(kernel.table, floor)).toBe(true);
+        subject.setDesired(wish);
+        advance();
+        expect(normal(kernel.table)).toEqual(normal(wish));
+        expect(subject.snapshot().consecutiveErrors).toBe(0);
+      }
+      subject.close();
+    }),
+    { numRuns: 250 },
+  );
+}, 60_000);
+
+const live = (each: Service | undefined): number =>
+  (each?.destinations ?? []).filter(({ weight }) => weight > 0).length;
+
+/** Servers with a weight that each service has before and after. */
+function floorOf(before: Table, after: Table): ReadonlyMap<string, number> {
+  return new Map(
+    [...before].map(([name, service]) => [name, Math.min(live(service), live(after.get(name)))]),
+  );
+}
+
+function isAbove(now: Table, floor: ReadonlyMap<string, number>): boolean {
+  return [...floor].every(([name, least]) => live(now.get(name)) >= least);
+}
+
+/** In one order, for comparing. */
+function normal(each: Table): unknown {
+  const text = (value: object): string => JSON.stringify(value);
+  return [...each.values()]
+    .map((service) => ({ ...service, destinations: [...service.destinations].sort(byText) }))
+    .sort(byText)
+    .map(text);
+}
+
+function byText(a: object, b: object): number {
+  return JSON.stringify(a) < JSON.stringify(b) ? -1 : 1;
+}
+
 describe('when the kernel refuses', () => {
   test('the rest is done, and the refused is tried again with a growing pause', () => {
     kernel.refuse = { text: 'add service tcp 10.50.0.2:80', code: 'ENOENT' };
@@ -230,7 +402,7 @@ describe('when the kernel refuses', () => {
     advance();
     expect(kernel.table).toEqual(wanted);
     expect(subject.snapshot()).toMatchObject({ errors: 2, consecutiveErrors: 0 });
-    expect(deadlineMs).toBe(nowMs + REREAD_INTERVAL_MS);
+    expect(deadlineMs).toBe(nowMs + SWEEP_INTERVAL_MS);
   });
 
   test('what is acknowledged and not done is an error', () => {

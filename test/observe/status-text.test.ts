@@ -49,6 +49,8 @@ const status: DaemonStatus = {
     ],
     ipvs: {
       services: [{ name: 'tcp 192.168.10.188:80', scheduler: 'rr', servers: [] }],
+      draining: [],
+      roundMs: 0,
       foreignServices: ['tcp 192.168.10.9:80'],
       lastReadAtMs: NOW,
       driftRepairs: 2,
@@ -149,6 +151,62 @@ describe('renderStatus', () => {
       'INSTANCE VI_1: 1 notify scripts wait, 0 were left out',
       'FIFO /run/f: nobody reads, 3 lines wait, 1 lost',
       'FIFO script /r ended 2 times (exit status 1)',
+    ]);
+  });
+
+  it('shows a group as one service, its quorum, and who is on the way out', () => {
+    const server = {
+      name: '',
+      forwardingMethod: 'droute',
+      weight: 1,
+      activeConnections: 2,
+      inactiveConnections: 3,
+      persistentConnections: 0,
+    } as const;
+    const services = [80, 81].map((port) => ({
+      name: `tcp 10.50.0.1:${port}`,
+      scheduler: 'wlc',
+      servers: [{ ...server, endpoint: `10.0.0.1:${port}` }],
+    }));
+    const drain = {
+      service: 'tcp 10.50.0.1:80',
+      server: '10.0.0.9:80',
+      cause: 'removed',
+      sinceMs: 0,
+      deadlineMs: 1,
+      connections: 4,
+    } as const;
+    const pool = {
+      name: 'tcp group web',
+      services: services.map(({ name }) => name),
+      hasQuorum: false,
+      liveWeight: 1,
+      quorum: 2,
+      hysteresis: 0,
+      relief: 'backup',
+    } as const;
+    const health = {
+      servers: [
+        { name: 'tcp group web/10.0.0.1:0', isUp: true, sinceMs: NOW - 61_000, checkers: [] },
+      ],
+      pools: [pool],
+      ipvs: {
+        services,
+        draining: [drain],
+        roundMs: 0,
+        foreignServices: [],
+        lastReadAtMs: NOW,
+        driftRepairs: 0,
+        errors: 0,
+        consecutiveErrors: 0,
+      },
+    };
+    const text = renderStatus({ ...status, health }, { color: false, nowMs: NOW });
+    expect(text.split('\n').slice(6)).toEqual([
+      'tcp group web  wlc  1 of 1 up  quorum lost (weight 1 of 2), the backup pool serves',
+      '  SERVER      STATE  FOR   FORWARD  WEIGHT  ACTIVE  INACT  BECAUSE',
+      '  10.0.0.1:0  up     61 s  Route    1       4       6      no checker, always up',
+      'Draining, removed: 10.0.0.9:80 of tcp 10.50.0.1:80, 4 connections left',
     ]);
   });
 

@@ -1,5 +1,4 @@
 import { describe, expect, it } from 'vitest';
-import { hasQuorum } from '../../src/health/quorum.ts';
 import { parseFileValue } from '../../src/vrrp/file-value.ts';
 import {
   describeProcesses,
@@ -98,24 +97,5 @@ describe('judgeProcesses', () => {
     const coming = judgeProcesses(slow, gone, 1, 2_000);
     expect(coming.turnsAtMs).toBe(2_100);
     expect(judgeProcesses(slow, coming, 1, 2_100).isUp).toBe(true);
-  });
-});
-
-describe('hasQuorum (reference 2.4)', () => {
-  const rules = { quorum: 7, hysteresis: 2 };
-
-  it.each([
-    [undefined, 8, false],
-    [undefined, 9, true],
-    [false, 8, false],
-    [false, 9, true],
-    [true, 5, true],
-    [true, 4, false],
-  ])('before %s, weight %d: %s', (before, weight, expected) => {
-    expect(hasQuorum(rules, weight, before)).toBe(expected);
-  });
-
-  it('nothing alive is no quorum, whatever the numbers', () => {
-    expect(hasQuorum({ quorum: 1, hysteresis: 1 }, 0, true)).toBe(false);
   });
 });
