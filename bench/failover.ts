@@ -9,6 +9,8 @@
  *   outage    the longest time an ICMP echo every millisecond found no answer
  */
 
+import { join } from 'node:path';
+import { runInLab } from '../test/uml/run-in-uml.ts';
 import { DAEMONS, type Daemon } from './failover/director.ts';
 import { protocolMs, ratioOf, round, summarize } from './failover/figures.ts';
 import {
@@ -64,15 +66,17 @@ const SCENARIOS: readonly Scenario[] = [
 interface Extent {
   readonly runs: ReadonlyMap<number, number>;
   readonly minutes: number;
+  readonly stalledMinutes: number;
 }
 
-const QUICK: Extent = { runs: new Map([[100, 1]]), minutes: 0 };
+const QUICK: Extent = { runs: new Map([[100, 1]]), minutes: 0, stalledMinutes: 0 };
 const DEFAULT: Extent = {
   runs: new Map([
     [100, 4],
     [10, 4],
   ]),
   minutes: 0.25,
+  stalledMinutes: 0,
 };
 const FULL: Extent = {
   runs: new Map([
@@ -81,8 +85,12 @@ const FULL: Extent = {
     [10, 40],
   ]),
   minutes: 10,
+  stalledMinutes: 2,
 };
 const FALSE_FAILOVER_INTERVAL_MS = 10;
+const MS_PER_MINUTE = 60_000;
+/** User-mode Linux boots in two seconds; the daemons in it need many more. */
+const LAB_START_MS = 120_000;
 
 async function measure(
   scenario: Scenario,
@@ -143,11 +151,26 @@ function compare(name: string, unit: Result['unit'], ours: number, peer: number)
   };
 }
 
+/**
+ * Both cores busy and the health processes of lvsd stopped, where the kernel has IPVS: mostly in user-mode
+ * Linux. A bar of our own, 0, stands in for a peer.
+ */
+async function stalledHealth(minutes: number): Promise<Result> {
+  const script = join('bench', 'failover', 'stalled-health.ts');
+  const { status, stdout, console } = await runInLab(
+    [process.execPath, script, String(FALSE_FAILOVER_INTERVAL_MS), String(minutes)],
+    { cwd: process.cwd(), timeoutMs: minutes * MS_PER_MINUTE + LAB_START_MS },
+  );
+  if (status !== 0) throw new Error(`The run with a stalled health process failed:\n${console}`);
+  const name = `false-failovers-${FALSE_FAILOVER_INTERVAL_MS}ms-${minutes}min-stalled-health`;
+  return { name, unit: 'failovers', ours: Number(stdout), peer: 0, peerName: 'the bar' };
+}
+
 /** Both cores busy. The configuration has no virtual server, so there is no health process to stall. */
 async function falseFailovers(minutes: number): Promise<Result> {
   const counted = new Map<Daemon, number>();
   for (const daemon of DAEMONS) {
-    counted.set(daemon, await countFalseFailovers(daemon, FALSE_FAILOVER_INTERVAL_MS, minutes));
+    counted.set(daemon, await countFalseFailovers(daemon, FALSE_FAILOVER_INTERVAL_MS, { minutes }));
   }
   const name = `false-failovers-${FALSE_FAILOVER_INTERVAL_MS}ms-${minutes}min-hogged`;
   return compare(name, 'failovers', counted.get('lvsd') ?? 0, counted.get('keepalived') ?? 0);
@@ -180,6 +203,9 @@ async function main(words: readonly string[]): Promise<void> {
   }
   if (extent.minutes > 0 && 'false-failovers'.includes(only)) {
     add([await falseFailovers(extent.minutes)]);
+  }
+  if (extent.stalledMinutes > 0 && 'stalled-health'.includes(only)) {
+    add([await stalledHealth(extent.stalledMinutes)]);
   }
   if (isJson) process.stdout.write(`${JSON.stringify(results, undefined, 2)}\n`);
 }

@@ -12,9 +12,14 @@ export interface Role {
   readonly priority: number;
   readonly advertIntervalMs: number;
   readonly vip: string;
+  /** With a virtual server that is checked, so that lvsd has a health process: needs a kernel with IPVS. */
+  readonly isChecking?: boolean;
 }
 
 const MS_PER_SECOND = 1000;
+/** User-mode Linux on a busy machine is slow to start. */
+const LISTEN_TIMEOUT_MS = 60_000;
+const HEALTH_PROGRAM = 'health-process';
 /** 224.0.0.18 as /proc/net/igmp writes it: joined, so that adverts are heard. */
 const GROUP_IN_IGMP = '120000E0';
 
@@ -48,8 +53,10 @@ export class Director {
 
   /** Resolves when the daemon hears adverts. */
   async listens(): Promise<void> {
-    await eventually(`${this.daemon} joins 224.0.0.18`, () =>
-      this.#segment.run(this.host, 'cat', '/proc/net/igmp').includes(GROUP_IN_IGMP),
+    await eventually(
+      `${this.daemon} joins 224.0.0.18`,
+      () => this.#segment.run(this.host, 'cat', '/proc/net/igmp').includes(GROUP_IN_IGMP),
+      LISTEN_TIMEOUT_MS,
     );
   }
 
@@ -72,6 +79,11 @@ export class Director {
     const text = execFileSync('ip', ['netns', 'pids', this.host.namespace], { encoding: 'utf8' });
     const pids = text.split('\n').filter((line) => line !== '');
     return pids.map(Number).sort((a, b) => b - a);
+  }
+
+  /** The process that checks servers, none in keepalived's turns: it is started without. */
+  healthPid(): number | undefined {
+    return this.pids().find((pid) => commandOf(pid).includes(HEALTH_PROGRAM));
   }
 
   terminate(): void {
@@ -117,5 +129,33 @@ vrrp_instance VI_1 {
     ${role.vip}/32
   }
 }
+${role.isChecking === true ? virtualServer(role.vip) : ''}`;
+}
+
+/** Its real servers are nowhere: every check waits for its timeout. */
+function virtualServer(vip: string): string {
+  const servers = ['10.62.0.21', '10.62.0.22'].map(
+    (address) => `  real_server ${address} 80 {
+    TCP_CHECK {
+      connect_timeout 1
+    }
+  }`,
+  );
+  return `virtual_server ${vip} 80 {
+  lb_algo rr
+  lb_kind DR
+  protocol TCP
+  delay_loop 1
+${servers.join('\n')}
+}
 `;
+}
+
+function commandOf(pid: number): string {
+  try {
+    return readFileSync(`/proc/${pid}/cmdline`, 'utf8');
+  } catch {
+    // It has ended meanwhile.
+    return '';
+  }
 }

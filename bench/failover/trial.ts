@@ -21,10 +21,12 @@ const SUCCESSOR = '10.62.0.2';
 export const VICTIM_PRIORITY = 200;
 export const SUCCESSOR_PRIORITY = 100;
 const PROBE_INTERVAL_MS = 1;
-const START_TIMEOUT_MS = 20_000;
+const START_TIMEOUT_MS = 60_000;
 /** Beyond the protocol's own time: a takeover that takes longer has not happened. */
 const TAKEOVER_SLACK_MS = 2_000;
 const SETTLE_MS = 300;
+const STALL_AGAIN_MS = 5_000;
+const MS_PER_MINUTE = 60_000;
 
 /** What happens to the master. */
 export const FAILURES = {
@@ -42,6 +44,7 @@ export interface Trial {
   readonly advertIntervalMs: number;
   readonly victim: Daemon;
   readonly successor: Daemon;
+  readonly isChecking?: boolean;
 }
 
 export interface Felt {
@@ -69,8 +72,8 @@ export async function withLab<Result>(
 ): Promise<Result> {
   const segment = new Segment();
   const directory = mkdtempSync(join(tmpdir(), 'lvsd-bench-'));
-  const { advertIntervalMs } = trial;
-  const common = { advertIntervalMs, vip: VIP };
+  const { advertIntervalMs, isChecking = false } = trial;
+  const common = { advertIntervalMs, vip: VIP, isChecking };
   try {
     const hosts = {
       victim: segment.addHost('victim', `${VICTIM}/24`),
@@ -123,19 +126,44 @@ export async function runTrial(trial: Trial): Promise<Felt> {
   });
 }
 
-/** The longest a master stays one with nobody failing: changes of mastership, seen on the wire. */
+/** What burdens the machine while nobody fails. */
+export interface Burden {
+  readonly minutes: number;
+  /** Directors with a health process, which stands still all the time. */
+  readonly stallsHealth?: boolean;
+}
+
+/** Changes of mastership with nobody failing and both cores busy, seen on the wire. */
 export async function countFalseFailovers(
   daemon: Daemon,
   advertIntervalMs: number,
-  minutes: number,
+  { minutes, stallsHealth = false }: Burden,
 ): Promise<number> {
-  const trial = { advertIntervalMs, victim: daemon, successor: daemon };
-  return withLab(trial, async ({ segment, client, wire }) => {
+  const trial = { advertIntervalMs, victim: daemon, successor: daemon, isChecking: stallsHealth };
+  return withLab(trial, async ({ segment, victim, successor, client, wire }) => {
+    const directors = [victim, successor];
+    if (stallsHealth) {
+      await eventually(
+        'the health processes run',
+        () => directors.every((director) => director.healthPid() !== undefined),
+        START_TIMEOUT_MS,
+      );
+    }
     const from = wire.adverts.length;
     for (let core = 0; core < 2; core += 1) {
       segment.spawn(client, process.execPath, '-e', 'for (;;);');
     }
-    await sleep(minutes * 60_000);
+    const end = performance.now() + minutes * MS_PER_MINUTE;
+    for (let leftMs = end; leftMs > 0; leftMs = end - performance.now()) {
+      // Again and again: the supervisor replaces one that stands still.
+      if (stallsHealth) {
+        killAll(
+          directors.flatMap((director) => director.healthPid() ?? []),
+          'SIGSTOP',
+        );
+      }
+      await sleep(Math.min(leftMs, STALL_AGAIN_MS));
+    }
     let speaker = VICTIM;
     let changes = 0;
     for (const { source } of wire.adverts.slice(from)) {

@@ -218,16 +218,23 @@ function blanksFor(glyph: string): string {
  */
 /** What follows a word for a password or a key, also a misspelled one, on the same line. */
 const SECRET = /\b(auth_pa\w*|pass(?:word|wd|phrase)?|key)(\s+)([^{}]+)/gi;
+/** The password of `scheme://user:password@host`. */
+const URL_PASSWORD = /(:\/\/[^\s/@:]*:)([^\s@]+)(?=@)/g;
 
 /**
  * The line with its secrets as asterisks, every other character in its column. Diagnostics are pasted
  * into tickets and kept in logs.
  */
 export function maskSecrets(line: string): string {
-  return line.replace(
-    SECRET,
-    (_all, word: string, gap: string, secret: string) => word + gap + secret.replace(/\S/g, '*'),
-  );
+  return line
+    .replace(
+      SECRET,
+      (_all, word: string, gap: string, secret: string) => word + gap + secret.replace(/\S/g, '*'),
+    )
+    .replace(
+      URL_PASSWORD,
+      (_all, head: string, secret: string) => head + '*'.repeat(secret.length),
+    );
 }
 
 function visible(text: string): string {

@@ -33,7 +33,7 @@ import type { Mastership } from './messages.ts';
 import { parentName } from './own-interface.ts';
 import { type Grounds, Placement } from './placement.ts';
 import { rehearse } from './rehearsal.ts';
-import { chooseSource } from './source-address.ts';
+import { chooseSource, standingFaults } from './source-address.ts';
 
 export interface InstanceHostOptions {
   readonly config: MemberConfig;
@@ -199,19 +199,8 @@ export class InstanceHost {
   /** What is tracked, and what this host sees itself. */
   #tracking(source: IpAddress): Tracking {
     const tracking = this.#options.tracking();
-    const { tracksSourceAddress, faultsWithoutPeer, unicastPeers } = this.#config;
-    const present = this.#options.links.addresses();
-    const lacksSource =
-      tracksSourceAddress && !present.some(({ address }) => address.text === source.text);
-    const lacksPeers = faultsWithoutPeer && (unicastPeers?.length ?? 0) === 0;
-    return {
-      ...tracking,
-      faults: [
-        ...tracking.faults,
-        ...(lacksSource ? [`source address ${source.text}`] : []),
-        ...(lacksPeers ? ['no unicast peer'] : []),
-      ],
-    };
+    const own = standingFaults(this.#config, source, this.#options.links.addresses());
+    return { ...tracking, faults: [...tracking.faults, ...own] };
   }
 
   linkChanged(link: Link | undefined, ifindex: number): void {
@@ -355,6 +344,7 @@ export class InstanceHost {
         new DeadlineTimer(onExpire, () => {
           onApproach();
           this.#rehearse(source);
+          transport.warm(this.#config);
         }),
       addresses: {
         add: (address) => this.#placement.add(address),

@@ -12,6 +12,7 @@ import { openVrrpEndpoint, type SendOutcome } from '../kernel/datagram.ts';
 import { nextSequence } from '../vrrp/auth-hmac.ts';
 import {
   advertDatagrams,
+  advertDestinations,
   advertGroup,
   isSealed,
   isUnicast,
@@ -38,6 +39,7 @@ export interface TransportOptions {
 interface Carrier {
   send(payload: Uint8Array, destination: IpAddress): SendOutcome;
   drain?(): void;
+  warm?(destination: IpAddress): SendOutcome;
   settle?(onSettled: () => void): void;
   close(): void;
 }
@@ -62,6 +64,11 @@ export class InstanceTransport implements AdvertTransport {
       if (!outcome.ok) failed ??= outcome;
     }
     return failed ?? { ok: true };
+  }
+
+  /** Shortly before an advert that must be punctual. What fails now fails again when it is sent. */
+  warm(config: VrrpInstanceConfig): void {
+    for (const destination of advertDestinations(config)) this.#carrier.warm?.(destination);
   }
 
   drain(): void {

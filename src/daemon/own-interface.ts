@@ -13,6 +13,9 @@
  *                                      in the name of the virtual address with the MAC of the interface
  *                                      below, and the clients learn that one
  *     all              rp_filter 0, each interface keeping what it had by it: the stricter one counts
+ *
+ * What they were before is in the alias of the macvlan, so that whoever takes it away can put them back,
+ * also when the one who made it was killed.
  */
 import type { Log } from '../base/log.ts';
 import type { VrrpInstanceConfig } from '../config/model.ts';
@@ -26,8 +29,9 @@ import {
   encodeLinkUp,
   encodeNoGeneratedAddress,
   encodeOwnInterface,
-  OWN_ALIAS,
+  isOwnAlias,
   type Ownership,
+  valuesOfAlias,
 } from '../kernel/own-interface.ts';
 import { encodeLinkQuery, RTM_DELLINK, RTM_GETLINK, RTM_NEWLINK } from '../kernel/rtnetlink.ts';
 import { readSysctl, writeSysctl } from '../kernel/sysctl.ts';
@@ -56,8 +60,18 @@ export class OwnInterfaces {
   /** Takes away what a dead predecessor made and none of these instances uses. */
   removeLeftovers(instances: readonly VrrpInstanceConfig[]): void {
     const names = new Set(instances.map(({ ownInterface }) => ownInterface?.name));
-    for (const { name, alias, ifindex } of this.#list()) {
-      if (alias === OWN_ALIAS && !names.has(name)) this.#remove(name, ifindex);
+    const all = this.#list();
+    const leftovers = all.filter(({ name, alias }) => isOwnAlias(alias) && !names.has(name));
+    for (const { name, alias, ifindex, parentIndex } of leftovers) {
+      this.#remove(name, ifindex);
+      const isShared = all.some(
+        (other) =>
+          other.parentIndex === parentIndex &&
+          isOwnAlias(other.alias) &&
+          !leftovers.includes(other),
+      );
+      const parent = this.#links.byIndex(parentIndex)?.name;
+      if (parent !== undefined && !isShared) this.#restore(parent, valuesOfAlias(alias));
     }
   }
 
@@ -67,21 +81,21 @@ export class OwnInterfaces {
     const mac = virtualMac(config);
     const found = this.#list().find((link) => link.name === name);
     if (found !== undefined && !isAsWanted(found, parent, mac)) {
-      if (found.alias !== OWN_ALIAS) {
+      if (!isOwnAlias(found.alias)) {
         const detail = `There is an interface ${name} already, which lvsd did not make`;
         return { ok: false, code: 'FOREIGN_INTERFACE', detail };
       }
       this.#remove(name, found.ifindex);
-    } else if (found !== undefined) return this.#raise(config, parent, found.ifindex);
+    } else if (found !== undefined) return this.#raise(config, parent, found);
     const made = this.#socket.request({
       type: RTM_NEWLINK,
       flags: NLM_F_CREATE | NLM_F_EXCL,
       payload: encodeOwnInterface({ name, parentIndex: parent.index, mac }),
     });
     if (!made.ok) return { ok: false, code: made.code, detail: `${name}: ${made.detail}` };
-    const ifindex = this.#list().find((link) => link.name === name)?.ifindex;
-    if (ifindex === undefined) return { ok: false, code: 'ENODEV', detail: `${name} is not there` };
-    return this.#raise(config, parent, ifindex);
+    const link = this.#list().find((one) => one.name === name);
+    if (link === undefined) return { ok: false, code: 'ENODEV', detail: `${name} is not there` };
+    return this.#raise(config, parent, { ...link, alias: found?.alias ?? '' });
   }
 
   /** The instance is gone: its macvlan goes, and what it changed below it goes back. */
@@ -89,11 +103,11 @@ export class OwnInterfaces {
     const { ownInterface } = config;
     if (ownInterface?.kind !== 'vmac') return;
     const found = this.#list().find(({ name }) => name === ownInterface.name);
-    if (found?.alias === OWN_ALIAS) this.#remove(found.name, found.ifindex);
+    if (found !== undefined && isOwnAlias(found.alias)) this.#remove(found.name, found.ifindex);
     const parent = this.#parents.get(parentName(config));
     parent?.users.delete(config.name);
     if (parent === undefined || parent.users.size > 0) return;
-    for (const [path, value] of parent.before) this.#set(path, value);
+    this.#restore(parentName(config), parent.before);
     this.#parents.delete(parentName(config));
   }
 
@@ -105,7 +119,12 @@ export class OwnInterfaces {
     this.#socket.close();
   }
 
-  #raise(config: VrrpInstanceConfig, parent: Link, ifindex: number): OwnInterfaceOutcome {
+  /** `link.alias` is what an earlier process remembered. */
+  #raise(
+    config: VrrpInstanceConfig,
+    parent: Link,
+    { ifindex, alias }: Pick<Ownership, 'ifindex' | 'alias'>,
+  ): OwnInterfaceOutcome {
     const name = config.ownInterface?.name ?? '';
     const hasIpv6 =
       config.family === 'inet6' ||
@@ -114,9 +133,9 @@ export class OwnInterfaces {
       );
     this.#set(`net/ipv6/conf/${name}/disable_ipv6`, hasIpv6 ? '0' : '1');
     for (const [key, value] of OWN_SYSCTLS) this.#set(`net/ipv4/conf/${name}/${key}`, value);
-    this.#prepareParent(config.name, parent);
+    const before = this.#prepareParent(config.name, parent, valuesOfAlias(alias));
     const steps = [
-      encodeAlias(ifindex),
+      encodeAlias(ifindex, before),
       ...(hasIpv6 ? [encodeNoGeneratedAddress(ifindex)] : []),
       encodeLinkUp(ifindex),
     ];
@@ -128,29 +147,43 @@ export class OwnInterfaces {
     return { ok: true, ifindex };
   }
 
-  #prepareParent(instance: string, parent: Link): void {
+  /** What was before, by key; `remembered` where it is as we want it because we made it so. */
+  #prepareParent(
+    instance: string,
+    parent: Link,
+    remembered: ReadonlyMap<string, string>,
+  ): ReadonlyMap<string, string> {
     const known = this.#parents.get(parent.name);
     if (known !== undefined) {
       known.users.add(instance);
-      return;
+      return known.before;
     }
     const before = new Map<string, string>();
     for (const [key, wanted] of PARENT_SYSCTLS) {
       const path = `net/ipv4/conf/${parent.name}/${key}`;
       const value = readSysctl(path);
-      if (value === undefined || value === wanted) continue;
-      before.set(path, value);
+      const earlier = value === wanted ? remembered.get(key) : value;
+      if (earlier === undefined || earlier === wanted) continue;
+      before.set(key, earlier);
       this.#set(path, wanted);
     }
     this.#parents.set(parent.name, { users: new Set([instance]), before });
     this.#lowerReversePathFilter();
+    return before;
+  }
+
+  #restore(parent: string, values: ReadonlyMap<string, string>): void {
+    for (const [key] of PARENT_SYSCTLS) {
+      const value = values.get(key);
+      if (value !== undefined) this.#set(`net/ipv4/conf/${parent}/${key}`, value);
+    }
   }
 
   #lowerReversePathFilter(): void {
     const all = readSysctl('net/ipv4/conf/all/rp_filter') ?? '0';
     if (all === '0') return;
     const own = new Set(
-      this.#list().flatMap(({ name, alias }) => (alias === OWN_ALIAS ? [name] : [])),
+      this.#list().flatMap(({ name, alias }) => (isOwnAlias(alias) ? [name] : [])),
     );
     const names = this.#links.links().map(({ name }) => name);
     for (const name of [...names.filter((one) => !own.has(one)), 'default']) {

@@ -43,6 +43,24 @@ export function chooseSource(
   )?.address;
 }
 
+/**
+ * What an instance that has a source address lacks all the same: `track_src_ip` and that address is gone from
+ * the machine, or `unicast_fault_no_peer` and nobody to speak to.
+ */
+export function standingFaults(
+  { tracksSourceAddress, faultsWithoutPeer, unicastPeers = [] }: VrrpInstanceConfig,
+  source: IpAddress,
+  present: readonly Pick<InterfaceAddress, 'address'>[],
+): readonly string[] {
+  const lacksSource =
+    tracksSourceAddress && !present.some(({ address }) => isSameAddress(address, source));
+  const lacksPeers = faultsWithoutPeer && unicastPeers.length === 0;
+  return [
+    ...(lacksSource ? [`source address ${source.text}`] : []),
+    ...(lacksPeers ? ['no unicast peer'] : []),
+  ];
+}
+
 /** There and usable: its duplicate check is over. */
 export function hasAddress(addresses: readonly InterfaceAddress[], wanted: IpAddress): boolean {
   return addresses.some(

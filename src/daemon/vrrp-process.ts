@@ -289,9 +289,9 @@ class VrrpProcess {
   #release(host: InstanceHost): void {
     this.#releasing.add(host);
     host.stop(() => {
+      const { name, effectivePriority: priority } = host.snapshot();
       host.close();
       this.#releasing.delete(host);
-      const { name, priority } = host.config;
       this.#tell({ name, state: 'DELETED', priority, reason: 'REMOVED_BY_RELOAD' });
       if (this.#releasing.size === 0) this.#addMissing(new Set());
     });

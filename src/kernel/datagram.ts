@@ -3,7 +3,7 @@
  * frames. Payloads handed out are copies.
  */
 import { addressFromBytes, type IpAddress } from '../base/address.ts';
-import { systemClock } from '../base/clock.ts';
+import { arrivalMs, TIMESPEC_LENGTH } from './arrival.ts';
 import { decodeIpv4Datagram } from './ip-header.ts';
 import * as libc from './libc.ts';
 import { SysError } from './libc.ts';
@@ -18,9 +18,11 @@ import {
   IPV6_HOPLIMIT,
   IPV6_PKTINFO,
   MSG_DONTWAIT,
+  SCM_TIMESTAMPNS,
   SOCK_CLOEXEC,
   SOCK_NONBLOCK,
   SOCK_RAW,
+  SOL_SOCKET,
 } from './linux.ts';
 import { controlSpace, IncomingMessage, OutgoingMessage } from './message-header.ts';
 import { type Watch, watchReadable } from './poller.ts';
@@ -45,8 +47,8 @@ export interface Datagram {
   readonly ttl: number;
   readonly ifindex: number;
   /**
-   * When it was there at the latest, monotonic ms: what reading and decoding it take does not put a
-   * deadline off. Without it, now.
+   * When it arrived, monotonic ms: what waking up, reading and decoding take does not put a deadline
+   * off. Without it, now.
    */
   readonly receivedMs?: number;
 }
@@ -59,6 +61,11 @@ export type SendOutcome =
 export interface Endpoint {
   /** To a group or to one router. Never waits: EAGAIN where the send buffer is full. */
   send(payload: Uint8Array, destination: IpAddress): SendOutcome;
+  /**
+   * Goes the way of a send without sending anything: the first send in a long time costs some 100 us more
+   * than the next.
+   */
+  warm(destination: IpAddress): SendOutcome;
   /** Reads everything that is there now, delivering to `onReceive` before it returns. */
   drain(): void;
   close(): void;
@@ -150,6 +157,7 @@ interface Wire {
   /** The datagram in `incoming`; undefined when it is malformed. */
   decode(): Datagram | undefined;
   send(payload: Uint8Array, destination: IpAddress): void;
+  probe(destination: IpAddress): void;
 }
 
 /** One message a destination, kept: an advert goes to the same few for ever. */
@@ -168,7 +176,11 @@ function messagesBy(
 }
 
 function endpointV4(fd: number, options: VrrpEndpointOptions): Endpoint {
-  const incoming = new IncomingMessage({ payload: RECEIVE_BYTES_MAX, name: 0, control: 0 });
+  const incoming = new IncomingMessage({
+    payload: RECEIVE_BYTES_MAX,
+    name: 0,
+    control: controlSpace(TIMESPEC_LENGTH),
+  });
   const source = {
     level: IPPROTO_IP,
     type: IP_PKTINFO,
@@ -178,6 +190,7 @@ function endpointV4(fd: number, options: VrrpEndpointOptions): Endpoint {
   return new RawEndpoint(fd, options, {
     incoming,
     send: (payload, destination) => messageTo(destination).send(fd, payload),
+    probe: (destination) => messageTo(destination).probe(fd),
     decode: () => {
       const datagram = decodeIpv4Datagram(incoming.payload);
       if (!datagram.ok) return undefined;
@@ -192,7 +205,7 @@ function endpointV6(fd: number, options: VrrpEndpointOptions): Endpoint {
   const incoming = new IncomingMessage({
     payload: RECEIVE_BYTES_MAX,
     name: SOCKADDR_IN6_LENGTH,
-    control: controlSpace(IN6_PKTINFO_LENGTH) + controlSpace(4),
+    control: controlSpace(TIMESPEC_LENGTH) + controlSpace(IN6_PKTINFO_LENGTH) + controlSpace(4),
   });
   const source = {
     level: IPPROTO_IPV6,
@@ -206,6 +219,7 @@ function endpointV6(fd: number, options: VrrpEndpointOptions): Endpoint {
     incoming,
     decode: () => decodeV6(incoming),
     send: (payload, destination) => messageTo(destination).send(fd, payload),
+    probe: (destination) => messageTo(destination).probe(fd),
   });
 }
 
@@ -229,6 +243,14 @@ function decodeV6(incoming: IncomingMessage): Datagram | undefined {
   return { payload: new Uint8Array(incoming.payload), source, destination, ttl, ifindex };
 }
 
+/** The kernel's stamp on what was read; none on what came before the socket asked for stamps. */
+function stampOf(incoming: IncomingMessage): Buffer | undefined {
+  for (const { level, type, data } of incoming.controlMessages()) {
+    if (level === SOL_SOCKET && type === SCM_TIMESTAMPNS) return data;
+  }
+  return undefined;
+}
+
 class RawEndpoint implements Endpoint {
   readonly #fd: number;
   readonly #options: VrrpEndpointOptions;
@@ -247,6 +269,11 @@ class RawEndpoint implements Endpoint {
   send(payload: Uint8Array, destination: IpAddress): SendOutcome {
     if (this.#isClosed) return CLOSED;
     return attempt(() => this.#wire.send(payload, destination));
+  }
+
+  warm(destination: IpAddress): SendOutcome {
+    if (this.#isClosed) return CLOSED;
+    return attempt(() => this.#wire.probe(destination));
   }
 
   drain(): void {
@@ -270,7 +297,6 @@ class RawEndpoint implements Endpoint {
   /** `onReceive` may send, drain or close. */
   #receive(datagramsMax: number): void {
     for (let count = 0; count < datagramsMax && !this.#isClosed; count++) {
-      const receivedMs = systemClock.monotonicMs();
       try {
         if (!this.#wire.incoming.receive(this.#fd)) return;
       } catch (error) {
@@ -279,6 +305,7 @@ class RawEndpoint implements Endpoint {
         return;
       }
       if (this.#wire.incoming.isTruncated) continue;
+      const receivedMs = arrivalMs(stampOf(this.#wire.incoming));
       const datagram = this.#wire.decode();
       if (datagram !== undefined) this.#options.onReceive({ ...datagram, receivedMs });
     }

@@ -56,6 +56,7 @@ interface Libc {
   readonly sendmsg: (fd: number, header: Uint8Array, flags: number) => number;
   readonly recvmsg: (fd: number, header: Uint8Array, flags: number) => number;
   readonly read: (fd: number, into: Uint8Array, length: number) => number;
+  readonly clock_gettime: (clock: number, into: Uint8Array) => number;
   readonly timerfd_create: (clock: number, flags: number) => number;
   readonly timerfd_settime: (
     fd: number,
@@ -109,6 +110,7 @@ function bindFunctions(library: LibraryHandle): Libc {
     sendmsg: library.func('intptr_t sendmsg(int, void *, int)'),
     recvmsg: library.func('intptr_t recvmsg(int, void *, int)'),
     read: library.func('intptr_t read(int, void *, size_t)'),
+    clock_gettime: library.func('int clock_gettime(int, void *)'),
     timerfd_create: library.func('int timerfd_create(int, int)'),
     timerfd_settime: library.func('int timerfd_settime(int, int, void *, void *)'),
     prctl: library.func('int prctl(int, ulong, ulong, ulong, ulong)'),
@@ -209,6 +211,11 @@ export function recvmsg(fd: number, header: Uint8Array, flags: number): number |
 /** Bytes read; undefined when nothing is waiting. */
 export function read(fd: number, into: Uint8Array): number | undefined {
   return checkUnlessEmpty(libc().read(fd, into, into.length), 'read');
+}
+
+/** Fills `into` with a timespec: s and ns, 8 bytes each. */
+export function clockGettime(clock: number, into: Uint8Array): void {
+  check(libc().clock_gettime(clock, into), 'clock_gettime');
 }
 
 export function timerfdCreate(clock: number, flags: number): number {

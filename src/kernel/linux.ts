@@ -25,6 +25,9 @@ export const SO_SNDBUF = 7;
 export const SO_RCVBUF = 8;
 export const SO_SNDBUFFORCE = 32;
 export const SO_RCVBUFFORCE = 33;
+/** SO_TIMESTAMPNS_OLD, and the type of what comes of it: a timespec of 64-bit numbers on our architectures. */
+export const SO_TIMESTAMPNS = 35;
+export const SCM_TIMESTAMPNS = SO_TIMESTAMPNS;
 
 export const NETLINK_CONNECTOR = 11;
 
@@ -57,12 +60,15 @@ export const IPV6_RECVHOPLIMIT = 51;
 export const IPV6_HOPLIMIT = 52;
 export const IPV6_TCLASS = 67;
 
+export const MSG_PROBE = 0x10;
 export const MSG_TRUNC = 0x20;
 export const MSG_DONTWAIT = 0x40;
+export const MSG_CONFIRM = 0x800;
 
 export const F_SETFD = 2;
 export const FD_CLOEXEC = 1;
 
+export const CLOCK_REALTIME = 0;
 export const CLOCK_MONOTONIC = 1;
 export const TFD_TIMER_ABSTIME = 1;
 export const TFD_NONBLOCK = SOCK_NONBLOCK;

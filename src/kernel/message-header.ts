@@ -13,11 +13,12 @@
  *     +-------+--------+                    +------+-------+------+----------+
  */
 import { addressOf, recvmsg, sendmsg } from './libc.ts';
-import { MSG_DONTWAIT, MSG_TRUNC } from './linux.ts';
+import { MSG_CONFIRM, MSG_DONTWAIT, MSG_PROBE, MSG_TRUNC } from './linux.ts';
 
 const MSGHDR_LENGTH = 56;
 const IOVEC_LENGTH = 16;
 const CMSGHDR_LENGTH = 16;
+const EMPTY = new Uint8Array(0);
 
 /** Room for one control message with this much data, as CMSG_SPACE counts it. */
 export function controlSpace(dataLength: number): number {
@@ -120,10 +121,18 @@ export class OutgoingMessage {
   }
 
   /** Returns bytes sent; throws SysError. */
-  send(fd: number, payload: Uint8Array): number {
+  send(fd: number, payload: Uint8Array, flags = 0): number {
     this.#iovec.writeBigUInt64LE(addressOf(payload), 0);
     this.#iovec.writeBigUInt64LE(BigInt(payload.length), 8);
-    return sendmsg(fd, this.#header, MSG_DONTWAIT);
+    return sendmsg(fd, this.#header, flags | MSG_DONTWAIT);
+  }
+
+  /**
+   * Goes the way of a send as far as the route and the neighbour, and sends nothing: both flags together
+   * with no payload (raw_sendmsg, rawv6_sendmsg). Throws SysError.
+   */
+  probe(fd: number): void {
+    this.send(fd, EMPTY, MSG_CONFIRM | MSG_PROBE);
   }
 }
 

@@ -16,8 +16,27 @@ import {
   readU32,
 } from './netlink.ts';
 
-/** IFLA_IFALIAS of what lvsd makes. */
-export const OWN_ALIAS = 'lvsd';
+/**
+ * IFLA_IFALIAS of what lvsd makes, at most 255 bytes: the mark, and behind it what was changed around
+ * the interface and what it was before: `lvsd arp_ignore=0 arp_filter=0`. It lives as long as the change.
+ */
+const OWN_ALIAS = 'lvsd';
+
+export function isOwnAlias(alias: string): boolean {
+  return alias.split(' ')[0] === OWN_ALIAS;
+}
+
+/** What an alias remembers; nothing of one that is not ours. */
+export function valuesOfAlias(alias: string): ReadonlyMap<string, string> {
+  if (!isOwnAlias(alias)) return new Map();
+  const pairs = alias.split(' ').slice(1);
+  return new Map(
+    pairs.flatMap((pair): [string, string][] => {
+      const [, key, value] = /^([^=]+)=(.*)$/.exec(pair) ?? [];
+      return key === undefined || value === undefined ? [] : [[key, value]];
+    }),
+  );
+}
 
 const IFINFOMSG_LENGTH = 16;
 const IFLA_ADDRESS = 1;
@@ -72,8 +91,9 @@ export function encodeOwnInterface(spec: OwnInterfaceSpec): Uint8Array {
 }
 
 /** RTM_NEWLINK on it: the kernel takes no alias from the message that makes a link. */
-export function encodeAlias(ifindex: number): Uint8Array {
-  return join(ifindex, new AttributeWriter().string(IFLA_IFALIAS, OWN_ALIAS));
+export function encodeAlias(ifindex: number, values: ReadonlyMap<string, string>): Uint8Array {
+  const alias = [OWN_ALIAS, ...Array.from(values, ([key, value]) => `${key}=${value}`)].join(' ');
+  return join(ifindex, new AttributeWriter().string(IFLA_IFALIAS, alias));
 }
 
 /** RTM_NEWLINK on it: no IPv6 address made of the virtual MAC (RFC 9568 7.4). */

@@ -3,18 +3,12 @@
  * advertisements. The kernel hands over nothing else, and nothing that this host sent itself.
  */
 import * as libc from './libc.ts';
-import { addressOf, SysError } from './libc.ts';
-import {
-  AF_PACKET,
-  SO_ATTACH_FILTER,
-  SOCK_CLOEXEC,
-  SOCK_NONBLOCK,
-  SOCK_RAW,
-  SOL_SOCKET,
-} from './linux.ts';
+import { SysError } from './libc.ts';
+import { AF_PACKET, SOCK_CLOEXEC, SOCK_NONBLOCK, SOCK_RAW } from './linux.ts';
 import { IncomingMessage } from './message-header.ts';
 import { watchReadable } from './poller.ts';
 import { packSockaddrLl } from './sockaddr.ts';
+import { ACCEPT, attachFilter, jumpIfEqual, loadByte, REFUSE } from './socket-filter.ts';
 
 export interface PacketListenerOptions {
   readonly ifindex: number;
@@ -37,24 +31,15 @@ const FRAME_BYTES_MAX = 2048;
 const TURN_FRAMES_MAX = 64;
 const NO_MAC = new Uint8Array(6);
 
-const BPF_LD_BYTE_ABSOLUTE = 0x30;
-const BPF_JEQ = 0x15;
-const BPF_RET = 0x06;
-const BPF_INSTRUCTION_LENGTH = 8;
-const SOCK_FPROG_LENGTH = 16;
-
-/**
- * Next header ICMPv6 (58), type neighbor advertisement (136): [code, jump if true, if false, operand]
- * of struct sock_filter, linux/filter.h.
- */
+/** IPv6's next header is ICMPv6, and its type neighbor advertisement. */
 const ADVERTISEMENTS_ONLY = [
-  [BPF_LD_BYTE_ABSOLUTE, 0, 0, 20],
-  [BPF_JEQ, 0, 3, 58],
-  [BPF_LD_BYTE_ABSOLUTE, 0, 0, 54],
-  [BPF_JEQ, 0, 1, 136],
-  [BPF_RET, 0, 0, FRAME_BYTES_MAX],
-  [BPF_RET, 0, 0, 0],
-] as const;
+  loadByte(20),
+  jumpIfEqual(58, 0, 3),
+  loadByte(54),
+  jumpIfEqual(136, 0, 1),
+  ACCEPT,
+  REFUSE,
+];
 
 /** Needs CAP_NET_RAW. Throws SysError. */
 export function openPacketListener(options: PacketListenerOptions): PacketListener {
@@ -92,27 +77,4 @@ export function openPacketListener(options: PacketListenerOptions): PacketListen
       libc.close(fd);
     },
   };
-}
-
-type Instruction = readonly [code: number, ifTrue: number, ifFalse: number, operand: number];
-
-/** struct sock_fprog: u16 instructions, 6 bytes of padding, pointer to them. */
-function attachFilter(fd: number, instructions: readonly Instruction[]): void {
-  const program = Buffer.allocUnsafeSlow(instructions.length * BPF_INSTRUCTION_LENGTH);
-  for (const [index, [code, ifTrue, ifFalse, operand]] of instructions.entries()) {
-    const at = index * BPF_INSTRUCTION_LENGTH;
-    program.writeUInt16LE(code, at);
-    program.writeUInt8(ifTrue, at + 2);
-    program.writeUInt8(ifFalse, at + 3);
-    program.writeUInt32LE(operand, at + 4);
-  }
-  const value = Buffer.alloc(SOCK_FPROG_LENGTH);
-  value.writeUInt16LE(instructions.length, 0);
-  value.writeBigUInt64LE(addressOf(program), 8);
-  libc.setsockopt(fd, {
-    level: SOL_SOCKET,
-    name: SO_ATTACH_FILTER,
-    value,
-    label: 'SO_ATTACH_FILTER',
-  });
 }

@@ -44,6 +44,14 @@ import {
   RTMGRP_IPV6_RULE,
   type RuleSpec,
 } from './rules.ts';
+import {
+  ACCEPT,
+  attachFilter,
+  type Instruction,
+  jumpIfEqual,
+  loadByte,
+  REFUSE,
+} from './socket-filter.ts';
 
 export type RoutingOutcome =
   /** `changed` is false where there was nothing to do. */
@@ -62,6 +70,7 @@ export interface RoutingEvents {
 const GROUPS = RTMGRP_IPV4_ROUTE | RTMGRP_IPV6_ROUTE | RTMGRP_IPV4_RULE | RTMGRP_IPV6_RULE;
 const FAMILIES: readonly Family[] = ['inet', 'inet6'];
 const RTM_PROTOCOL_OFFSET = 5;
+const NLMSG_HDRLEN = 16;
 const AF_INET = 2;
 
 const NEW_ROUTE_FLAGS = {
@@ -90,6 +99,12 @@ export class RoutingTable {
   watch(protocol: number, events: RoutingEvents): void {
     if (this.#events !== undefined) return;
     const socket = NetlinkSocket.open(NETLINK_ROUTE, { groups: GROUPS });
+    try {
+      attachFilter(socket.fd, lossesOf(protocol));
+    } catch (error) {
+      socket.close();
+      throw error;
+    }
     const take = (message: NetlinkMessage): void => tell(message, protocol, events);
     const watch = watchReadable(socket.fd, () => {
       if (!socket.drain(take).ok) events.onEventsLost();
@@ -186,6 +201,22 @@ export class RoutingTable {
   #send(type: number, flags: number, payload: Uint8Array): AckOutcome {
     return this.#requests.request({ type, flags, payload });
   }
+}
+
+/**
+ * A router's table is in motion all day: only what is taken away of `protocol` may wake us, and news of
+ * rules. One message a datagram; nlmsg_type (its low byte) is at 4, rtm_protocol at 16 + 5.
+ */
+function lossesOf(protocol: number): readonly Instruction[] {
+  return [
+    loadByte(4),
+    jumpIfEqual(RTM_NEWROUTE, 4, 0),
+    jumpIfEqual(RTM_DELROUTE, 0, 2),
+    loadByte(NLMSG_HDRLEN + RTM_PROTOCOL_OFFSET),
+    jumpIfEqual(protocol, 0, 1),
+    ACCEPT,
+    REFUSE,
+  ];
 }
 
 function tell(message: NetlinkMessage, protocol: number, events: RoutingEvents): void {

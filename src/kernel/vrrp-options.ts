@@ -56,7 +56,13 @@ export function vrrpOptions(socket: VrrpSocket): readonly SocketOption[] {
             label: 'SO_RCVBUFFORCE',
           },
         ];
-  return [device, ...buffer, ...family, priority];
+  const timestamps: SocketOption = {
+    level: linux.SOL_SOCKET,
+    name: linux.SO_TIMESTAMPNS,
+    value: 1,
+    label: 'SO_TIMESTAMPNS',
+  };
+  return [device, ...buffer, timestamps, ...family, priority];
 }
 
 const unicastTtl = (socket: VrrpSocket): number => Math.max(TTL_MIN, socket.unicastTtl ?? VRRP_TTL);

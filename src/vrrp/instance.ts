@@ -6,11 +6,11 @@
  *            timer --> drain, re-check --^        outcomes --^
  */
 import type { IpAddress } from '../base/address.ts';
-import type { VirtualAddressConfig } from '../config/model.ts';
-import type { AddressOutcome } from '../kernel/links.ts';
+import { AddressService } from './address-service.ts';
 import { type AdmissionMemory, admitAdvert, NOTHING_HEARD } from './admission.ts';
-import { burstOrder } from './announce.ts';
+import { Expiry } from './expiry.ts';
 import { initialState, step } from './fsm.ts';
+import { Journal } from './journal.ts';
 import type {
   Action,
   Event,
@@ -18,13 +18,12 @@ import type {
   MemberConfig,
   RouterConfig,
   State,
-  TimerName,
   VrrpState,
 } from './machine.ts';
 import { encodeOwnAdvert } from './own-advert.ts';
 import { decodeAdvert } from './packet.ts';
 import { PeerTable } from './peer-table.ts';
-import type { DeadlineTimerPort, HandoverEnd, InstancePorts, ReceivedAdvert } from './ports.ts';
+import type { HandoverEnd, InstancePorts, ReceivedAdvert } from './ports.ts';
 import type { Tracking } from './priority.ts';
 import { handoverObstacle } from './release.ts';
 import { type InstanceSnapshot, snapshotOf } from './snapshot.ts';
@@ -32,8 +31,6 @@ import { type InstanceSnapshot, snapshotOf } from './snapshot.ts';
 export type { InstanceNotice, InstancePorts, Transition } from './ports.ts';
 export type { InstanceSnapshot } from './snapshot.ts';
 
-/** Timers believed in one expiry; more than that at one moment is a defect of the machine. */
-const TIMERS_PER_EXPIRY_MAX = 16;
 const ROUTER_ID_OFFSET = 1;
 /** Whole adverts from our segment that are refused for what they say: somebody else believes to be master. */
 const RIVAL_REFUSALS: ReadonlySet<string> = new Set([
@@ -48,25 +45,19 @@ type OutcomeEvent = Extract<Event, { kind: 'addressesApplied' }>;
 
 export class VrrpInstance {
   readonly #ports: InstancePorts;
-  readonly #timer: DeadlineTimerPort;
+  readonly #expiry: Expiry;
+  readonly #journal: Journal;
+  readonly #addresses: AddressService;
   readonly #queue: { readonly event: Event; readonly atMs?: number | undefined }[] = [];
-  readonly #deadlines = new Map<TimerName, number>();
-  readonly #counters = new Map<string, number>();
-  /** Virtual addresses the kernel holds for us. */
-  readonly #present = new Set<string>();
-  /** What was logged already in this state. */
-  readonly #logged = new Set<string>();
   #config: RouterConfig;
   #state: State;
   #isRunning = false;
   #isClosed = false;
-  #armedMs: number | undefined;
   #sinceMs: number;
   #reason = 'NOT_STARTED';
   #lastAdvertSentMs: number | undefined;
   #memory: AdmissionMemory = NOTHING_HEARD;
   readonly #peers = new PeerTable();
-  #isSettling = false;
   #onReleased: (() => void) | undefined;
   #onHandedOver: ((end: HandoverEnd) => void) | undefined;
   #contributions: Tracking['contributions'] = [];
@@ -78,10 +69,12 @@ export class VrrpInstance {
     this.#ports = ports;
     this.#state = initialState(this.#config);
     this.#sinceMs = ports.clock.realtimeMs();
-    this.#timer = ports.newTimer(
-      () => this.#expire(),
-      () => this.#approach(),
-    );
+    this.#journal = new Journal(ports.log, () => ({
+      instance: this.#config.name,
+      state: this.#state.name,
+    }));
+    this.#addresses = new AddressService(ports, this.#journal);
+    this.#expiry = new Expiry(ports, (due) => this.#feed({ kind: 'timerFired', ...due }));
   }
 
   /**
@@ -100,7 +93,7 @@ export class VrrpInstance {
     const virtualRouterId = datagram.payload[ROUTER_ID_OFFSET];
     if (virtualRouterId !== undefined && virtualRouterId !== this.#config.virtualRouterId) {
       const { interface: device, family } = this.#config;
-      this.#count('otherRouterIds');
+      this.#journal.count('otherRouterIds');
       this.#ports.onOtherRouter?.({ interface: device, family, virtualRouterId, source });
       return;
     }
@@ -125,11 +118,11 @@ export class VrrpInstance {
       return;
     }
     this.#memory = admission.memory ?? this.#memory;
-    this.#count('advertsReceived');
+    this.#journal.count('advertsReceived');
     this.#peers.heard(source, advert, this.#ports.clock.monotonicMs());
     for (const remark of admission.remarks) {
-      this.#count(`remark.${remark}`);
-      this.#logOnce(remark, { source: source.text }, 'peculiar advert accepted');
+      this.#journal.count(`remark.${remark}`);
+      this.#journal.logOnce(remark, { source: source.text }, 'peculiar advert accepted');
     }
     const { priority, advertIntervalMs } = advert;
     const { receivedMs } = datagram;
@@ -181,7 +174,7 @@ export class VrrpInstance {
    */
   addressClaimed(device: string, address: IpAddress, mac: string): void {
     if (this.#state.name !== 'MASTER' || this.#state.isReleasing) return;
-    this.#count('addressConflicts');
+    this.#journal.count('addressConflicts');
     const { name: instance } = this.#config;
     const fields = { address: address.text, mac, device };
     this.#ports.log.error({ instance, ...fields }, 'another host answers for a virtual address');
@@ -229,7 +222,7 @@ export class VrrpInstance {
       state: this.#state,
       sinceMs: this.#sinceMs,
       reason: this.#reason,
-      counters: this.#counters,
+      counters: this.#journal.counters,
       lastAdvertSentMs: this.#lastAdvertSentMs,
       peers: this.#peers.snapshot(),
       contributions: this.#contributions,
@@ -240,7 +233,7 @@ export class VrrpInstance {
   close(): void {
     if (this.#isClosed) return;
     this.#isClosed = true;
-    this.#timer.close();
+    this.#expiry.close();
   }
 
   /** `atMs`: when it happened, where that is known better than as now. */
@@ -256,14 +249,14 @@ export class VrrpInstance {
     } finally {
       this.#isRunning = false;
     }
-    this.#arm();
+    this.#expiry.arm();
   }
 
   #run(event: Event, atMs: number): void {
     const config = this.#config;
     const { state, actions } = step(config, this.#state, event, atMs);
     this.#ports.record?.({ atMs, config, event, actions });
-    if (state.name !== this.#state.name) this.#logged.clear();
+    if (state.name !== this.#state.name) this.#journal.beginState();
     this.#state = state;
     const outcomes: OutcomeEvent[] = [];
     for (const action of actions) this.#perform(action, outcomes);
@@ -277,10 +270,18 @@ export class VrrpInstance {
         this.#sendAdvert(action.priority);
         return;
       case 'addAddresses':
-        outcomes.push({ kind: 'addressesApplied', wanted: 'present', ok: this.#add(action) });
+        outcomes.push({
+          kind: 'addressesApplied',
+          wanted: 'present',
+          ok: this.#addresses.add(action),
+        });
         return;
       case 'removeAddresses':
-        outcomes.push({ kind: 'addressesApplied', wanted: 'absent', ok: this.#remove(action) });
+        outcomes.push({
+          kind: 'addressesApplied',
+          wanted: 'absent',
+          ok: this.#addresses.remove(action),
+        });
         return;
       case 'announce':
         this.#announce(action);
@@ -289,13 +290,13 @@ export class VrrpInstance {
         this.#notify(action);
         return;
       case 'setTimer':
-        this.#deadlines.set(action.timer, action.deadlineMs);
+        this.#expiry.set(action.timer, action.deadlineMs);
         return;
       case 'clearTimer':
-        this.#deadlines.delete(action.timer);
+        this.#expiry.clear(action.timer);
         return;
       case 'count':
-        this.#count(action.name);
+        this.#journal.count(action.name);
         return;
       case 'notice':
         this.#ports.onNotice({
@@ -323,63 +324,6 @@ export class VrrpInstance {
     }
   }
 
-  /**
-   * Believing a timeout: after a stall the timer runs before the datagrams that arrived meanwhile, so
-   * these are heard first. They may move the deadline; only one that is still due is told to the machine.
-   */
-  #expire(): void {
-    if (this.#isClosed) return;
-    this.#armedMs = undefined;
-    const { transport } = this.#ports;
-    transport.drain();
-    if (transport.settle === undefined) {
-      this.#believe();
-    } else if (!this.#isSettling) {
-      this.#isSettling = true;
-      transport.settle(() => {
-        this.#isSettling = false;
-        this.#believe();
-      });
-    }
-  }
-
-  #believe(): void {
-    if (this.#isClosed) return;
-    for (let fired = 0; ; fired += 1) {
-      const due = this.#earliest();
-      if (due === undefined || due.deadlineMs > this.#ports.clock.monotonicMs()) break;
-      if (fired === TIMERS_PER_EXPIRY_MAX) throw new Error(`The timer ${due.timer} fires for ever`);
-      this.#deadlines.delete(due.timer);
-      this.#feed({ kind: 'timerFired', ...due });
-    }
-    this.#arm();
-  }
-
-  /** A takeover is near: what has arrived may put it off, and then nobody waits for it awake. */
-  #approach(): void {
-    if (!this.#isClosed) this.#ports.transport.drain();
-  }
-
-  #earliest(): { readonly timer: TimerName; readonly deadlineMs: number } | undefined {
-    let earliest: { timer: TimerName; deadlineMs: number } | undefined;
-    for (const [timer, deadlineMs] of this.#deadlines) {
-      if (earliest === undefined || deadlineMs < earliest.deadlineMs) {
-        earliest = { timer, deadlineMs };
-      }
-    }
-    return earliest;
-  }
-
-  #arm(): void {
-    // While settling the timer has expired already and need not again.
-    if (this.#isClosed || this.#isSettling) return;
-    const earliest = this.#earliest();
-    if (earliest?.deadlineMs === this.#armedMs) return;
-    this.#armedMs = earliest?.deadlineMs;
-    if (earliest === undefined) this.#timer.disarm();
-    else this.#timer.arm(earliest.deadlineMs, earliest.timer === 'masterDown');
-  }
-
   #sendAdvert(priority: number): void {
     const outcome = this.#ports.transport.send({
       config: this.#config,
@@ -388,51 +332,17 @@ export class VrrpInstance {
       peerForms: this.#peers.checksumForms(),
     });
     if (outcome.ok) {
-      this.#count(priority === 0 ? 'priorityZeroSent' : 'advertsSent');
+      this.#journal.count(priority === 0 ? 'priorityZeroSent' : 'advertsSent');
       this.#lastAdvertSentMs = this.#ports.clock.monotonicMs();
       return;
     }
-    this.#count('sendFailures');
-    this.#logOnce(outcome.code, { detail: outcome.detail }, 'advert not sent');
+    this.#journal.count('sendFailures');
+    this.#journal.logOnce(outcome.code, { detail: outcome.detail }, 'advert not sent');
   }
 
-  #add({ addresses }: Extract<Action, { kind: 'addAddresses' }>): boolean {
-    let isComplete = true;
-    for (const address of addresses) {
-      const outcome = this.#ports.addresses.add(address);
-      if (outcome.ok) {
-        this.#present.add(placeOf(address));
-        continue;
-      }
-      isComplete = false;
-      this.#present.delete(placeOf(address));
-      this.#logAddress('address not added', address.address, outcome);
-    }
-    return isComplete;
-  }
-
-  #remove({ addresses }: Extract<Action, { kind: 'removeAddresses' }>): boolean {
-    let isComplete = true;
-    for (const address of addresses) {
-      const outcome = this.#ports.addresses.remove(address);
-      this.#present.delete(placeOf(address));
-      if (outcome.ok) continue;
-      isComplete = false;
-      this.#logAddress('address not removed', address.address, outcome);
-    }
-    return isComplete;
-  }
-
-  #announce({ addresses, repeat, burst }: Extract<Action, { kind: 'announce' }>): void {
-    const present = addresses.filter((address) => this.#present.has(placeOf(address)));
-    if (burst === 'restored') this.#logRestored(present.map(({ address }) => address));
-    for (const { device, address } of burstOrder(present, repeat)) {
-      const outcome = this.#ports.announce(device, address);
-      this.#count(outcome.ok ? 'announcementsSent' : 'announcementFailures');
-      if (outcome.ok) continue;
-      const fields = { address: address.text, device, detail: outcome.detail };
-      this.#logOnce(`announce ${outcome.code}`, fields, 'address not announced');
-    }
+  #announce(action: Extract<Action, { kind: 'announce' }>): void {
+    const announced = this.#addresses.announce(action);
+    if (action.burst === 'restored') this.#tellRestored(announced.map(({ address }) => address));
   }
 
   #notify({ from, to, reason }: Extract<Action, { kind: 'notify' }>): void {
@@ -445,8 +355,8 @@ export class VrrpInstance {
   }
 
   #refuse(code: string, detail: string, source: IpAddress): void {
-    this.#count(`refused.${code}`);
-    this.#logOnce(code, { source: source.text, detail }, 'advert refused');
+    this.#journal.count(`refused.${code}`);
+    this.#journal.logOnce(code, { source: source.text, detail }, 'advert refused');
     this.#heardForeignMaster(source, code);
   }
 
@@ -473,33 +383,12 @@ export class VrrpInstance {
     this.#ports.onReport({ name, instance, fields });
   }
 
-  #logRestored(addresses: readonly IpAddress[]): void {
+  #tellRestored(addresses: readonly IpAddress[]): void {
     const { name: instance } = this.#config;
     for (const { text } of addresses) {
       this.#ports.onReport({ name: 'addressRestored', instance, fields: { address: text } });
     }
     const restored = addresses.map(({ text }) => text).join(' ');
-    this.#logOnce(`restored ${restored}`, { addresses: restored }, 'taken away, put back');
+    this.#journal.logOnce(`restored ${restored}`, { addresses: restored }, 'taken away, put back');
   }
-
-  #logAddress(message: string, address: IpAddress, outcome: AddressOutcome & { ok: false }): void {
-    const { code, detail } = outcome;
-    this.#logOnce(`${message} ${code}`, { address: address.text, detail }, message);
-  }
-
-  /** At most once per name and state: what repeats is counted, not logged. */
-  #logOnce(name: string, fields: Readonly<Record<string, string>>, message: string): void {
-    if (this.#logged.has(name)) return;
-    this.#logged.add(name);
-    const { name: instance } = this.#config;
-    this.#ports.log.warn({ instance, code: name, state: this.#state.name, ...fields }, message);
-  }
-
-  #count(name: string): void {
-    this.#counters.set(name, (this.#counters.get(name) ?? 0) + 1);
-  }
-}
-
-function placeOf({ device, address }: VirtualAddressConfig): string {
-  return `${device} ${address.text}`;
 }

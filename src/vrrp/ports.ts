@@ -40,7 +40,7 @@ export interface ReceivedAdvert {
   /** TTL or hop limit; absent where the socket does not tell. */
   readonly ttl?: number;
   readonly ifindex?: number;
-  /** When it was there at the latest, monotonic ms; without it, now. */
+  /** When it arrived, monotonic ms; without it, now. */
   readonly receivedMs?: number;
 }
 

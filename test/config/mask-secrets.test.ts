@@ -12,6 +12,11 @@ test.each([
   ['  key 1 hex:00ff', '  key * ********'],
   ['  password hunter2', '  password *******'],
   ['  password_file /etc/lvsd/redis', '  password_file /etc/lvsd/redis'],
+  [
+    '  url redis://lvsd:hunter2@10.0.0.1:6379/0 tail',
+    '  url redis://lvsd:*******@10.0.0.1:6379/0 tail',
+  ],
+  ['  url redis://10.0.0.1:6379/0', '  url redis://10.0.0.1:6379/0'],
   ['  passive', '  passive'],
   ['  priority 150', '  priority 150'],
 ])('%s', (line, masked) => {

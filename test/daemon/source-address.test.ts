@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { chooseSource, sourceAddress } from '../../src/daemon/source-address.ts';
+import { chooseSource, sourceAddress, standingFaults } from '../../src/daemon/source-address.ts';
 import type { InterfaceAddress } from '../../src/kernel/links.ts';
 import { ip, peer, router } from '../vrrp/router.ts';
 
@@ -68,5 +68,26 @@ describe('chooseSource', () => {
     expect(choose({ family, unicastPeers: [peer('2001:db8:1::2')] })).toBe('2001:db8::1');
     expect(choose({ family, unicastPeers: [peer('fe80::2')] })).toBe('fe80::1');
     expect(choose({ family })).toBe('fe80::1');
+  });
+});
+
+describe('what an instance lacks although it has a source', () => {
+  const source = ip('10.0.0.1');
+  const there = [{ address: source }];
+  const none: readonly { address: typeof source }[] = [];
+
+  it('is its source address, where that is tracked', () => {
+    const tracking = router({ tracksSourceAddress: true });
+    expect(standingFaults(tracking, source, none)).toEqual(['source address 10.0.0.1']);
+    expect(standingFaults(tracking, source, there)).toEqual([]);
+    expect(standingFaults(router(), source, none)).toEqual([]);
+  });
+
+  it('is a peer, with unicast_fault_no_peer', () => {
+    const asking = { faultsWithoutPeer: true };
+    expect(standingFaults(router(asking), source, there)).toEqual(['no unicast peer']);
+    const answered = router({ ...asking, unicastPeers: [peer('10.0.0.2')] });
+    expect(standingFaults(answered, source, there)).toEqual([]);
+    expect(standingFaults(router(), source, there)).toEqual([]);
   });
 });

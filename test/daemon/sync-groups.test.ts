@@ -26,7 +26,8 @@ class Director {
     onNotice: ({ name, state, priority }) => this.notices.push(`${name} ${state} ${priority}`),
   });
 
-  constructor(priority = 100) {
+  /** The interface of `missing` is not there: its host says FAULT, and no instance stands. */
+  constructor(priority = 100, missing?: Name) {
     this.#groups.configure([
       {
         name: 'G1',
@@ -43,9 +44,14 @@ class Director {
     }
     this.#groups.batch(() => {
       for (const name of NAMES) {
-        this.feed(name, { kind: 'started', isLinkUp: true, resumeAsMaster: false });
+        if (name === missing) this.#groups.hear(name, 'FAULT');
+        else this.appear(name);
       }
     });
+  }
+
+  appear(name: Name): void {
+    this.feed(name, { kind: 'started', isLinkUp: true, resumeAsMaster: false });
   }
 
   names(): readonly string[] {
@@ -139,6 +145,26 @@ describe('a sync group of two', () => {
     director.feed('VI_1', { kind: 'trackingChanged', priority: 100, faults: [] });
     expect(director.names()).toEqual(['BACKUP', 'BACKUP']);
     director.advance(5000);
+    expect(director.names()).toEqual(['MASTER', 'MASTER']);
+  });
+
+  it('is in FAULT while the interface of a member is missing, and begins when it comes', () => {
+    const director = new Director(100, 'VI_2');
+    director.advance(10_000);
+    expect(director.names()).toEqual(['FAULT', 'INIT']);
+    director.appear('VI_2');
+    expect(director.names()).toEqual(['BACKUP', 'BACKUP']);
+    director.advance(5000);
+    expect(director.names()).toEqual(['MASTER', 'MASTER']);
+  });
+
+  it('of owners comes back from a fault as master, together', () => {
+    const director = new Director(255);
+    director.advance(1000);
+    director.feed('VI_2', { kind: 'linkChanged', isUp: false });
+    expect(director.names()).toEqual(['FAULT', 'FAULT']);
+    director.feed('VI_2', { kind: 'linkChanged', isUp: true });
+    director.advance(0);
     expect(director.names()).toEqual(['MASTER', 'MASTER']);
   });
 

@@ -66,6 +66,21 @@ describe.runIf(isRoot)(`across a veth pair (${ROOT_REASON})`, () => {
     });
   });
 
+  test.each([
+    ['10.9.0.1', '10.9.0.2', ADVERT],
+    ['fe80::1', 'fe80::2', ADVERT_V6],
+  ])('warming the way of a send from %s sends nothing', async (from, to, advert) => {
+    const receiver = await endpoint(right, 'right', to);
+    const sender = await endpoint(left, 'left', from);
+    expect(await sender.ask({ warm: true })).toEqual({ ok: true });
+    expect(await sender.ask({ send: advert })).toEqual({ ok: true });
+    // What comes first is the advert: a datagram of the warming would have come before it.
+    expect(await receiver.next('received')).toMatchObject({
+      source: from,
+      received: expect.stringMatching(new RegExp(`^.{${advert.length}}$`)),
+    });
+  });
+
   test('an IPv6 advert arrives with hop limit 255, its group and the local source', async () => {
     const receiver = await endpoint(right, 'right', 'fe80::2');
     const sender = await endpoint(left, 'left', 'fe80::1');

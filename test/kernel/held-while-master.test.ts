@@ -346,4 +346,31 @@ static_routes {
     await ended(next);
     expect(device()).toBeUndefined();
   });
+
+  test('with use_vmac, the sysctls below it are put back for one who was killed', async () => {
+    const keys = ['arp_ignore', 'arp_filter', 'arp_announce'];
+    const values = (): readonly string[] =>
+      keys.map((key) => segment.run(host, 'cat', `/proc/sys/net/ipv4/conf/eth0/${key}`).trim());
+    const isThere = (): boolean => read('-j', 'addr', 'show', 'to', VIP).includes('vrrp.62');
+    const before = values();
+    write('  use_vmac');
+    start();
+    await eventually('the address is on the macvlan', isThere);
+    expect(values()).not.toEqual(before);
+    segment.killAll(host);
+    log = '';
+    const next = start();
+    await eventually('adopted', () => log.includes('MASTER'));
+    next.kill('SIGTERM');
+    await ended(next);
+    expect(values()).toEqual(before);
+
+    start();
+    await eventually('made again', isThere);
+    segment.killAll(host);
+    write('');
+    start();
+    await eventually('the leftover is gone', () => holds(VIP) && !isThere());
+    expect(values()).toEqual(before);
+  });
 });

@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import type { RouteConfig, RuleConfig } from '../../src/config/model-vrrp.ts';
 import { compile } from '../config/compile-fixture.ts';
@@ -198,5 +199,27 @@ describe.runIf(isRoot)(`routes and rules (${ROOT_REASON})`, () => {
       ok: false,
       detail: "no file of iproute2 knows the table 'nowhere_known': write its number",
     });
+  });
+
+  test('of others in motion neither wake us nor make us lose what is told of ours', async () => {
+    await ask({ do: 'addRoute', route: routeOf('10.20.0.0/16 via 10.9.0.254 dev left') });
+    const others = Array.from(
+      { length: 20_000 },
+      (_, index) => `10.${100 + (index >> 8)}.${index & 255}.0/24 via 10.9.0.7`,
+    );
+    const batch = (verb: string): string =>
+      others.map((route) => `route ${verb} ${route}`).join('\n');
+    const run = (lines: string): void => {
+      execFileSync('ip', ['-n', namespace.name, '-batch', '-'], { input: lines });
+    };
+    // Nothing is read meanwhile: what is delivered must fit into the socket's buffer.
+    process.kill(table.pid, 'SIGSTOP');
+    run(batch('add'));
+    namespace.ip('route', 'del', '10.20.0.0/16');
+    run(batch('del'));
+    process.kill(table.pid, 'SIGCONT');
+    expect(await table.next('routeGone')).toEqual({ routeGone: '10.20.0.0' });
+    expect(await ask({ do: 'ours' })).toEqual([]);
+    expect(table.waiting('lost')).toEqual([]);
   });
 });

@@ -6,13 +6,11 @@ import type { RouterConfig } from '../../src/vrrp/machine.ts';
 import { PRIORITY_OWNER } from '../../src/vrrp/packet.ts';
 import { sealedConfig } from '../vrrp/hmac.ts';
 import { ip, peer, router, vip } from '../vrrp/router.ts';
+import type { WireFault } from './network.ts';
 import { Dice } from './random.ts';
 
 export type GroupFault =
-  | { readonly kind: 'loss' | 'duplicate'; readonly rate: number }
-  /** `from` and `to` are members: one segment, one direction. */
-  | { readonly kind: 'cut'; readonly from: number; readonly to: number }
-  | { readonly kind: 'uncut' }
+  | WireFault
   | { readonly kind: 'stall'; readonly director: number; readonly ms: number }
   | { readonly kind: 'crash' | 'start' | 'stop' | 'handover'; readonly director: number }
   | { readonly kind: 'kill'; readonly director: number; readonly resumeMs: number | undefined }

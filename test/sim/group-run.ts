@@ -59,16 +59,11 @@ function apply({ network, directors }: World, fault: Exclude<GroupFault, { kind:
   if (director === undefined) return;
   switch (fault.kind) {
     case 'loss':
-      network.lossRate = fault.rate;
-      return;
     case 'duplicate':
-      network.duplicateRate = fault.rate;
-      return;
+    case 'corrupt':
     case 'cut':
-      network.cut(fault.from, fault.to);
-      return;
     case 'uncut':
-      network.uncut();
+      network.disturb(fault);
       return;
     case 'stall':
       director.stall(fault.ms);
@@ -113,9 +108,7 @@ function setTracker(
 }
 
 function heal({ network, directors }: World): void {
-  network.uncut();
-  network.lossRate = 0;
-  network.duplicateRate = 0;
+  network.repair();
   for (const { index } of network.routers) {
     network.setLink(index, true);
     setTracker(directors, network, index, true);
@@ -162,7 +155,7 @@ function end(world: World): void {
   const outcomes: HandoverOutcome[] = [];
   master.handOver((outcome) => outcomes.push(outcome));
   network.advance(boundMs + RELEASE_GRACE_MS + 2 * intervalMs);
-  network.uncut();
+  network.repair();
   network.advance(3 * (6 + DELAY_INTERVALS) * intervalMs + 400);
   const masters = rest(laws, network, REST_INTERVALS * intervalMs);
   const [outcome, ...more] = outcomes;
@@ -176,7 +169,8 @@ function deafen(network: Network, master: Director, others: readonly Director[])
   const [deaf] = master.members.slice(last);
   for (const { members } of others) {
     const [speaker] = members.slice(last);
-    if (deaf !== undefined && speaker !== undefined) network.cut(speaker.index, deaf.index);
+    if (deaf !== undefined && speaker !== undefined)
+      network.disturb({ kind: 'cut', from: speaker.index, to: deaf.index });
   }
 }
 

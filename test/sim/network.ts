@@ -16,6 +16,13 @@ export interface NetworkOptions {
   readonly delayMaxMs: number;
 }
 
+/** What goes wrong between the routers. */
+export type WireFault =
+  | { readonly kind: 'loss' | 'duplicate' | 'corrupt'; readonly rate: number }
+  /** One direction only: partitions need not be symmetric. */
+  | { readonly kind: 'cut'; readonly from: number; readonly to: number }
+  | { readonly kind: 'uncut' };
+
 interface Appointment {
   readonly atMs: number;
   readonly run: () => void;
@@ -120,13 +127,31 @@ export class Network {
     router.stalledUntilMs = Math.max(router.stalledUntilMs, this.#nowMs + ms);
   }
 
-  /** From one to the other only: partitions need not be symmetric. */
-  cut(from: number, to: number): void {
-    this.#cut.add(from * 256 + to);
+  disturb(fault: WireFault): void {
+    switch (fault.kind) {
+      case 'loss':
+        this.lossRate = fault.rate;
+        return;
+      case 'duplicate':
+        this.duplicateRate = fault.rate;
+        return;
+      case 'corrupt':
+        this.corruptRate = fault.rate;
+        return;
+      case 'cut':
+        this.#cut.add(fault.from * 256 + fault.to);
+        return;
+      case 'uncut':
+        this.#cut.clear();
+    }
   }
 
-  uncut(): void {
+  /** The wire is whole again. */
+  repair(): void {
     this.#cut.clear();
+    this.lossRate = 0;
+    this.duplicateRate = 0;
+    this.corruptRate = 0;
   }
 
   later(ms: number, run: () => void): void {

@@ -2,6 +2,7 @@
 import type { IpAddress } from '../../src/base/address.ts';
 import type { RouterConfig } from '../../src/vrrp/machine.ts';
 import { ip, router, vip } from '../vrrp/router.ts';
+import type { WireFault } from './network.ts';
 import { Dice } from './random.ts';
 
 /** What a reload may change without becoming another instance. */
@@ -13,9 +14,7 @@ export type Reload = Partial<
 >;
 
 export type Fault =
-  | { readonly kind: 'loss' | 'duplicate' | 'corrupt'; readonly rate: number }
-  | { readonly kind: 'cut'; readonly from: number; readonly to: number }
-  | { readonly kind: 'uncut' }
+  | WireFault
   | { readonly kind: 'stall'; readonly router: number; readonly ms: number }
   | { readonly kind: 'crash' | 'start' | 'stop' | 'takeAway'; readonly router: number }
   /** The process is killed; `resumeMs` later another one resumes as master, or the VIPs are given up. */

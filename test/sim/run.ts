@@ -144,7 +144,7 @@ function settle(network: Network, laws: Laws, plan: Plan): void {
   // The kernel's refusals are tried again in their own time.
   if (network.routers.some(({ state }) => state === 'FAULT')) {
     network.advance(FAULT_PROBE_INTERVAL_MS + 10 * intervalMaxMs);
-  } else if (network.holders().length > 1) {
+  } else if (network.holders().length > 1 || network.routers.some(owesRemoval)) {
     network.advance(REMOVAL_RETRY_MS);
   }
   laws.checkSettled();
@@ -158,11 +158,13 @@ function settle(network: Network, laws: Laws, plan: Plan): void {
   if ((master?.advertsSent ?? 0) - sent < 2) throw new Error(`${master?.name} is silent at rest`);
 }
 
+/** The kernel still has what a reload took out of the configuration. */
+function owesRemoval({ config, held }: SimulatedRouter): boolean {
+  return held.size > config.virtualAddresses.length;
+}
+
 function heal(network: Network): void {
-  network.uncut();
-  network.lossRate = 0;
-  network.duplicateRate = 0;
-  network.corruptRate = 0;
+  network.repair();
   for (const router of network.routers) {
     router.refusesAdditions = false;
     router.refusesRemovals = false;
@@ -174,19 +176,11 @@ function heal(network: Network): void {
 function apply(network: Network, fault: Exclude<Fault, { kind: 'heal' }>): void {
   switch (fault.kind) {
     case 'loss':
-      network.lossRate = fault.rate;
-      return;
     case 'duplicate':
-      network.duplicateRate = fault.rate;
-      return;
     case 'corrupt':
-      network.corruptRate = fault.rate;
-      return;
     case 'cut':
-      network.cut(fault.from, fault.to);
-      return;
     case 'uncut':
-      network.uncut();
+      network.disturb(fault);
       return;
     case 'stall':
       network.stall(fault.router, fault.ms);

@@ -1,6 +1,6 @@
 /**
  * A VRRP endpoint: IFNAME FAMILY GROUP SOURCE [TTL]; GROUP `-`: unicast only. Commands: {send: hex,
- * to: address}, {stallUntil: file}.
+ * to: address}, {warm: true}, {stallUntil: file}.
  */
 import { existsSync } from 'node:fs';
 import { openVrrpEndpoint } from '../../../src/kernel/datagram.ts';
@@ -46,11 +46,12 @@ function stallAndDrain(file: string): void {
   say({ drained: count - before });
 }
 
-hear<{ send?: string; to?: string; stallUntil?: string }>(
+hear<{ send?: string; to?: string; warm?: true; stallUntil?: string }>(
   (command) => {
     if (command.stallUntil !== undefined) return stallAndDrain(command.stallUntil);
     const destination = command.to === undefined ? group : addressOf(command.to);
     if (destination === undefined) throw new Error('Nobody to send to');
+    if (command.warm === true) return say({ result: endpoint.warm(destination) });
     say({ result: endpoint.send(Buffer.from(command.send ?? '', 'hex'), destination) });
   },
   () => endpoint.close(),

@@ -1,0 +1,12 @@
+/**
+ * False failovers of lvsd beside health processes that stand still: INTERVAL_MS MINUTES, on a kernel with
+ * IPVS; prints their number. bench/failover.ts runs it, where need be in user-mode Linux.
+ */
+import { countFalseFailovers } from './trial.ts';
+
+const [advertIntervalMs = '', minutes = ''] = process.argv.slice(2);
+const count = await countFalseFailovers('lvsd', Number(advertIntervalMs), {
+  minutes: Number(minutes),
+  stallsHealth: true,
+});
+process.stdout.write(`${count}\n`, () => process.exit(0));
