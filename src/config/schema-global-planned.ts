@@ -84,15 +84,12 @@ const FLUSH_ON_STOP: WorkingRow = {
   doc: 'Empties the IPVS table at stop; VS: only of our services',
 };
 
-const plannedIpvs: readonly WorkingRow[] = [
+const ipvs: readonly WorkingRow[] = [
   {
     name: 'lvs_sync_daemon',
     value: words('IF [INSTANCE] [id N] [maxlen N] [port N] [ttl N] [group ADDRESS]'),
     doc: 'Connections are told to the other director',
   },
-];
-
-const ipvs: readonly WorkingRow[] = [
   {
     name: 'lvs_timeouts',
     value: words('[tcp SECONDS] [tcpfin SECONDS] [udp SECONDS]', 2),
@@ -171,6 +168,6 @@ const announcing: readonly WorkingRow[] = each(['vrrp_garp_interval', 'vrrp_gna_
 
 export const plannedGlobalRows = [
   ...works('global_defs', [...election, ...announcing, ...scripts, ...ipvs]),
-  ...plannedRows('global_defs', [...vrrp, ...plannedIpvs, ...own]),
+  ...plannedRows('global_defs', [...vrrp, ...own]),
   ...plannedRows('shared_state', sharedState),
 ];

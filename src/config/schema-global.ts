@@ -21,7 +21,6 @@ const NO_SNMP = 'lvsd has no SNMP agent';
 const NO_DBUS = 'lvsd has no D-Bus interface';
 const WRITTEN_PATHS = 'a script is started by its path as it is written';
 const ONE_GROUP = 'a script has the group of its user, or the one named, and no other';
-const NO_SERVER_SCRIPTS = 'scripts of real servers are refused yet';
 const OWN_TABLE =
   'lvsd denies by one nftables table of its own, whose chain stands behind the hooks of IPVS';
 const NO_DUMPS = 'lvsd answers on its control socket and writes no dump files';
@@ -263,10 +262,8 @@ export const globalRows = [
   ...acceptedRows('global_defs', ONE_GROUP, [
     { name: 'set_supplementary_groups', ...SWITCH, doc: 'Scripts keep their other groups' },
   ]),
-  ...acceptedRows('global_defs', NO_SERVER_SCRIPTS, [
-    { name: 'rs_init_notifies', ...SWITCH, doc: 'Runs scripts of real servers at start' },
-  ]),
   ...works('global_defs', [
+    { name: 'rs_init_notifies', ...SWITCH, doc: 'Runs scripts of real servers at start' },
     {
       name: 'nftables',
       value: words('[TABLE]', 0),

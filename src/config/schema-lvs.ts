@@ -240,13 +240,12 @@ const serviceOptionRows: readonly WorkingRow[] = [
     value: NOTHING,
     doc: 'Checked servers that serve while the quorum is lost',
   },
-];
-
-/** Their notices are told to the supervisor. */
-const plannedService: readonly WorkingRow[] = [
   { name: 'quorum_up', value: SCRIPT, doc: 'Run when the quorum is reached' },
   { name: 'quorum_down', value: SCRIPT, doc: 'Run when the quorum is lost' },
   { name: 'omega', value: FLAG, doc: 'Runs notify_down and quorum_down at stop' },
+];
+
+const plannedService: readonly WorkingRow[] = [
   { name: 'ha_suspend', value: FLAG, doc: 'No checks while the address is not on this host' },
 ];
 
@@ -295,6 +294,8 @@ const serverOptionRows: readonly WorkingRow[] = [
     defaultText: '0',
     doc: 'New connections again below this many',
   },
+  { name: 'notify_up', value: SCRIPT, doc: 'Run when the server comes up' },
+  { name: 'notify_down', value: SCRIPT, doc: 'Run when the server goes down' },
 ];
 
 /** [name, what a pass is]. */
@@ -313,8 +314,6 @@ const PLANNED_CHECKERS: readonly (readonly [name: string, doc: string])[] = [
 ];
 
 const plannedServer: readonly WorkingRow[] = [
-  { name: 'notify_up', value: SCRIPT, doc: 'Run when the server comes up' },
-  { name: 'notify_down', value: SCRIPT, doc: 'Run when the server goes down' },
   ...PLANNED_CHECKERS.map(
     ([name, doc]): WorkingRow => ({ name, opens: name, value: FLAG, doc, isRepeatable: true }),
   ),

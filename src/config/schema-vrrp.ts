@@ -359,17 +359,17 @@ export const vrrpRows = [
     oldSpelling('thread_timer_expired', 'timer_expired_backup', ELECTION),
     ...trackerRows,
     ...TRACKING,
+    {
+      name: 'lvs_sync_daemon_interface',
+      value: text('an interface name'),
+      doc: `Old: ${SYNC_DAEMON}`,
+    },
   ]),
   ...plannedRows('vrrp_instance', [
     ...plannedTrackerRows,
     ...PLANNED_ELECTION,
     ...OTHER_INTERFACES,
     oldSpelling('vmac_garp_intvl', 'garp_extra_if', [GARP_EXTRA]),
-    {
-      name: 'lvs_sync_daemon_interface',
-      value: text('an interface name'),
-      doc: `Old: ${SYNC_DAEMON}`,
-    },
   ]),
   ...acceptedRows('vrrp_instance', 'lvsd sends no mail; follow its log or `lvsd status`', [
     { name: 'smtp_alert', value: BOOLEAN, defaultText: 'off', doc: 'Mail on a change of state' },

@@ -30,8 +30,8 @@ export interface HealthGuardPorts {
   /** The process died and is started again. */
   readonly onRestart: (death: string) => void;
   readonly onFatal: (code: string, message: string) => void;
-  /** For scripts, FIFOs, trackers and events. */
-  readonly onNotice?: (notice: LvsNotice) => void;
+  /** For scripts, FIFOs and events. */
+  readonly onNotice: (notice: LvsNotice) => void;
 }
 
 export class HealthGuard {
@@ -147,7 +147,7 @@ export class HealthGuard {
         this.#ports.onServices(message.states);
         return;
       case 'lvsNotice':
-        this.#ports.onNotice?.(message.notice);
+        this.#ports.onNotice(message.notice);
         return;
       case 'stopped':
         return;

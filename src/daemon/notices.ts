@@ -4,9 +4,10 @@
  */
 import type { Clock } from '../base/clock.ts';
 import type { Log } from '../base/log.ts';
-import type { Config } from '../config/model.ts';
+import type { Config, VirtualServerConfig } from '../config/model.ts';
 import type { NotifyFifoConfig, TimedScript } from '../config/model-global.ts';
-import type { ScriptCommand } from '../config/model-vrrp.ts';
+import { serverName, serviceName } from '../config/names.ts';
+import type { LvsNotice } from '../ipvs/notice.ts';
 import { EventLog, type EventsPage, type NewEvent } from '../observe/events.ts';
 import type { FifoStatus, NotifyStatus } from '../observe/outside.ts';
 import type { Notice, Report } from '../vrrp/notice.ts';
@@ -22,17 +23,6 @@ import type { SetTimer } from './timers.ts';
 const RUNS_MAX = 64;
 /** One script for each of the three FIFOs, and those that are just being ended. */
 const FIFO_SCRIPTS_MAX = 8;
-
-/** A service or server that came or went; `line` as the FIFO gets it, without its end. */
-export interface ServiceNotice {
-  readonly object: 'VS' | 'RS';
-  readonly name: string;
-  readonly state: 'UP' | 'DOWN';
-  readonly reason: string;
-  readonly line: string;
-  /** quorum_up, notify_down, …: gets no words but its own. */
-  readonly command?: ScriptCommand;
-}
 
 export interface NoticesPorts {
   readonly clock: Clock;
@@ -54,6 +44,9 @@ export class Notices {
   #sources: ReadonlyMap<string, NotifySource> = new Map();
   /** The state that each object was last told in. */
   readonly #told = new Map<string, Notice>();
+  /** Services and servers that the file has, and the state that each was last told in. */
+  #services: ReadonlySet<string> = new Set();
+  readonly #toldServices = new Map<string, LvsNotice['state']>();
   #rules: ScriptRules = {};
 
   constructor(ports: NoticesPorts) {
@@ -88,6 +81,10 @@ export class Notices {
       ...config.vrrpInstances.map((each) => [`INSTANCE ${each.name}`, each] as const),
       ...(config.vrrpSyncGroups ?? []).map((each) => [`GROUP ${each.name}`, each] as const),
     ]);
+    this.#services = new Set(config.virtualServers.flatMap(namesOfService));
+    for (const key of this.#toldServices.keys()) {
+      if (!this.#services.has(key)) this.#toldServices.delete(key);
+    }
     for (const kind of FIFO_KINDS) this.#configureFifo(kind, globalDefs[kind]);
     if (isReload && globalDefs.writesFifoOnReload === true) this.#writeStates(config);
   }
@@ -122,11 +119,15 @@ export class Notices {
     });
   }
 
-  service({ object, name, state, reason, line, command }: ServiceNotice): void {
+  service({ object, name, state, reason, isInitial, line, command }: LvsNotice): void {
+    const key = `${object} ${name}`;
+    // A health process that was replaced begins by saying how things stand.
+    if (isInitial && this.#toldServices.get(key) === state) return;
+    if (this.#services.has(key)) this.#toldServices.set(key, state);
     const text = `${name} is ${state}: ${reason}`;
     this.event({ kind: 'service', object, name, text, fields: { state, reason } });
     if (command !== undefined) {
-      this.#notifier.notify(`${object} ${name}`, [{ command, args: [], state }]);
+      this.#notifier.notify(key, [{ command, args: [], state }]);
     }
     // keepalived writes the string with the NUL at its end.
     this.#write(['notifyFifo', 'lvsNotifyFifo'], `${line}\n\0`);
@@ -191,6 +192,14 @@ export class Notices {
   #write(kinds: readonly FifoKind[], line: string): void {
     for (const kind of kinds) this.#fifos.get(kind)?.write(line);
   }
+}
+
+function namesOfService(service: VirtualServerConfig): readonly string[] {
+  const servers = [...service.realServers, ...(service.backupPool ?? [])];
+  return [
+    `VS ${serviceName(service)}`,
+    ...servers.map((server) => `RS ${serverName(service, server)}`),
+  ];
 }
 
 const REPORT_WORDS: Readonly<Record<Report['name'], string>> = {

@@ -23,6 +23,7 @@ import { describeChange, diffConfig } from '../config/diff.ts';
 import { type LoadResult, loadConfig } from '../config/load.ts';
 import type { Config } from '../config/model.ts';
 import type { DaemonStatus } from '../observe/status.ts';
+import type { Notice } from '../vrrp/notice.ts';
 import { spawnBeside } from './child-handle.ts';
 import {
   CONTROL_PROTOCOL_VERSION,
@@ -37,6 +38,7 @@ import type { FromHealth, FromVrrp, ToHealth, ToVrrp } from './messages.ts';
 import { Notices } from './notices.ts';
 import { judgePreflight, type Problem } from './preflight.ts';
 import { gatherFacts } from './preflight-facts.ts';
+import { syncRoleOf } from './sync-role.ts';
 import { nodeTimers } from './timers.ts';
 import { Trackers } from './trackers.ts';
 import { VrrpGuard } from './vrrp-guard.ts';
@@ -75,6 +77,8 @@ export class Supervisor {
   #health: HealthGuard | undefined;
   readonly #trackers: Trackers;
   readonly #notices: Notices;
+  /** Of each instance; the health process may be started after the news. */
+  readonly #syncRoles = new Map<string, 'master' | 'backup'>();
   #ending: Promise<void> | undefined;
   #isReloading = false;
   readonly #onEnded: (exitStatus: number) => void;
@@ -203,7 +207,7 @@ export class Supervisor {
         afterPending: setImmediate,
         giveUp: (config, masterships) => giveUp(config, masterships, this.#log),
         trackers: () => this.#trackers.states(),
-        onNotice: (notice) => this.#notices.notice(notice),
+        onNotice: (notice) => this.#hearNotice(notice),
         onReport: (report) => this.#notices.report(report),
         onRestart: (death) => this.#tellDeath('vrrp', death),
       });
@@ -217,13 +221,23 @@ export class Supervisor {
           ...common,
           spawn: spawnBeside<ToHealth, FromHealth>('health-process'),
           onServices: (states) => this.#trackers.setServices(states),
+          onNotice: (notice) => this.#notices.service(notice),
           onRestart: (death) => this.#tellDeath('health', death),
         },
       );
+      for (const [name, role] of this.#syncRoles) this.#health.setRole(name, role);
       await this.#health.start();
     }
     await watching;
     if (isNewVrrp && this.#ending === undefined) this.#vrrp?.start();
+  }
+
+  #hearNotice(notice: Notice): void {
+    this.#notices.notice(notice);
+    const role = notice.object === 'INSTANCE' ? syncRoleOf(notice.state) : undefined;
+    if (role === undefined) return;
+    this.#syncRoles.set(notice.name, role);
+    this.#health?.setRole(notice.name, role);
   }
 
   #acceptReload(loaded: LoadResult, file: string): Config | undefined {

@@ -56,7 +56,7 @@ export const LVS_CASES: Readonly<Record<keyof typeof lvsDiagnostics, LvsCase>> =
   thresholdOrder: { text: server('uthreshold 5\nlthreshold 6') },
   sorryIsRealServer: { text: service(`sorry_server 10.0.0.2 80\n${SERVER}`) },
   suspendWithoutAddress: refused(mark('ha_suspend\n')),
-  omegaWithoutScripts: refused(service(`omega\n${SERVER}`)),
+  omegaWithoutScripts: { text: service(`omega\n${SERVER}`) },
   unknownTrackFile: refused(server('FILE_CHECK {\ntrack_file absent\n}')),
   unknownBfdInstance: refused(server('BFD_CHECK {\nname absent\n}')),
   hexInvalid: refused(server('UDP_CHECK {\npayload 0G\n}')),
