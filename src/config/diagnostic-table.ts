@@ -179,7 +179,7 @@ export const diagnosticTable = {
   notSupportedYet: {
     code: 'LVS1022',
     severity: 'error',
-    compat: 'keepalived does it; with --compat lvsd starts without it',
+    compat: 'keepalived does it, where it knows the word; with --compat lvsd starts without it',
     message: '{what} is not supported yet',
     help: 'remove it if you can do without: lvsd does not start when an effect would be missing',
   },
