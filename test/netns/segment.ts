@@ -32,18 +32,23 @@ export class Segment {
     const namespace = `${this.#prefix}-${name}`;
     ip('netns', 'add', namespace);
     ip('-n', namespace, 'link', 'set', 'lo', 'up');
-    const port = portOf(name);
-    ip('-n', namespace, 'link', 'add', 'eth0', 'type', 'veth', 'peer', port, 'netns', this.#bridge);
-    ip('-n', this.#bridge, 'link', 'set', port, 'master', 'br0', 'up');
-    for (const address of addresses) {
-      ip('-n', namespace, 'addr', 'add', address, 'dev', 'eth0', 'nodad');
-    }
-    // While the link-local address is tentative, up to two seconds, nothing is sent from it.
-    ip('netns', 'exec', namespace, 'sysctl', '-qw', 'net.ipv6.conf.eth0.accept_dad=0');
-    ip('-n', namespace, 'link', 'set', 'eth0', 'addrgenmode', 'eui64', 'up');
     const host = { name, namespace, address: addresses[0]?.split('/')[0] ?? '' };
     this.#hosts.push(host);
+    this.connect(host, 'eth0', ...addresses);
     return host;
+  }
+
+  /** Connects a host, of another segment too, by `device` with these addresses: one device a host. */
+  connect({ name, namespace }: Host, device: string, ...addresses: readonly string[]): void {
+    const port = portOf(name);
+    ip('-n', namespace, 'link', 'add', device, 'type', 'veth', 'peer', port, 'netns', this.#bridge);
+    ip('-n', this.#bridge, 'link', 'set', port, 'master', 'br0', 'up');
+    for (const address of addresses) {
+      ip('-n', namespace, 'addr', 'add', address, 'dev', device, 'nodad');
+    }
+    // While the link-local address is tentative, up to two seconds, nothing is sent from it.
+    ip('netns', 'exec', namespace, 'sysctl', '-qw', `net.ipv6.conf.${device}.accept_dad=0`);
+    ip('-n', namespace, 'link', 'set', device, 'addrgenmode', 'eui64', 'up');
   }
 
   /** Plugs a host's cable in, or out: its end and the bridge's both lose the carrier. */
@@ -70,9 +75,9 @@ export class Segment {
     spawnSync('ip', ['netns', 'exec', namespace, command, ...args]);
   }
 
-  /** Addresses on the host's eth0, as `ip` sees them. */
-  addresses(host: Host): readonly string[] {
-    const links = JSON.parse(ip('-n', host.namespace, '-j', 'addr', 'show', 'dev', 'eth0')) as {
+  /** Addresses on a device of the host, as `ip` sees them. */
+  addresses({ namespace }: Host, device = 'eth0'): readonly string[] {
+    const links = JSON.parse(ip('-n', namespace, '-j', 'addr', 'show', 'dev', device)) as {
       addr_info: { local: string }[];
     }[];
     return links.flatMap((link) => link.addr_info.map(({ local }) => local));
