@@ -32,7 +32,6 @@ const groups: readonly Group[] = [
   { peer: 'frr', version: 3, family: 4, advertIntervalMs: 100, preempt: true },
   { peer: 'frr', version: 3, family: 4, advertIntervalMs: 100, preempt: false },
   { peer: 'frr', version: 2, family: 4, advertIntervalMs: 1000, preempt: true },
-  { peer: 'frr', version: 2, family: 4, advertIntervalMs: 1000, preempt: false },
 ];
 
 const MS_PER_SECOND = 1000;
