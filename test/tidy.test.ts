@@ -112,6 +112,7 @@ const DRIVERS: readonly string[] = [
   'base/log-pino.ts',
   'config/load.ts',
   'kernel/',
+  'health/connection.ts',
   'health/engine.ts',
   'health/http.ts',
   'health/runner.ts',

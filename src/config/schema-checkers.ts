@@ -92,12 +92,14 @@ const logRow: WorkingRow = {
 };
 
 const workingKinds = new Set(['TCP_CHECK', 'HTTP_GET']);
+const honoursSource = new Set(['TCP_CHECK']);
 
 const connectingRows = CONNECTING.flatMap(([context, retry, delay]) => {
   const rows = [...inheritedRows(retry, delay), CONNECT_TIMEOUT, ...TARGET_ROWS];
   return [
     ...(workingKinds.has(context) ? works(context, rows) : plannedRows(context, rows)),
-    ...plannedRows(context, [...sourceRows, ...pacingRows]),
+    ...(honoursSource.has(context) ? works(context, sourceRows) : plannedRows(context, sourceRows)),
+    ...plannedRows(context, pacingRows),
     ...acceptedRows(context, LOGGED, [logRow]),
   ];
 });
