@@ -128,9 +128,13 @@ class HealthProcess {
     this.#intent.configure(config, (name) => ({ isUp: engine?.isUp(name) ?? false }));
   }
 
-  #judge({ serverName, isUp }: ServerChange, reason: string): void {
-    const sinceMs = systemClock.monotonicMs();
-    this.#intent.setVerdict(serverName, { isUp, sinceMs }, reason);
+  #judge({ serverName, isUp, sinceMs, weight }: ServerChange, reason: string): void {
+    const verdict = {
+      isUp,
+      ...(sinceMs === undefined ? {} : { sinceMs }),
+      ...(weight === undefined ? {} : { weight }),
+    };
+    this.#intent.setVerdict(serverName, verdict, reason);
     this.#want();
   }
 

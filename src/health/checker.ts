@@ -1,7 +1,7 @@
 /** One checker of one server while it is watched: its configuration, its verdict and its evidence. */
 import { formatEndpoint } from '../base/address.ts';
 import type { CheckerConfig } from '../config/model.ts';
-import type { ProbeResult } from './probe.ts';
+import type { Advice, ProbeResult } from './probe.ts';
 import type { Run } from './runner.ts';
 import type { CheckerState } from './verdict.ts';
 
@@ -17,6 +17,7 @@ export interface CheckRecord {
   /** Absent for a pass. */
   readonly reason?: string;
   readonly detail: string;
+  readonly advice?: Advice;
 }
 
 export interface CheckerHealth {
@@ -42,6 +43,7 @@ export class Checker {
   state: CheckerState;
   /** The check under way. A result of any other run is stale and dropped. */
   run: Run | undefined;
+  #advice: Advice = {};
   readonly serverName: string;
   #history: CheckRecord[] = [];
   #checks = 0;
@@ -54,8 +56,16 @@ export class Checker {
     this.state = state;
   }
 
+  /** What its passes have said so far. */
+  get advice(): Advice {
+    return this.#advice;
+  }
+
   /** Keeps the evidence of a finished check. */
   record(result: ProbeResult, atMs: number): void {
+    if (result.kind === 'pass' && result.advice !== undefined) {
+      this.#advice = { ...this.#advice, ...result.advice };
+    }
     this.#history.push({ ...result, atMs });
     if (this.#history.length > HISTORY_LENGTH) this.#history.shift();
     if (result.kind === 'inconclusive') this.#inconclusive += 1;

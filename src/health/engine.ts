@@ -4,7 +4,7 @@
  *
  *   queue -> (due, below the cap) -> run -> result -> judge -> checker changed? -> server changed? -> onChange
  *
- * A server is up while all its checkers are; one without checkers is always up.
+ * A server is up while all its checkers are and none says maint; one without checkers is always up.
  */
 import type { Clock } from '../base/clock.ts';
 import type { Log } from '../base/log.ts';
@@ -16,7 +16,8 @@ import { type Probes, probes, type Run, startRun } from './runner.ts';
 import { DueQueue, firstCheckDelayMs } from './schedule.ts';
 import { SelfDelay } from './self-delay.ts';
 import { eventLoopTimers, type Timer, type Timers } from './timers.ts';
-import { type CheckerChange, initialState, judge } from './verdict.ts';
+import { type CheckerChange, initialState, judge, PASSED } from './verdict.ts';
+import { effectiveWeight } from './weight.ts';
 
 /** Probes under way at once: bounds descriptors. More wait, in the order they came due. */
 export const PROBES_MAX = 4096;
@@ -27,6 +28,12 @@ export const STARTS_PER_TURN = 64;
 /** The reason of a change that a reload made, not a check. */
 export const CHECKS_CHANGED = 'CHECKS_CHANGED';
 
+/** The reason of a change of nothing but the weight. */
+export const WEIGHT_CHANGED = 'WEIGHT_CHANGED';
+
+/** The reason of a server that is out because a check that passed said so. */
+export const AGENT_MAINT = 'AGENT_MAINT';
+
 /** Inconclusive checks of one checker in a row after which a warning is logged. */
 const INCONCLUSIVE_WARN = 5;
 
@@ -36,7 +43,11 @@ const INCONCLUSIVE_WARN_EVERY_MS = 60_000;
 export interface ServerChange {
   readonly serverName: string;
   readonly isUp: boolean;
-  /** CHECK_PASSED, CHECKS_CHANGED, or the reason of the failed check. */
+  /** Monotonic ms since when it is up, or down; absent: since the start. */
+  readonly sinceMs?: number;
+  /** As its checks want it; absent: as the file has it. Of no meaning while it is down. */
+  readonly weight?: number;
+  /** CHECK_PASSED, WEIGHT_CHANGED, AGENT_MAINT, CHECKS_CHANGED, or the reason of the failed check. */
   readonly reason: string;
   readonly detail: string;
 }
@@ -46,6 +57,8 @@ export interface ServerHealth {
   readonly isUp: boolean;
   /** Wall clock of the last change, or of the start; ms since 1970. */
   readonly sinceMs: number;
+  /** As its checks want it; absent: as the file has it. */
+  readonly weight?: number;
   readonly checkers: readonly CheckerHealth[];
 }
 
@@ -54,7 +67,10 @@ export interface HealthEngineOptions {
   readonly log: Log;
   /** Uniform in [0, 1). */
   readonly random: () => number;
-  /** A server went up or down; `isUp` answers the new way already. Not called for the state at start. */
+  /**
+   * A server went up or down, or has another weight while it is up; `isUp` answers the new way already. Not
+   * called for the state at start.
+   */
   readonly onChange: (change: ServerChange) => void;
   /** The event loop's timers unless a test brings its own. */
   readonly timers?: Timers;
@@ -64,9 +80,15 @@ export interface HealthEngineOptions {
 
 interface Server {
   readonly name: string;
+  configuredWeight: number;
   checkers: readonly Checker[];
   isUp: boolean;
+  /** Absent: as the file has it. */
+  weight: number | undefined;
+  /** Wall clock of the last change to up or down, ms. */
   sinceMs: number;
+  /** The same in monotonic ms; undefined before the first. */
+  changedMs: number | undefined;
 }
 
 export class HealthEngine {
@@ -118,10 +140,11 @@ export class HealthEngine {
 
   snapshot(): readonly ServerHealth[] {
     const nowMs = this.#clock.monotonicMs();
-    return Array.from(this.#servers.values(), ({ name, isUp, sinceMs, checkers }) => ({
+    return Array.from(this.#servers.values(), ({ name, isUp, sinceMs, weight, checkers }) => ({
       name,
       isUp,
       sinceMs,
+      ...(weight === undefined ? {} : { weight }),
       checkers: checkers.map((checker) => checker.snapshot(nowMs)),
     }));
   }
@@ -144,6 +167,7 @@ export class HealthEngine {
       if (server === undefined) {
         after.set(plan.name, this.#newServer(plan));
       } else {
+        server.configuredWeight = plan.weight;
         this.#changeCheckers(server, plan.checkers);
         after.set(plan.name, server);
       }
@@ -159,10 +183,18 @@ export class HealthEngine {
     this.#pump();
   }
 
-  #newServer({ name, checkers: configs }: ServerPlan): Server {
+  #newServer({ name, weight, checkers: configs }: ServerPlan): Server {
     const checkers = configs.map((config) => this.#newChecker(name, config, !config.alpha));
     const isUp = checkers.every((checker) => checker.state.isUp);
-    return { name, checkers, isUp, sinceMs: this.#clock.realtimeMs() };
+    return {
+      name,
+      configuredWeight: weight,
+      checkers,
+      isUp,
+      weight: undefined,
+      sinceMs: this.#clock.realtimeMs(),
+      changedMs: undefined,
+    };
   }
 
   #newChecker(serverName: string, config: CheckerConfig, isUp: boolean): Checker {
@@ -286,24 +318,58 @@ export class HealthEngine {
       this.#warnInconclusive(checker, result);
     }
     const server = this.#servers.get(checker.serverName);
-    if (judgement.change !== undefined && server !== undefined) {
-      this.#refresh(server, judgement.change);
-    }
+    if (server === undefined) return;
+    if (judgement.change !== undefined) this.#refresh(server, judgement.change);
+    else if (result.kind === 'pass' && result.advice !== undefined) this.#heed(server, result);
+  }
+
+  /** A pass said more than that: the weight, or whether the server takes part at all. */
+  #heed(server: Server, { detail }: { readonly detail: string }): void {
+    this.#refresh(server, { reason: PASSED, detail });
   }
 
   /** Brings the server in line with its checkers; tells when that changes it. */
   #refresh(server: Server, cause: Pick<CheckerChange, 'reason' | 'detail'>): void {
-    const isUp = server.checkers.every((checker) => checker.state.isUp);
-    if (isUp === server.isUp) return;
+    const areUp = server.checkers.every((checker) => checker.state.isUp);
+    const advice = server.checkers.map((checker) => checker.advice);
+    const isUp = areUp && !advice.some(({ mode }) => mode === 'maint');
+    const weight = effectiveWeight(server.configuredWeight, advice);
+    const reason = areUp && !isUp ? AGENT_MAINT : cause.reason;
+    if (isUp === server.isUp) {
+      if (weight !== server.weight) this.#reweigh(server, weight, cause);
+      return;
+    }
     server.isUp = isUp;
+    server.weight = weight;
     server.sinceMs = this.#clock.realtimeMs();
-    const { reason, detail } = cause;
+    server.changedMs = this.#clock.monotonicMs();
+    const { detail } = cause;
     const [from, to] = isUp ? ['DOWN', 'UP'] : ['UP', 'DOWN'];
     this.#options.log.info(
       { server: server.name, from, to, reason, detail },
       'server state change',
     );
-    this.#options.onChange({ serverName: server.name, isUp, reason, detail });
+    this.#tell(server, { reason, detail });
+  }
+
+  /** What a server that is down would weigh is told when it comes back. */
+  #reweigh(server: Server, weight: number | undefined, { detail }: { detail: string }): void {
+    const [from, to] = [server.weight, weight].map((each) => each ?? server.configuredWeight);
+    server.weight = weight;
+    if (!server.isUp) return;
+    this.#options.log.info({ server: server.name, from, to, detail }, 'server weight change');
+    this.#tell(server, { reason: WEIGHT_CHANGED, detail });
+  }
+
+  #tell(server: Server, cause: Pick<CheckerChange, 'reason' | 'detail'>): void {
+    const { name, isUp, weight, changedMs } = server;
+    this.#options.onChange({
+      serverName: name,
+      isUp,
+      ...(changedMs === undefined ? {} : { sinceMs: changedMs }),
+      ...(weight === undefined ? {} : { weight }),
+      ...cause,
+    });
   }
 
   #warnInconclusive(checker: Checker, result: ProbeResult): void {

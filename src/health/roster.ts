@@ -7,6 +7,8 @@ import { serverName } from '../config/names.ts';
 
 export interface ServerPlan {
   readonly name: string;
+  /** As the file has it. */
+  readonly weight: number;
   readonly checkers: readonly CheckerConfig[];
 }
 
@@ -18,7 +20,8 @@ export function planServers(
   for (const service of virtualServers) {
     for (const server of [...service.realServers, ...(service.backupPool ?? [])]) {
       const name = serverName(service, server);
-      if (!plans.has(name)) plans.set(name, { name, checkers: server.checkers });
+      if (!plans.has(name))
+        plans.set(name, { name, weight: server.weight, checkers: server.checkers });
     }
   }
   return plans;

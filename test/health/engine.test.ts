@@ -38,6 +38,7 @@ describe('at the start', () => {
       {
         serverName: nameOf(A),
         isUp: false,
+        sinceMs: 0,
         reason: 'CONNECT_REFUSED',
         detail: 'it was CONNECT_REFUSED',
       },
