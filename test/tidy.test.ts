@@ -94,6 +94,7 @@ const LAYERS: Readonly<Record<string, readonly string[]>> = {
 const DOORS: Readonly<Record<string, readonly string[]>> = {
   koffi: ['kernel/libc.ts'],
   undici: ['health/http.ts'],
+  'dns-packet': ['health/dns.ts'],
   pino: ['base/log-pino.ts'],
   commander: ['cli/'],
 };
@@ -113,11 +114,15 @@ const DRIVERS: readonly string[] = [
   'config/load.ts',
   'kernel/',
   'health/connection.ts',
+  'health/datagram-exchange.ts',
+  'health/dns.ts',
   'health/engine.ts',
   'health/http.ts',
+  'health/ping.ts',
   'health/runner.ts',
   'health/timers.ts',
   'health/tcp.ts',
+  'health/udp.ts',
   'ipvs/client.ts',
   'ipvs/ownership.ts',
   'ipvs/reconciler.ts',

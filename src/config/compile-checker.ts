@@ -2,7 +2,13 @@
  * Checker blocks to the model, with what they inherit from the real server and the virtual server.
  */
 import type { IpAddress } from '../base/address.ts';
-import { compileFree, compileProbe, isConnectingKind, readHost } from './compile-probe.ts';
+import {
+  compileFree,
+  compilePlannedProbe,
+  compileRunningProbe,
+  isPlannedProbe,
+  readHost,
+} from './compile-probe.ts';
 import { compileHttpOptions, compileUrl } from './compile-url.ts';
 import { checkDeviceName } from './device-name.ts';
 import type { LvsContext } from './lvs-context.ts';
@@ -26,14 +32,11 @@ const HTTP_DELAY_BEFORE_RETRY_MS = 3000;
 /** Where they differ from 1. */
 const DEFAULT_RETRY: Readonly<Record<string, number>> = { DNS_CHECK: 3, MISC_CHECK: 0 };
 
-const KINDS = ['TCP_CHECK', 'HTTP_GET'] as const;
+const KINDS = ['TCP_CHECK', 'HTTP_GET', 'UDP_CHECK', 'DNS_CHECK', 'PING_CHECK'] as const;
 const PLANNED_KINDS = [
   'SSL_GET',
   'MISC_CHECK',
   'SMTP_CHECK',
-  'DNS_CHECK',
-  'UDP_CHECK',
-  'PING_CHECK',
   'FILE_CHECK',
   'BFD_CHECK',
   'REDIS_CHECK',
@@ -53,23 +56,30 @@ export interface CheckedServer {
   readonly server: ReadBlock;
 }
 
-/** The checkers of one real server, TCP_CHECKs first, each kind in the order of the file. */
+/** The checkers of one real server, by kind and in the order of the file. */
 export function compileCheckers(
   checked: CheckedServer,
   context: LvsContext,
 ): readonly CompiledChecker[] {
-  const checkers: CompiledChecker[] = [];
-  for (const kind of KINDS) {
-    for (const entry of checked.server.all(kind)) {
+  return KINDS.filter((kind) => checked.server.has(kind)).flatMap((kind) =>
+    checked.server.all(kind).map((entry) => {
       const read = readChecker(kind, entry, checked, context);
       const isDelayLoopDefault = !read.levels.some((level) => level.has('delay_loop'));
       const base = compileBase(kind, read, checked, context);
-      const config =
-        kind === 'TCP_CHECK' ? { kind, ...base } : compileHttp(kind, read, base, context);
-      checkers.push({ config, isDelayLoopDefault });
-    }
-  }
-  return checkers;
+      return { config: compileKind(kind, read, base, context), isDelayLoopDefault };
+    }),
+  );
+}
+
+function compileKind(
+  kind: (typeof KINDS)[number],
+  read: ReadChecker,
+  base: CheckerBase,
+  context: LvsContext,
+): CheckerConfig {
+  if (kind === 'TCP_CHECK') return { kind, ...base };
+  if (kind === 'HTTP_GET') return compileHttp(kind, read, base, context);
+  return { ...base, ...compileRunningProbe(kind, read.block, context.report) };
 }
 
 /** Those that the daemon does not run yet, by kind and in the order of the file. */
@@ -82,8 +92,8 @@ export function compilePlannedCheckers(
       const read = readChecker(kind, entry, checked, context);
       const base = compileBase(kind, read, checked, context);
       if (kind === 'SSL_GET') return [compileHttp(kind, read, base, context)];
-      if (isConnectingKind(kind)) {
-        const probe = compileProbe(kind, read.block, context.report);
+      if (isPlannedProbe(kind)) {
+        const probe = compilePlannedProbe(kind, read.block);
         const hosts = read.block.all('host').map((host) => readHost(host, context.report));
         return (hosts.length === 0 ? [{}] : hosts).map((host) => ({ ...base, ...host, ...probe }));
       }

@@ -3,12 +3,15 @@ import type { Report } from './diagnostics.ts';
 import { didYouMean } from './did-you-mean.ts';
 import { type LvsContext, readLvsScript } from './lvs-context.ts';
 import type { CheckerBase } from './model.ts';
-import type {
-  BfdCheckConfig,
-  ConnectingProbe,
-  FileCheckConfig,
-  MiscCheckConfig,
-  UdpProbe,
+import {
+  type BfdCheckConfig,
+  DNS_TYPES,
+  type DnsProbe,
+  type FileCheckConfig,
+  type MiscCheckConfig,
+  type PlannedProbe,
+  type RunningProbe,
+  type UdpProbe,
 } from './model-lvs.ts';
 import { compact } from './present.ts';
 import { type Entry, type ReadBlock, readBlock } from './read-block.ts';
@@ -19,34 +22,38 @@ const HELO_NAME = 'smtpchecker.keepalived.org';
 const MAX_REPLY_LENGTH = 255;
 const WEIGHT = { kind: 'integer', min: -(2 ** 31 - 1), max: 2 ** 31 - 1 } as const;
 
-type ConnectingKind = ConnectingProbe['kind'];
-
-const CONNECTING: ReadonlySet<string> = new Set<ConnectingKind>([
+const PLANNED: ReadonlySet<string> = new Set<PlannedProbe['kind']>([
   'SMTP_CHECK',
-  'DNS_CHECK',
-  'UDP_CHECK',
-  'PING_CHECK',
   'REDIS_CHECK',
   'AGENT_CHECK',
   'DSR_CHECK',
 ]);
 
-export function isConnectingKind(kind: string): kind is ConnectingKind {
-  return CONNECTING.has(kind);
+export function isPlannedProbe(kind: string): kind is PlannedProbe['kind'] {
+  return PLANNED.has(kind);
 }
 
-export function compileProbe(
-  kind: ConnectingKind,
+export function compileRunningProbe(
+  kind: RunningProbe['kind'],
   block: ReadBlock,
   report: Report,
-): ConnectingProbe {
+): RunningProbe {
+  switch (kind) {
+    case 'DNS_CHECK':
+      return compileDns(block);
+    case 'UDP_CHECK':
+      return compileUdp(block, report);
+    case 'PING_CHECK':
+      return { kind };
+    default:
+      return kind satisfies never;
+  }
+}
+
+export function compilePlannedProbe(kind: PlannedProbe['kind'], block: ReadBlock): PlannedProbe {
   switch (kind) {
     case 'SMTP_CHECK':
       return { kind, heloName: block.text('helo_name') ?? HELO_NAME };
-    case 'DNS_CHECK':
-      return { kind, type: block.text('type') ?? 'SOA', name: block.text('name') ?? '.' };
-    case 'UDP_CHECK':
-      return compileUdp(block, report);
     case 'REDIS_CHECK':
       return compact({
         kind,
@@ -57,12 +64,24 @@ export function compileProbe(
       });
     case 'AGENT_CHECK':
       return compact({ kind, send: block.text('send') });
-    case 'PING_CHECK':
     case 'DSR_CHECK':
       return { kind };
     default:
       return kind satisfies never;
   }
+}
+
+function compileDns(block: ReadBlock): DnsProbe {
+  const written = block.text('type');
+  const answers = block
+    .all('expect_answer')
+    .map(({ words }) => words.map(({ text }) => text).join(' '));
+  return compact({
+    kind: 'DNS_CHECK' as const,
+    type: DNS_TYPES.find((type) => type === written) ?? 'SOA',
+    name: block.text('name') ?? '.',
+    answers: answers.length === 0 ? undefined : answers,
+  });
 }
 
 /** The old form: what one host block says instead of the checker. */

@@ -15,7 +15,7 @@ import { describeFamily } from './compile-virtual-address.ts';
 import type { Report } from './diagnostics.ts';
 import { didYouMean } from './did-you-mean.ts';
 import type { LvsContext } from './lvs-context.ts';
-import type { TransportProtocol, VirtualServerConfig } from './model.ts';
+import type { CheckerConfig, TransportProtocol, VirtualServerConfig } from './model.ts';
 import { serviceName } from './names.ts';
 import { type Entry, type ReadBlock, readBlock } from './read-block.ts';
 import { readAddress, readInteger, reportTrailing } from './read-value.ts';
@@ -103,11 +103,15 @@ function compileService(entry: Entry, context: LvsContext): VirtualServerConfig 
 /** Where the service has no port, neither have its servers, and a check needs one. */
 function checkPorts(compiled: readonly CompiledServer[], place: Place, report: Report): void {
   for (const { server, checkers } of compiled) {
-    const checker = checkers.find(({ config }) => config.connectPort === 0);
+    const checker = checkers.find(({ config }) => needsPort(config) && config.connectPort === 0);
     if (checker === undefined) continue;
     const { kind } = checker.config;
     report('checkerWithoutPort', place, { server: server.address.text, kind });
   }
+}
+
+function needsPort({ kind }: CheckerConfig): boolean {
+  return kind !== 'PING_CHECK';
 }
 
 /** A group may have both families: its IPv6 members have no use for IPv4 servers. */

@@ -103,14 +103,38 @@ export interface RegexConfig {
 }
 
 /** What one kind of checker that connects has to itself. */
-export type ConnectingProbe =
+export type ConnectingProbe = RunningProbe | PlannedProbe;
+
+export type RunningProbe = UdpProbe | DnsProbe | { readonly kind: 'PING_CHECK' };
+
+/** Those that the daemon does not run yet. */
+export type PlannedProbe =
   | { readonly kind: 'SMTP_CHECK'; readonly heloName: string }
-  | { readonly kind: 'DNS_CHECK'; readonly type: string; readonly name: string }
-  | UdpProbe
-  | { readonly kind: 'PING_CHECK' }
   | RedisProbe
   | { readonly kind: 'AGENT_CHECK'; readonly send?: string }
   | { readonly kind: 'DSR_CHECK' };
+
+export interface DnsProbe {
+  readonly kind: 'DNS_CHECK';
+  readonly type: DnsType;
+  readonly name: string;
+  /** Each must be among the answers, in the notation of dns-answer.ts; any answer will do when absent. */
+  readonly answers?: readonly string[];
+}
+
+export type DnsType = (typeof DNS_TYPES)[number];
+
+export const DNS_TYPES = [
+  'A',
+  'NS',
+  'CNAME',
+  'SOA',
+  'MX',
+  'TXT',
+  'AAAA',
+  'RRSIG',
+  'DNSKEY',
+] as const;
 
 export interface UdpProbe {
   readonly kind: 'UDP_CHECK';

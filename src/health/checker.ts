@@ -22,7 +22,7 @@ export interface CheckRecord {
 
 export interface CheckerHealth {
   readonly kind: CheckerConfig['kind'];
-  /** `10.0.0.1:80`: where it connects. */
+  /** `10.0.0.1:80`: where it connects, or `10.0.0.1` where there is no port. */
   readonly target: string;
   readonly isUp: boolean;
   readonly lastResult?: CheckRecord;
@@ -78,7 +78,7 @@ export class Checker {
     const lastResult = this.#history.at(-1);
     return {
       kind: config.kind,
-      target: formatEndpoint(config.connectAddress, config.connectPort),
+      target: targetOf(config),
       isUp: state.isUp,
       ...(lastResult === undefined ? {} : { lastResult }),
       history: [...this.#history],
@@ -89,4 +89,9 @@ export class Checker {
       nextCheckInMs: this.run === undefined ? Math.max(0, state.dueMs - nowMs) : 0,
     };
   }
+}
+
+function targetOf(config: CheckerConfig): string {
+  if (config.kind === 'PING_CHECK') return config.connectAddress.text;
+  return formatEndpoint(config.connectAddress, config.connectPort);
 }

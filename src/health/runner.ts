@@ -4,12 +4,15 @@
  */
 import type { Clock } from '../base/clock.ts';
 import type { CheckerConfig } from '../config/model.ts';
+import { probeDns } from './dns.ts';
 import { probeHttp } from './http.ts';
+import { probePing } from './ping.ts';
 import type { Probe, ProbeResult } from './probe.ts';
 import type { SelfDelay } from './self-delay.ts';
 import { errorMessage } from './socket-error.ts';
 import { probeTcp } from './tcp.ts';
 import type { Timer, Timers } from './timers.ts';
+import { probeUdp } from './udp.ts';
 
 type Kind = CheckerConfig['kind'];
 type CheckerOf<K extends Kind> = { [P in K]: Extract<CheckerConfig, { kind: P }> }[K];
@@ -19,6 +22,9 @@ export type Probes = { readonly [K in Kind]: Probe<CheckerOf<K>> };
 export const probes: Probes = {
   TCP_CHECK: probeTcp,
   HTTP_GET: probeHttp,
+  UDP_CHECK: probeUdp,
+  DNS_CHECK: probeDns,
+  PING_CHECK: probePing,
 };
 
 /** How long an aborted probe may take to settle, ms; then its deadline is its result. */

@@ -30,7 +30,13 @@ export class FakeProbes {
 
   constructor() {
     const probe = (target: CheckerConfig, io: ProbeIo) => this.#probe(target, io);
-    this.probes = { TCP_CHECK: probe, HTTP_GET: probe };
+    this.probes = {
+      TCP_CHECK: probe,
+      HTTP_GET: probe,
+      UDP_CHECK: probe,
+      DNS_CHECK: probe,
+      PING_CHECK: probe,
+    };
   }
 
   set(target: string, behaviour: Behaviour): void {

@@ -2,11 +2,14 @@ import { type IpAddress, parseAddress } from '../../src/base/address.ts';
 import type {
   CheckerBase,
   CheckerConfig,
+  DnsCheckConfig,
   HttpGetConfig,
   HttpUrlConfig,
+  PingCheckConfig,
   RealServerConfig,
   SourceSpan,
   TcpCheckConfig,
+  UdpCheckConfig,
   VirtualServerConfig,
 } from '../../src/config/model.ts';
 
@@ -32,6 +35,19 @@ const base: CheckerBase = {
 
 export function tcpCheck(changes: Partial<TcpCheckConfig> = {}): TcpCheckConfig {
   return { ...base, kind: 'TCP_CHECK', ...changes };
+}
+
+export function udpCheck(changes: Partial<UdpCheckConfig> = {}): UdpCheckConfig {
+  const replies = { requiresReply: false, minReplyLength: 0, maxReplyLength: 255 };
+  return { ...base, kind: 'UDP_CHECK', ...replies, ...changes };
+}
+
+export function dnsCheck(changes: Partial<DnsCheckConfig> = {}): DnsCheckConfig {
+  return { ...base, kind: 'DNS_CHECK', type: 'A', name: 'web.test', ...changes };
+}
+
+export function pingCheck(changes: Partial<PingCheckConfig> = {}): PingCheckConfig {
+  return { ...base, kind: 'PING_CHECK', ...changes };
 }
 
 export function httpUrl(changes: Partial<HttpUrlConfig> = {}): HttpUrlConfig {
