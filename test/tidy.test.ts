@@ -132,6 +132,7 @@ const DRIVERS: readonly string[] = [
   'host/realserver.ts',
   'daemon/address-firewall.ts',
   'daemon/announcer.ts',
+  'daemon/check-scripts.ts',
   'daemon/child-channel.ts',
   'daemon/child-handle.ts',
   'daemon/conflict-watch.ts',

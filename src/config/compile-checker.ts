@@ -3,9 +3,12 @@
  */
 import type { IpAddress } from '../base/address.ts';
 import {
-  compileFree,
+  compileBfd,
+  compileFile,
+  compileMisc,
   compilePlannedProbe,
   compileRunningProbe,
+  type FreeInput,
   isPlannedProbe,
   readHost,
 } from './compile-probe.ts';
@@ -32,12 +35,18 @@ const HTTP_DELAY_BEFORE_RETRY_MS = 3000;
 /** Where they differ from 1. */
 const DEFAULT_RETRY: Readonly<Record<string, number>> = { DNS_CHECK: 3, MISC_CHECK: 0 };
 
-const KINDS = ['TCP_CHECK', 'HTTP_GET', 'UDP_CHECK', 'DNS_CHECK', 'PING_CHECK'] as const;
+const KINDS = [
+  'TCP_CHECK',
+  'HTTP_GET',
+  'UDP_CHECK',
+  'DNS_CHECK',
+  'PING_CHECK',
+  'MISC_CHECK',
+  'FILE_CHECK',
+] as const;
 const PLANNED_KINDS = [
   'SSL_GET',
-  'MISC_CHECK',
   'SMTP_CHECK',
-  'FILE_CHECK',
   'BFD_CHECK',
   'REDIS_CHECK',
   'AGENT_CHECK',
@@ -62,23 +71,27 @@ export function compileCheckers(
   context: LvsContext,
 ): readonly CompiledChecker[] {
   return KINDS.filter((kind) => checked.server.has(kind)).flatMap((kind) =>
-    checked.server.all(kind).map((entry) => {
+    checked.server.all(kind).flatMap((entry): readonly CompiledChecker[] => {
       const read = readChecker(kind, entry, checked, context);
-      const isDelayLoopDefault = !read.levels.some((level) => level.has('delay_loop'));
+      const isTimed = kind === 'FILE_CHECK' || read.levels.some((level) => level.has('delay_loop'));
       const base = compileBase(kind, read, checked, context);
-      return { config: compileKind(kind, read, base, context), isDelayLoopDefault };
+      const config = compileKind(kind, { ...read, base, checked }, context);
+      return config === undefined ? [] : [{ config, isDelayLoopDefault: !isTimed }];
     }),
   );
 }
 
+/** Undefined when it names nothing that is there. */
 function compileKind(
   kind: (typeof KINDS)[number],
-  read: ReadChecker,
-  base: CheckerBase,
+  read: ReadChecker & FreeInput,
   context: LvsContext,
-): CheckerConfig {
+): CheckerConfig | undefined {
+  const { base } = read;
   if (kind === 'TCP_CHECK') return { kind, ...base };
   if (kind === 'HTTP_GET') return compileHttp(kind, read, base, context);
+  if (kind === 'MISC_CHECK') return compileMisc(read, context);
+  if (kind === 'FILE_CHECK') return compileFile(read, context);
   return { ...base, ...compileRunningProbe(kind, read.block, context.report) };
 }
 
@@ -97,8 +110,8 @@ export function compilePlannedCheckers(
         const hosts = read.block.all('host').map((host) => readHost(host, context.report));
         return (hosts.length === 0 ? [{}] : hosts).map((host) => ({ ...base, ...host, ...probe }));
       }
-      const free = compileFree(kind, { ...read, base, checked }, context);
-      return free === undefined ? [] : [free];
+      const bfd = compileBfd({ ...read, base, checked }, context);
+      return bfd === undefined ? [] : [bfd];
     }),
   );
 }

@@ -101,6 +101,15 @@ export function readHost(entry: Entry, report: Report): Partial<CheckerBase> {
   });
 }
 
+/** The file says when to look; once a minute anyway. keepalived knows no retries here. */
+const FILE_TIMING = {
+  delayLoopMs: 60_000,
+  retry: 0,
+  delayBeforeRetryMs: 0,
+  warmupMs: 0,
+  alpha: false,
+} as const;
+
 function compileUdp(block: ReadBlock, report: Report): UdpProbe {
   const reply = readHex(block.entry('require_reply'), report);
   const minReplyLength = block.number('min_reply_length') ?? 0;
@@ -140,26 +149,16 @@ function readHex(entry: Entry | undefined, report: Report): string | undefined {
   return undefined;
 }
 
-type FreeKind = 'MISC_CHECK' | 'FILE_CHECK' | 'BFD_CHECK';
-
-interface FreeInput {
+/** What checkers that do not connect are compiled from. */
+export interface FreeInput {
   readonly block: ReadBlock;
   readonly base: CheckerBase;
   /** The virtual server that the server is in. */
   readonly checked: { readonly service: ReadBlock };
 }
 
-/** Checkers that do not connect; undefined when they name nothing that is there. */
-export function compileFree(
-  kind: FreeKind,
-  input: FreeInput,
-  context: LvsContext,
-): MiscCheckConfig | FileCheckConfig | BfdCheckConfig | undefined {
-  if (kind === 'MISC_CHECK') return compileMisc(input, context);
-  return kind === 'FILE_CHECK' ? compileFile(input, context) : compileBfd(input, context);
-}
-
-function compileMisc(
+/** Undefined when it names no script. */
+export function compileMisc(
   { block, base, checked }: FreeInput,
   context: LvsContext,
 ): MiscCheckConfig | undefined {
@@ -190,7 +189,8 @@ function compileMisc(
   };
 }
 
-function compileFile(
+/** Undefined when it names no track_file that is there. */
+export function compileFile(
   { block, base }: FreeInput,
   { report, trackFiles }: LvsContext,
 ): FileCheckConfig | undefined {
@@ -202,7 +202,8 @@ function compileFile(
     report('unknownTrackFile', place, { name }, () => didYouMean(name, trackFiles));
     return undefined;
   }
-  return compact({ kind: 'FILE_CHECK' as const, span: base.span, trackFile: name, ...weight });
+  const { span } = base;
+  return compact({ kind: 'FILE_CHECK' as const, span, trackFile: name, ...FILE_TIMING, ...weight });
 }
 
 function readWeight(
@@ -219,7 +220,8 @@ function readWeight(
   return { weight: readInteger(WEIGHT, entry.keyword, word, report), isReversed };
 }
 
-function compileBfd(
+/** Undefined when it names no bfd_instance that is there. */
+export function compileBfd(
   { block, base }: FreeInput,
   { report, bfdInstances }: LvsContext,
 ): BfdCheckConfig | undefined {

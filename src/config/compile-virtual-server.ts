@@ -103,15 +103,15 @@ function compileService(entry: Entry, context: LvsContext): VirtualServerConfig 
 /** Where the service has no port, neither have its servers, and a check needs one. */
 function checkPorts(compiled: readonly CompiledServer[], place: Place, report: Report): void {
   for (const { server, checkers } of compiled) {
-    const checker = checkers.find(({ config }) => needsPort(config) && config.connectPort === 0);
+    const checker = checkers.find(({ config }) => lacksPort(config));
     if (checker === undefined) continue;
     const { kind } = checker.config;
     report('checkerWithoutPort', place, { server: server.address.text, kind });
   }
 }
 
-function needsPort({ kind }: CheckerConfig): boolean {
-  return kind !== 'PING_CHECK';
+function lacksPort(config: CheckerConfig): boolean {
+  return 'connectPort' in config && config.kind !== 'PING_CHECK' && config.connectPort === 0;
 }
 
 /** A group may have both families: its IPv6 members have no use for IPv4 servers. */
@@ -215,5 +215,9 @@ function warnOfDefaults(
   if (checkers.some(({ isDelayLoopDefault }) => isDelayLoopDefault)) {
     report('defaultDelayLoop', block.place, {});
   }
-  if (checkers.some(({ config }) => !config.alpha)) report('notAlpha', block.place, {});
+  // A FILE_CHECK knows no alpha: its file is read before anything starts.
+  const isAlphaMissing = checkers.some(
+    ({ config }) => config.kind !== 'FILE_CHECK' && !config.alpha,
+  );
+  if (isAlphaMissing) report('notAlpha', block.place, {});
 }

@@ -54,11 +54,15 @@ export interface ServerOptions {
   readonly lowerThreshold?: number;
 }
 
-export interface CheckerOptions {
+export interface CheckerOptions extends PacingOptions {
   readonly bindAddress?: IpAddress;
   readonly bindInterface?: string;
   readonly bindPort?: number;
   readonly fwmark?: number;
+}
+
+/** lvsd's own: when a checker changes its mind, and how often it looks. */
+export interface PacingOptions {
   readonly rise?: number;
   readonly fall?: number;
   readonly fastIntervalMs?: number;
@@ -155,14 +159,8 @@ export interface RedisProbe {
   readonly tls: boolean;
 }
 
-/** What a checker without a connection has. */
-export interface MiscCheckConfig extends CheckerOptions {
-  readonly kind: 'MISC_CHECK';
-  readonly span: Span;
-  readonly command: ScriptCommand;
-  readonly timeoutMs: number;
-  /** `misc_dynamic`. */
-  readonly isDynamic: boolean;
+/** Times of a checker without a connection. */
+export interface CheckTiming extends PacingOptions {
   readonly delayLoopMs: number;
   readonly retry: number;
   readonly delayBeforeRetryMs: number;
@@ -170,7 +168,17 @@ export interface MiscCheckConfig extends CheckerOptions {
   readonly alpha: boolean;
 }
 
-export interface FileCheckConfig {
+export interface MiscCheckConfig extends CheckTiming {
+  readonly kind: 'MISC_CHECK';
+  readonly span: Span;
+  readonly command: ScriptCommand;
+  readonly timeoutMs: number;
+  /** `misc_dynamic`. */
+  readonly isDynamic: boolean;
+}
+
+/** Judged whenever the file was read; the times are for the look in between. */
+export interface FileCheckConfig extends CheckTiming {
   readonly kind: 'FILE_CHECK';
   readonly span: Span;
   readonly trackFile: string;

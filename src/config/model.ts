@@ -197,7 +197,10 @@ export type UdpCheckConfig = Extract<ProbeCheckerConfig, { kind: 'UDP_CHECK' }>;
 export type DnsCheckConfig = Extract<ProbeCheckerConfig, { kind: 'DNS_CHECK' }>;
 export type PingCheckConfig = Extract<ProbeCheckerConfig, { kind: 'PING_CHECK' }>;
 
-export type CheckerConfig = TcpCheckConfig | HttpGetConfig | ProbeCheckerConfig;
+/** Checkers that connect. */
+export type ConnectingCheckerConfig = TcpCheckConfig | HttpGetConfig | ProbeCheckerConfig;
+
+export type CheckerConfig = ConnectingCheckerConfig | MiscCheckConfig | FileCheckConfig;
 
 export interface SslGetConfig extends CheckerBase, HttpOptions {
   readonly kind: 'SSL_GET';
@@ -205,9 +208,4 @@ export interface SslGetConfig extends CheckerBase, HttpOptions {
 }
 
 /** Checkers that the daemon does not run yet. */
-export type PlannedCheckerConfig =
-  | SslGetConfig
-  | (CheckerBase & PlannedProbe)
-  | MiscCheckConfig
-  | FileCheckConfig
-  | BfdCheckConfig;
+export type PlannedCheckerConfig = SslGetConfig | (CheckerBase & PlannedProbe) | BfdCheckConfig;

@@ -99,7 +99,7 @@ const connectingRows = CONNECTING.flatMap(([context, retry, delay]) => {
   return [
     ...(RUNNING_CHECKERS.has(context) ? works(context, rows) : plannedRows(context, rows)),
     ...(honoursSource.has(context) ? works(context, sourceRows) : plannedRows(context, sourceRows)),
-    ...plannedRows(context, pacingRows),
+    ...(RUNNING_CHECKERS.has(context) ? works : plannedRows)(context, pacingRows),
     ...acceptedRows(context, LOGGED, [logRow]),
   ];
 });
@@ -257,7 +257,12 @@ const ownRows: Readonly<Record<string, readonly WorkingRow[]>> = {
       defaultText: 'off',
       doc: 'Exit status 2 to 255: up, with weight 0 to 253',
     },
-    { name: 'user', value: words('USER [GROUP]'), doc: 'Runs as this user' },
+    {
+      name: 'user',
+      value: words('USER [GROUP]'),
+      defaultText: 'script_user, else keepalived_script, else nobody',
+      doc: 'Runs as this user; keepalived as root where neither of the others is there',
+    },
     ...pacingRows,
   ],
   SMTP_CHECK: [

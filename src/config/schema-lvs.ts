@@ -291,6 +291,8 @@ export const RUNNING_CHECKERS: ReadonlySet<string> = new Set([
   'DNS_CHECK',
   'UDP_CHECK',
   'PING_CHECK',
+  'MISC_CHECK',
+  'FILE_CHECK',
 ]);
 
 /** [name, what a pass is]. */

@@ -7,7 +7,9 @@ import type { Log } from '../base/log.ts';
 import type { Config } from '../config/model.ts';
 import type { LvsNotice } from '../ipvs/notice.ts';
 import type { HealthSnapshot } from '../observe/status.ts';
+import type { TrackerState } from '../vrrp/tracker-state.ts';
 import { afterDeath, type BackOff, noBackOff } from './back-off.ts';
+import type { CheckScriptPorts, CheckScripts } from './check-scripts.ts';
 import {
   type ChildDeath,
   type ChildHandle,
@@ -30,6 +32,10 @@ export interface HealthGuardPorts {
   /** The process died and is started again. */
   readonly onRestart: (death: string) => void;
   readonly onFatal: (code: string, message: string) => void;
+  /** Runs the scripts of checks. */
+  readonly newScripts: (onEnd: CheckScriptPorts['onEnd']) => CheckScripts;
+  /** Every tracked file, for a process that starts. */
+  readonly files: () => readonly TrackerState[];
   /** For scripts, FIFOs and events. */
   readonly onNotice: (notice: LvsNotice) => void;
 }
@@ -37,6 +43,7 @@ export interface HealthGuardPorts {
 export class HealthGuard {
   readonly #ports: HealthGuardPorts;
   readonly #snapshots: Snapshots<HealthSnapshot>;
+  readonly #scripts: CheckScripts;
   readonly #ownershipFile: string;
   #config: Config;
   #adopt: boolean;
@@ -61,6 +68,9 @@ export class HealthGuard {
     this.#adopt = options.adopt;
     this.#ports = ports;
     this.#snapshots = new Snapshots(ports.setTimer);
+    this.#scripts = ports.newScripts((id, result) =>
+      this.#child?.send({ kind: 'scriptEnded', id, result }),
+    );
   }
 
   get pid(): number | undefined {
@@ -89,6 +99,11 @@ export class HealthGuard {
     if (this.#roles.get(instance) === role) return;
     this.#roles.set(instance, role);
     this.#child?.send({ kind: 'role', instance, role });
+  }
+
+  /** Tracked files that were read. */
+  tellFiles(states: readonly TrackerState[]): void {
+    this.#child?.send({ kind: 'files', states });
   }
 
   snapshot(): Promise<HealthSnapshot | undefined> {
@@ -126,6 +141,7 @@ export class HealthGuard {
       adopt: this.#adopt,
       flush: this.#mayFlush && this.#config.globalDefs.flushesLvs === true,
     });
+    child.send({ kind: 'files', states: this.#ports.files() });
     for (const [instance, role] of this.#roles) child.send({ kind: 'role', instance, role });
   }
 
@@ -146,6 +162,12 @@ export class HealthGuard {
       case 'services':
         this.#ports.onServices(message.states);
         return;
+      case 'runScript':
+        this.#scripts.run(message.id, message.command, message.timeoutMs);
+        return;
+      case 'killScript':
+        this.#scripts.kill(message.id);
+        return;
       case 'lvsNotice':
         this.#ports.onNotice(message.notice);
         return;
@@ -161,6 +183,7 @@ export class HealthGuard {
 
   #died(death: ChildDeath): void {
     this.#child = undefined;
+    this.#scripts.killAll();
     this.#snapshots.abandon();
     if (this.#stopped !== undefined) {
       this.#stopped();

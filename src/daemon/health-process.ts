@@ -14,13 +14,16 @@ import { Reconciler } from '../ipvs/reconciler.ts';
 import { IpvsSettings } from '../ipvs/settings.ts';
 import type { Table } from '../ipvs/types.ts';
 import { DeadlineTimer } from '../kernel/timer.ts';
+import type { TrackerState } from '../vrrp/tracker-state.ts';
 import { type ChildChannel, openChildChannel, sendLast } from './child-channel.ts';
+import { HealthOutside } from './health-outside.ts';
 import type { FromHealth, ToHealth } from './messages.ts';
 import { serviceStates } from './service-states.ts';
 
 class HealthProcess {
   readonly #channel: ChildChannel<FromHealth>;
   readonly #intent = new Intent();
+  readonly #outside = new HealthOutside((message) => this.#channel.send(message));
   /** For weights that change though no verdict does. */
   #ramp: DeadlineTimer | undefined;
   #engine: HealthEngine | undefined;
@@ -52,6 +55,12 @@ class HealthProcess {
       case 'snapshot':
         this.#answerSnapshot(message.id);
         return;
+      case 'files':
+        for (const state of message.states) this.#hearFile(state);
+        return;
+      case 'scriptEnded':
+        this.#outside.scriptEnded(message.id, message.result);
+        return;
       case 'role':
         this.#settings?.setRole(message.instance, message.role);
         return;
@@ -75,6 +84,7 @@ class HealthProcess {
     this.#engine = new HealthEngine({
       clock: systemClock,
       log: this.#channel.log,
+      outside: this.#outside,
       random: Math.random,
       onChange: (change) => {
         const reason = `${change.reason}: ${change.detail}`;
@@ -83,6 +93,7 @@ class HealthProcess {
         queueMicrotask(() => this.#judge(change, reason));
       },
     });
+    this.#outside.configure(message.config.trackFiles ?? []);
     this.#engine.start(message.config.virtualServers);
     this.#ramp = new DeadlineTimer(() => this.#want());
     this.#configure(message.config);
@@ -105,6 +116,13 @@ class HealthProcess {
     this.#channel.send({ kind: 'ready' });
   }
 
+  #hearFile(state: TrackerState): void {
+    this.#outside.tell(state);
+    this.#engine?.recheck((config) => {
+      return config.kind === 'FILE_CHECK' && config.trackFile === state.name;
+    });
+  }
+
   /** All of them, when one has news. */
   #tellServices(): void {
     const states = serviceStates(this.#services, this.#intent.snapshot());
@@ -112,6 +130,7 @@ class HealthProcess {
   }
 
   #reload(config: Config): void {
+    this.#outside.configure(config.trackFiles ?? []);
     this.#engine?.reload(config.virtualServers);
     this.#configure(config);
     const kept = new Set(this.#engine?.snapshot().map(({ name }) => name));

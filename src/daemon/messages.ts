@@ -10,7 +10,9 @@
  */
 import type { IpAddress } from '../base/address.ts';
 import type { LogFields, LogLevel } from '../base/log.ts';
+import type { ScriptResult } from '../base/script-result.ts';
 import type { Config } from '../config/model.ts';
+import type { ScriptCommand } from '../config/model-vrrp.ts';
 import type { LvsNotice } from '../ipvs/notice.ts';
 import type { HealthSnapshot } from '../observe/status.ts';
 import type { Notice, Report } from '../vrrp/notice.ts';
@@ -67,6 +69,9 @@ export type ToHealth =
   | { readonly kind: 'reconfigure'; readonly config: Config }
   | { readonly kind: 'snapshot'; readonly id: number }
   | { readonly kind: 'stop' }
+  /** Tracked files that were read: all at a start, then those that changed. */
+  | { readonly kind: 'files'; readonly states: readonly TrackerState[] }
+  | { readonly kind: 'scriptEnded'; readonly id: number; readonly result: ScriptResult }
   /** An instance became master, or is not any more: for lvs_sync_daemon. */
   | {
       readonly kind: 'role';
@@ -104,6 +109,14 @@ export type FromHealth =
   /** All services: before `ready`, and when one lost or regained its quorum. */
   | { readonly kind: 'services'; readonly states: readonly ServiceState[] }
   | { readonly kind: 'snapshot'; readonly id: number; readonly snapshot: HealthSnapshot }
+  /** MISC_CHECK: answered with scriptEnded, unless killScript comes first. */
+  | {
+      readonly kind: 'runScript';
+      readonly id: number;
+      readonly command: ScriptCommand;
+      readonly timeoutMs: number;
+    }
+  | { readonly kind: 'killScript'; readonly id: number }
   /** The quorum of a service or the verdict on a server; how things stand, at a start. */
   | { readonly kind: 'lvsNotice'; readonly notice: LvsNotice };
 

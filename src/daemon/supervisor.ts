@@ -24,6 +24,7 @@ import { type LoadResult, loadConfig } from '../config/load.ts';
 import type { Config } from '../config/model.ts';
 import type { DaemonStatus } from '../observe/status.ts';
 import type { Notice } from '../vrrp/notice.ts';
+import { CHECK_RUNS_MAX, type CheckScriptPorts, CheckScripts } from './check-scripts.ts';
 import { spawnBeside } from './child-handle.ts';
 import {
   CONTROL_PROTOCOL_VERSION,
@@ -38,6 +39,8 @@ import type { FromHealth, FromVrrp, ToHealth, ToVrrp } from './messages.ts';
 import { Notices } from './notices.ts';
 import { judgePreflight, type Problem } from './preflight.ts';
 import { gatherFacts } from './preflight-facts.ts';
+import type { ScriptRules } from './script-launch.ts';
+import { ScriptRunner } from './script-runner.ts';
 import { syncRoleOf } from './sync-role.ts';
 import { nodeTimers } from './timers.ts';
 import { Trackers } from './trackers.ts';
@@ -99,6 +102,7 @@ export class Supervisor {
       setTimer: nodeTimers,
       onChange: (state) => {
         this.#vrrp?.tellTrackers([state]);
+        if (state.kind === 'file') this.#health?.tellFiles([state]);
         const { kind, name, isUp, reason } = state;
         const text = `${kind} ${name} is ${isUp ? 'up' : 'down'}: ${reason}`;
         this.#notices.event({ kind: 'tracker', object: kind, name, text, fields: { isUp } });
@@ -220,6 +224,8 @@ export class Supervisor {
         {
           ...common,
           spawn: spawnBeside<ToHealth, FromHealth>('health-process'),
+          newScripts: (onEnd) => this.#newCheckScripts(onEnd),
+          files: () => this.#trackers.states().filter(({ kind }) => kind === 'file'),
           onServices: (states) => this.#trackers.setServices(states),
           onNotice: (notice) => this.#notices.service(notice),
           onRestart: (death) => this.#tellDeath('health', death),
@@ -230,6 +236,13 @@ export class Supervisor {
     }
     await watching;
     if (isNewVrrp && this.#ending === undefined) this.#vrrp?.start();
+  }
+
+  #newCheckScripts(onEnd: CheckScriptPorts['onEnd']): CheckScripts {
+    const times = { clock: this.#options.clock, setTimer: nodeTimers };
+    const runner = new ScriptRunner({ ...times, limit: CHECK_RUNS_MAX });
+    const rules = (): ScriptRules => this.#config.globalDefs;
+    return new CheckScripts({ runner, setTimer: nodeTimers, rules, onEnd });
   }
 
   #hearNotice(notice: Notice): void {

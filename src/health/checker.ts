@@ -22,7 +22,7 @@ export interface CheckRecord {
 
 export interface CheckerHealth {
   readonly kind: CheckerConfig['kind'];
-  /** `10.0.0.1:80`: where it connects, or `10.0.0.1` where there is no port. */
+  /** `10.0.0.1:80`: where it connects; a script, or the name of a track_file. */
   readonly target: string;
   readonly isUp: boolean;
   readonly lastResult?: CheckRecord;
@@ -92,6 +92,8 @@ export class Checker {
 }
 
 function targetOf(config: CheckerConfig): string {
+  if (config.kind === 'MISC_CHECK') return config.command.path;
+  if (config.kind === 'FILE_CHECK') return config.trackFile;
   if (config.kind === 'PING_CHECK') return config.connectAddress.text;
   return formatEndpoint(config.connectAddress, config.connectPort);
 }

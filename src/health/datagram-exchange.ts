@@ -2,18 +2,16 @@
 import { formatEndpoint } from '../base/address.ts';
 import type { CheckerBase } from '../config/model.ts';
 import { openPeer, type Peer } from '../kernel/connected-datagram.ts';
-import type { ProbeIo, ProbeResult } from './probe.ts';
+import type { ProbeIo, ProbeResult, ProbeVerdict } from './probe.ts';
 import { connectFailure, errorCode, type SocketVerdict } from './socket-error.ts';
-
-export type Answer = SocketVerdict | { readonly kind: 'pass'; readonly detail: string };
 
 export interface Exchange {
   readonly protocol: 'udp' | 'echo';
   readonly request: Uint8Array;
   /** Judges a datagram of the peer; undefined is none of ours, and the wait goes on. Never throws. */
-  readonly onDatagram: (bytes: Buffer) => Answer | undefined;
+  readonly onDatagram: (bytes: Buffer) => ProbeVerdict | undefined;
   /** What silence until the deadline means. */
-  readonly onSilence: () => Answer;
+  readonly onSilence: () => ProbeVerdict;
 }
 
 /** Sends `request` once; settles with the first answer, error or abort. No descriptor is left then. */
@@ -26,7 +24,7 @@ export function exchange(
     const startedMs = io.clock.monotonicMs();
     let peer: Peer | undefined;
     let isSettled = false;
-    const settle = (answer: Answer): void => {
+    const settle = (answer: ProbeVerdict): void => {
       if (isSettled) return;
       isSettled = true;
       io.signal.removeEventListener('abort', onAbort);

@@ -10,8 +10,8 @@ import { randomInt } from 'node:crypto';
 import { type DecodedPacket, type Answer as DnsRecord, decode, encode } from 'dns-packet';
 import { formatEndpoint, parseAddress } from '../base/address.ts';
 import type { DnsCheckConfig } from '../config/model.ts';
-import { type Answer, exchange } from './datagram-exchange.ts';
-import type { Probe } from './probe.ts';
+import { exchange } from './datagram-exchange.ts';
+import type { Probe, ProbeVerdict } from './probe.ts';
 import { errorMessage } from './socket-error.ts';
 
 /** RFC 1035 section 4.1.1: recursion desired, as keepalived asks. */
@@ -89,7 +89,7 @@ function notOurs(reply: DecodedPacket, id: number, target: DnsCheckConfig): stri
   return isSame ? undefined : 'another question';
 }
 
-function judgeReply(reply: DecodedPacket, target: DnsCheckConfig): Answer {
+function judgeReply(reply: DecodedPacket, target: DnsCheckConfig): ProbeVerdict {
   const question = `${target.name} ${target.type}`;
   const rcode = rcodeOf(reply);
   if (rcode !== 0) {

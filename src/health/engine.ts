@@ -10,13 +10,21 @@ import type { Clock } from '../base/clock.ts';
 import type { Log } from '../base/log.ts';
 import type { CheckerConfig, VirtualServerConfig } from '../config/model.ts';
 import { Checker, type CheckerHealth } from './checker.ts';
+import type { Outside } from './outside.ts';
 import type { ProbeResult } from './probe.ts';
 import { type CheckerFate, matchCheckers, planServers, type ServerPlan } from './roster.ts';
 import { type Probes, probes, type Run, startRun } from './runner.ts';
 import { DueQueue, firstCheckDelayMs } from './schedule.ts';
 import { SelfDelay } from './self-delay.ts';
 import { eventLoopTimers, type Timer, type Timers } from './timers.ts';
-import { type CheckerChange, initialState, judge, PASSED } from './verdict.ts';
+import {
+  type CheckerChange,
+  checkEndMs,
+  initialState,
+  intervalOf,
+  judge,
+  PASSED,
+} from './verdict.ts';
 import { effectiveWeight } from './weight.ts';
 
 /** Probes under way at once: bounds descriptors. More wait, in the order they came due. */
@@ -65,6 +73,8 @@ export interface ServerHealth {
 export interface HealthEngineOptions {
   readonly clock: Clock;
   readonly log: Log;
+  /** Scripts and files; without it MISC_CHECK and FILE_CHECK stay undecided. */
+  readonly outside?: Outside;
   /** Uniform in [0, 1). */
   readonly random: () => number;
   /**
@@ -129,6 +139,20 @@ export class HealthEngine {
     if (this.#state !== 'watching')
       throw new Error(`Cannot reload a health engine that is ${this.#state}`);
     this.#adopt(planServers(virtualServers));
+  }
+
+  /** Checks those that `isMeant` at once: what they ask about has changed. One under way counts. */
+  recheck(isMeant: (config: CheckerConfig) => boolean): void {
+    if (this.#state !== 'watching') return;
+    const nowMs = this.#clock.monotonicMs();
+    for (const { checkers } of this.#servers.values()) {
+      for (const checker of checkers) {
+        if (checker.run !== undefined || !isMeant(checker.config)) continue;
+        checker.state = { ...checker.state, dueMs: nowMs };
+        this.#queue.put(checker, nowMs);
+      }
+    }
+    this.#pump();
   }
 
   /** Whether the server may have traffic. Throws for a name that is not watched. */
@@ -236,7 +260,8 @@ export class HealthEngine {
   /** A shorter interval counts from now, not from the end of the long one that was running. */
   #bringForward(checker: Checker): void {
     if (checker.run !== undefined) return;
-    const latestMs = this.#clock.monotonicMs() + checker.config.delayLoopMs;
+    const intervalMs = intervalOf(checker.config, checker.state);
+    const latestMs = this.#clock.monotonicMs() + intervalMs;
     if (checker.state.dueMs <= latestMs) return;
     checker.state = { ...checker.state, dueMs: latestMs };
     this.#queue.put(checker, latestMs);
@@ -292,11 +317,18 @@ export class HealthEngine {
   }
 
   #begin(checker: Checker): void {
+    const { outside } = this.#options;
+    // From its real start: how long it waited for a free place is not the server's time.
+    const { firstAttemptMs = this.#clock.monotonicMs() } = checker.state;
+    checker.state = { ...checker.state, firstAttemptMs };
+    const endMs = checkEndMs(checker.config, checker.state);
     const run = startRun(checker.config, {
       probes: this.#probes,
       clock: this.#clock,
       timers: this.#timers,
       selfDelay: this.#selfDelay,
+      ...(outside === undefined ? {} : { outside }),
+      ...(endMs === undefined ? {} : { endMs }),
     });
     checker.run = run;
     this.#runs.add(run);

@@ -3,6 +3,7 @@
  * judgement live elsewhere, once (verdict.ts, schedule.ts).
  */
 import type { Clock } from '../base/clock.ts';
+import type { Outside } from './outside.ts';
 
 /** How a check wants the server's weight: each is applied to the weight in the file, never to a result. */
 export type WeightAdvice =
@@ -43,11 +44,21 @@ export type ProbeResult =
       readonly detail: string;
     };
 
+type Untimed<Result> = Result extends unknown ? Omit<Result, 'durationMs'> : never;
+
+/** A result before the time it took is known. */
+export type ProbeVerdict = Untimed<ProbeResult>;
+
 export interface ProbeIo {
   /** Aborted at the probe's deadline, or when the check is withdrawn. The probe then leaves no fd behind. */
   readonly signal: AbortSignal;
   readonly clock: Clock;
 }
 
+/** For checkers that need the supervisor. */
+export interface OutsideIo extends ProbeIo {
+  readonly outside: Outside;
+}
+
 /** Never rejects: whatever happens is a result. */
-export type Probe<Target> = (target: Target, io: ProbeIo) => Promise<ProbeResult>;
+export type Probe<Target, Io = ProbeIo> = (target: Target, io: Io) => Promise<ProbeResult>;

@@ -87,6 +87,12 @@ const UNTIMED = {
   delayLoopMs: 0,
   retry: 0,
   delayBeforeRetryMs: 0,
+  timeoutMs: 0,
+  rise: 0,
+  fall: 0,
+  fastIntervalMs: 0,
+  downIntervalMs: 0,
+  totalTimeoutMs: 0,
   warmupMs: 0,
   alpha: false,
 };

@@ -4,8 +4,8 @@
  */
 import { formatEndpoint } from '../base/address.ts';
 import type { UdpCheckConfig } from '../config/model.ts';
-import { type Answer, exchange } from './datagram-exchange.ts';
-import type { Probe } from './probe.ts';
+import { exchange } from './datagram-exchange.ts';
+import type { Probe, ProbeVerdict } from './probe.ts';
 
 /** What is sent when the file says nothing: something that a log is understood by. */
 const DEFAULT_PAYLOAD = Buffer.from('lvsd check');
@@ -35,7 +35,7 @@ export const probeUdp: Probe<UdpCheckConfig> = (target, io) => {
 };
 
 /** The reply against length and pattern, where one is required. */
-function judgeReply(target: UdpCheckConfig, bytes: Buffer): Answer {
+function judgeReply(target: UdpCheckConfig, bytes: Buffer): ProbeVerdict {
   const endpoint = formatEndpoint(target.connectAddress, target.connectPort);
   const { minReplyLength, maxReplyLength, reply } = target;
   const found = `reply of ${bytes.length} bytes`;

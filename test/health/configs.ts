@@ -12,6 +12,7 @@ import type {
   UdpCheckConfig,
   VirtualServerConfig,
 } from '../../src/config/model.ts';
+import type { FileCheckConfig, MiscCheckConfig } from '../../src/config/model-lvs.ts';
 
 const span: SourceSpan = { file: 'test.conf', line: 1, column: 1, endLine: 1, endColumn: 2 };
 
@@ -48,6 +49,24 @@ export function dnsCheck(changes: Partial<DnsCheckConfig> = {}): DnsCheckConfig 
 
 export function pingCheck(changes: Partial<PingCheckConfig> = {}): PingCheckConfig {
   return { ...base, kind: 'PING_CHECK', ...changes };
+}
+
+const { connectAddress: _a, connectPort: _p, connectTimeoutMs: _t, ...timing } = base;
+
+export function miscCheck(changes: Partial<MiscCheckConfig> = {}): MiscCheckConfig {
+  const command = { path: '/bin/true', args: [] };
+  return {
+    ...timing,
+    kind: 'MISC_CHECK',
+    command,
+    timeoutMs: 10_000,
+    isDynamic: false,
+    ...changes,
+  };
+}
+
+export function fileCheck(changes: Partial<FileCheckConfig> = {}): FileCheckConfig {
+  return { ...timing, kind: 'FILE_CHECK', trackFile: 'weight', isReversed: false, ...changes };
 }
 
 export function httpUrl(changes: Partial<HttpUrlConfig> = {}): HttpUrlConfig {

@@ -287,3 +287,17 @@ describe('close', () => {
     expect(() => stage.engine.start([])).toThrow('closed');
   });
 });
+
+describe('recheck', () => {
+  it('brings those that are meant forward, and no other', async () => {
+    const stage = new Stage();
+    await stage.start(checkedServers([A, B]));
+    await stage.time.advance(3000);
+    stage.engine.recheck(
+      (config) => 'connectAddress' in config && config.connectAddress.text === A,
+    );
+    await stage.time.advance(12_000);
+    expect(stage.servers.timesOf(`${A}:80`)).toEqual([0, 3000, 13_000]);
+    expect(stage.servers.timesOf(`${B}:80`)).toEqual([0, 10_000]);
+  });
+});
