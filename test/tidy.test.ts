@@ -116,6 +116,7 @@ const DRIVERS: readonly string[] = [
   'health/connection.ts',
   'health/datagram-exchange.ts',
   'health/dns.ts',
+  'health/dsr.ts',
   'health/engine.ts',
   'health/http.ts',
   'health/ping.ts',

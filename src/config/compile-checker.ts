@@ -11,6 +11,7 @@ import {
   type FreeInput,
   isPlannedProbe,
   readHost,
+  type VirtualTarget,
 } from './compile-probe.ts';
 import { compileHttpOptions, compileUrl } from './compile-url.ts';
 import { checkDeviceName } from './device-name.ts';
@@ -43,15 +44,9 @@ const KINDS = [
   'PING_CHECK',
   'MISC_CHECK',
   'FILE_CHECK',
-] as const;
-const PLANNED_KINDS = [
-  'SSL_GET',
-  'SMTP_CHECK',
-  'BFD_CHECK',
-  'REDIS_CHECK',
-  'AGENT_CHECK',
   'DSR_CHECK',
 ] as const;
+const PLANNED_KINDS = ['SSL_GET', 'SMTP_CHECK', 'BFD_CHECK', 'REDIS_CHECK', 'AGENT_CHECK'] as const;
 
 export interface CompiledChecker {
   readonly config: CheckerConfig;
@@ -63,6 +58,7 @@ export interface CheckedServer {
   readonly endpoint: { readonly address: IpAddress; readonly port: number };
   readonly service: ReadBlock;
   readonly server: ReadBlock;
+  readonly virtual: VirtualTarget;
 }
 
 /** The checkers of one real server, by kind and in the order of the file. */
@@ -92,7 +88,8 @@ function compileKind(
   if (kind === 'HTTP_GET') return compileHttp(kind, read, base, context);
   if (kind === 'MISC_CHECK') return compileMisc(read, context);
   if (kind === 'FILE_CHECK') return compileFile(read, context);
-  return { ...base, ...compileRunningProbe(kind, read.block, context.report) };
+  const probe = compileRunningProbe(kind, read, context.report);
+  return probe === undefined ? undefined : { ...base, ...probe };
 }
 
 /** Those that the daemon does not run yet, by kind and in the order of the file. */

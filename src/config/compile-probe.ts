@@ -1,4 +1,5 @@
 /** What the checkers have that the daemon does not run yet, kind by kind. */
+import type { IpAddress } from '../base/address.ts';
 import type { Report } from './diagnostics.ts';
 import { didYouMean } from './did-you-mean.ts';
 import { type LvsContext, readLvsScript } from './lvs-context.ts';
@@ -26,18 +27,18 @@ const PLANNED: ReadonlySet<string> = new Set<PlannedProbe['kind']>([
   'SMTP_CHECK',
   'REDIS_CHECK',
   'AGENT_CHECK',
-  'DSR_CHECK',
 ]);
 
 export function isPlannedProbe(kind: string): kind is PlannedProbe['kind'] {
   return PLANNED.has(kind);
 }
 
+/** Undefined when it asks for what this service cannot have. */
 export function compileRunningProbe(
   kind: RunningProbe['kind'],
-  block: ReadBlock,
+  { block, checked }: FreeInput,
   report: Report,
-): RunningProbe {
+): RunningProbe | undefined {
   switch (kind) {
     case 'DNS_CHECK':
       return compileDns(block);
@@ -45,6 +46,10 @@ export function compileRunningProbe(
       return compileUdp(block, report);
     case 'PING_CHECK':
       return { kind };
+    case 'DSR_CHECK':
+      if (checked.virtual.ok) return { kind, virtualAddress: checked.virtual.address };
+      report('dsrCheckNeeds', block.place, { need: checked.virtual.need });
+      return undefined;
     default:
       return kind satisfies never;
   }
@@ -64,8 +69,6 @@ export function compilePlannedProbe(kind: PlannedProbe['kind'], block: ReadBlock
       });
     case 'AGENT_CHECK':
       return compact({ kind, send: block.text('send') });
-    case 'DSR_CHECK':
-      return { kind };
     default:
       return kind satisfies never;
   }
@@ -154,8 +157,13 @@ export interface FreeInput {
   readonly block: ReadBlock;
   readonly base: CheckerBase;
   /** The virtual server that the server is in. */
-  readonly checked: { readonly service: ReadBlock };
+  readonly checked: { readonly service: ReadBlock; readonly virtual: VirtualTarget };
 }
+
+/** What clients of the server ask for, or what it lacks to be asked for by DSR_CHECK. */
+export type VirtualTarget =
+  | { readonly ok: true; readonly address: IpAddress }
+  | { readonly ok: false; readonly need: string };
 
 /** Undefined when it names no script. */
 export function compileMisc(

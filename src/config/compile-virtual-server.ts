@@ -72,7 +72,7 @@ function compileService(entry: Entry, context: LvsContext): VirtualServerConfig 
   const block = readBlock({ context: 'virtual_server', place }, statements, report);
   const protocol = readProtocol(block, identity, report);
   const forwarding = readForwarding(block.entry('lvs_method'), report);
-  const around = { block, identity, forwarding };
+  const around = { block, identity, forwarding, protocol };
   const compiled = compileServers(block.all('real_server'), around, context);
   const pool = compilePool(block, around, context);
   const servers = compiled.map(({ server }) => server);

@@ -231,4 +231,11 @@ export const lvsDiagnostics = {
     message: '{server} has no port, so {kind} does not know where to connect',
     help: "add 'connect_port N' to the check",
   },
+  dsrCheckNeeds: {
+    code: 'LVS1135',
+    severity: 'error',
+    compat: 'keepalived does not know the word and leaves the check out',
+    message: 'DSR_CHECK needs {need}',
+    help: 'it asks for the virtual address by TCP, as clients do, at the MAC of the server',
+  },
 } as const;

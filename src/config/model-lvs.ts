@@ -109,14 +109,19 @@ export interface RegexConfig {
 /** What one kind of checker that connects has to itself. */
 export type ConnectingProbe = RunningProbe | PlannedProbe;
 
-export type RunningProbe = UdpProbe | DnsProbe | { readonly kind: 'PING_CHECK' };
+export type RunningProbe = UdpProbe | DnsProbe | { readonly kind: 'PING_CHECK' } | DsrProbe;
+
+export interface DsrProbe {
+  readonly kind: 'DSR_CHECK';
+  /** That of the service; asked for at `connectPort`, at the MAC of `connectAddress`. */
+  readonly virtualAddress: IpAddress;
+}
 
 /** Those that the daemon does not run yet. */
 export type PlannedProbe =
   | { readonly kind: 'SMTP_CHECK'; readonly heloName: string }
   | RedisProbe
-  | { readonly kind: 'AGENT_CHECK'; readonly send?: string }
-  | { readonly kind: 'DSR_CHECK' };
+  | { readonly kind: 'AGENT_CHECK'; readonly send?: string };
 
 export interface DnsProbe {
   readonly kind: 'DNS_CHECK';

@@ -196,6 +196,7 @@ export type ProbeCheckerConfig = CheckerBase & RunningProbe;
 export type UdpCheckConfig = Extract<ProbeCheckerConfig, { kind: 'UDP_CHECK' }>;
 export type DnsCheckConfig = Extract<ProbeCheckerConfig, { kind: 'DNS_CHECK' }>;
 export type PingCheckConfig = Extract<ProbeCheckerConfig, { kind: 'PING_CHECK' }>;
+export type DsrCheckConfig = Extract<ProbeCheckerConfig, { kind: 'DSR_CHECK' }>;
 
 /** Checkers that connect. */
 export type ConnectingCheckerConfig = TcpCheckConfig | HttpGetConfig | ProbeCheckerConfig;

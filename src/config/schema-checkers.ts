@@ -92,7 +92,7 @@ const logRow: WorkingRow = {
 };
 
 /** Checkers that connect from where bindto, bind_if, bind_port and fwmark say. */
-const honoursSource = new Set(['TCP_CHECK', 'UDP_CHECK', 'DNS_CHECK', 'PING_CHECK']);
+const honoursSource = new Set(['TCP_CHECK', 'UDP_CHECK', 'DNS_CHECK', 'PING_CHECK', 'DSR_CHECK']);
 
 const connectingRows = CONNECTING.flatMap(([context, retry, delay]) => {
   const rows = [...inheritedRows(retry, delay), CONNECT_TIMEOUT, ...TARGET_ROWS];

@@ -293,6 +293,7 @@ export const RUNNING_CHECKERS: ReadonlySet<string> = new Set([
   'PING_CHECK',
   'MISC_CHECK',
   'FILE_CHECK',
+  'DSR_CHECK',
 ]);
 
 /** [name, what a pass is]. */

@@ -5,6 +5,7 @@
 import type { Clock } from '../base/clock.ts';
 import type { CheckerConfig } from '../config/model.ts';
 import { probeDns } from './dns.ts';
+import { probeDsr } from './dsr.ts';
 import { probeFile } from './file.ts';
 import { probeHttp } from './http.ts';
 import { NOTHING_OUTSIDE, type Outside } from './outside.ts';
@@ -30,6 +31,7 @@ export const probes: Probes = {
   PING_CHECK: probePing,
   MISC_CHECK: probeScript,
   FILE_CHECK: probeFile,
+  DSR_CHECK: probeDsr,
 };
 
 /** How long an aborted probe may take to settle, ms; then its deadline is its result. */

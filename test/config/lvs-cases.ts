@@ -78,5 +78,8 @@ export const LVS_CASES: Readonly<Record<keyof typeof lvsDiagnostics, LvsCase>> =
   groupEmpty: { text: GROUP.replace('10.0.0.1 80\n', '') + service(SERVER) },
   sorryMissing: { text: service(`sorry_server_inhibit\n${SERVER}`) },
   tunnelOption: { text: service(SERVER, '10.0.0.1 80', COMPLETE.replace('DR', 'TUN type gue')) },
+  dsrCheckNeeds: {
+    text: service('real_server 10.0.0.2 80 {\nlvs_method NAT\nDSR_CHECK {\n}\nTCP_CHECK {\n}\n}\n'),
+  },
   checkerWithoutPort: { text: mark('', 'real_server 10.0.0.2 {\nTCP_CHECK {\n}\n}\n') },
 };

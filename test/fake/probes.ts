@@ -36,6 +36,7 @@ export class FakeProbes {
       UDP_CHECK: probe,
       DNS_CHECK: probe,
       PING_CHECK: probe,
+      DSR_CHECK: probe,
       MISC_CHECK: probes.MISC_CHECK,
       FILE_CHECK: probes.FILE_CHECK,
     };

@@ -3,6 +3,7 @@ import type {
   CheckerBase,
   CheckerConfig,
   DnsCheckConfig,
+  DsrCheckConfig,
   HttpGetConfig,
   HttpUrlConfig,
   PingCheckConfig,
@@ -49,6 +50,10 @@ export function dnsCheck(changes: Partial<DnsCheckConfig> = {}): DnsCheckConfig 
 
 export function pingCheck(changes: Partial<PingCheckConfig> = {}): PingCheckConfig {
   return { ...base, kind: 'PING_CHECK', ...changes };
+}
+
+export function dsrCheck(changes: Partial<DsrCheckConfig> = {}): DsrCheckConfig {
+  return { ...base, kind: 'DSR_CHECK', virtualAddress: ip('10.9.0.100'), ...changes };
 }
 
 const { connectAddress: _a, connectPort: _p, connectTimeoutMs: _t, ...timing } = base;
