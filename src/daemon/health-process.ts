@@ -6,7 +6,8 @@
  */
 import { systemClock } from '../base/clock.ts';
 import type { Config, GlobalDefs } from '../config/model.ts';
-import { HealthEngine, type ServerChange } from '../health/engine.ts';
+import { HealthEngine } from '../health/engine.ts';
+import type { ServerChange } from '../health/watched-server.ts';
 import { IpvsClient } from '../ipvs/client.ts';
 import { Intent } from '../ipvs/intent.ts';
 import type { LvsNotice } from '../ipvs/notice.ts';
@@ -34,6 +35,7 @@ class HealthProcess {
   #services: Config['virtualServers'] = [];
   readonly #reasons = new Map<string, string>();
   #isStopping = false;
+  #isWantDue = false;
 
   constructor() {
     this.#channel = openChildChannel<ToHealth, FromHealth>({
@@ -154,7 +156,17 @@ class HealthProcess {
       ...(weight === undefined ? {} : { weight }),
     };
     this.#intent.setVerdict(serverName, verdict, reason);
-    this.#want();
+    this.#wantSoon();
+  }
+
+  /** Once for all verdicts of this turn: a rack that dies is one plan. */
+  #wantSoon(): void {
+    if (this.#isWantDue) return;
+    this.#isWantDue = true;
+    setImmediate(() => {
+      this.#isWantDue = false;
+      this.#want();
+    });
   }
 
   #want(): void {

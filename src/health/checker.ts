@@ -1,4 +1,7 @@
-/** One checker of one server while it is watched: its configuration, its verdict and its evidence. */
+/**
+ * One question that is asked again and again: its configuration, its verdict and its evidence. Servers whose
+ * file asks the same, timing and all, share it: one probe, many verdicts.
+ */
 import { formatEndpoint } from '../base/address.ts';
 import type { CheckerConfig } from '../config/model.ts';
 import type { Advice, ProbeResult } from './probe.ts';
@@ -44,16 +47,25 @@ export class Checker {
   /** The check under way. A result of any other run is stale and dropped. */
   run: Run | undefined;
   #advice: Advice = {};
-  readonly serverName: string;
   #history: CheckRecord[] = [];
   #checks = 0;
   #failures = 0;
   #inconclusive = 0;
 
-  constructor(serverName: string, config: CheckerConfig, state: CheckerState) {
-    this.serverName = serverName;
+  constructor(config: CheckerConfig, state: CheckerState) {
     this.config = config;
     this.state = state;
+  }
+
+  /** The same question with other timing: verdict and evidence go on. */
+  successor(config: CheckerConfig, state: CheckerState): Checker {
+    const heir = new Checker(config, state);
+    heir.#advice = this.#advice;
+    heir.#history = [...this.#history];
+    heir.#checks = this.#checks;
+    heir.#failures = this.#failures;
+    heir.#inconclusive = this.#inconclusive;
+    return heir;
   }
 
   /** What its passes have said so far. */

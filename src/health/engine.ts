@@ -9,23 +9,23 @@
 import type { Clock } from '../base/clock.ts';
 import type { Log } from '../base/log.ts';
 import type { CheckerConfig, VirtualServerConfig } from '../config/model.ts';
+import { ChangeLog } from './change-log.ts';
 import { Checker, type CheckerHealth } from './checker.ts';
 import type { Outside } from './outside.ts';
 import type { ProbeResult } from './probe.ts';
-import { type CheckerFate, matchCheckers, planServers, type ServerPlan } from './roster.ts';
+import {
+  type CheckerFate,
+  checkerKey,
+  matchCheckers,
+  planServers,
+  type ServerPlan,
+} from './roster.ts';
 import { type Probes, probes, type Run, startRun } from './runner.ts';
 import { DueQueue, firstCheckDelayMs } from './schedule.ts';
 import { SelfDelay } from './self-delay.ts';
 import { eventLoopTimers, type Timer, type Timers } from './timers.ts';
-import {
-  type CheckerChange,
-  checkEndMs,
-  initialState,
-  intervalOf,
-  judge,
-  PASSED,
-} from './verdict.ts';
-import { effectiveWeight } from './weight.ts';
+import { checkEndMs, initialState, intervalOf, judge, PASSED } from './verdict.ts';
+import { type Cause, type ServerChange, WatchedServer } from './watched-server.ts';
 
 /** Probes under way at once: bounds descriptors. More wait, in the order they came due. */
 export const PROBES_MAX = 4096;
@@ -36,29 +36,11 @@ export const STARTS_PER_TURN = 64;
 /** The reason of a change that a reload made, not a check. */
 export const CHECKS_CHANGED = 'CHECKS_CHANGED';
 
-/** The reason of a change of nothing but the weight. */
-export const WEIGHT_CHANGED = 'WEIGHT_CHANGED';
-
-/** The reason of a server that is out because a check that passed said so. */
-export const AGENT_MAINT = 'AGENT_MAINT';
-
 /** Inconclusive checks of one checker in a row after which a warning is logged. */
 const INCONCLUSIVE_WARN = 5;
 
 /** At most one such warning within this, ms: our trouble usually meets all checkers at once. */
 const INCONCLUSIVE_WARN_EVERY_MS = 60_000;
-
-export interface ServerChange {
-  readonly serverName: string;
-  readonly isUp: boolean;
-  /** Monotonic ms since when it is up, or down; absent: since the start. */
-  readonly sinceMs?: number;
-  /** As its checks want it; absent: as the file has it. Of no meaning while it is down. */
-  readonly weight?: number;
-  /** CHECK_PASSED, WEIGHT_CHANGED, AGENT_MAINT, CHECKS_CHANGED, or the reason of the failed check. */
-  readonly reason: string;
-  readonly detail: string;
-}
 
 export interface ServerHealth {
   readonly name: string;
@@ -88,28 +70,20 @@ export interface HealthEngineOptions {
   readonly probes?: Probes;
 }
 
-interface Server {
-  readonly name: string;
-  configuredWeight: number;
-  checkers: readonly Checker[];
-  isUp: boolean;
-  /** Absent: as the file has it. */
-  weight: number | undefined;
-  /** Wall clock of the last change to up or down, ms. */
-  sinceMs: number;
-  /** The same in monotonic ms; undefined before the first. */
-  changedMs: number | undefined;
-}
-
 export class HealthEngine {
   readonly #options: HealthEngineOptions;
   readonly #clock: Clock;
   readonly #timers: Timers;
   readonly #probes: Probes;
+  readonly #changeLog: ChangeLog;
   readonly #selfDelay = new SelfDelay();
   readonly #queue = new DueQueue<Checker>();
   readonly #runs = new Set<Run>();
-  #servers: ReadonlyMap<string, Server> = new Map();
+  #servers: ReadonlyMap<string, WatchedServer> = new Map();
+  /** By checkerKey. */
+  #checkers = new Map<string, Checker>();
+  /** The servers that go by a checker's verdict. */
+  #users = new Map<Checker, WatchedServer[]>();
   /** The one timer of the queue, and what it waits for. */
   #timer: { readonly handle: Timer; readonly dueMs: number } | undefined;
   #isYielding = false;
@@ -121,6 +95,7 @@ export class HealthEngine {
     this.#clock = options.clock;
     this.#timers = options.timers ?? eventLoopTimers;
     this.#probes = options.probes ?? probes;
+    this.#changeLog = new ChangeLog(options.log, this.#timers);
   }
 
   /** Starts watching. From here on `isUp` answers: up, or down where a checker is alpha. */
@@ -145,12 +120,10 @@ export class HealthEngine {
   recheck(isMeant: (config: CheckerConfig) => boolean): void {
     if (this.#state !== 'watching') return;
     const nowMs = this.#clock.monotonicMs();
-    for (const { checkers } of this.#servers.values()) {
-      for (const checker of checkers) {
-        if (checker.run !== undefined || !isMeant(checker.config)) continue;
-        checker.state = { ...checker.state, dueMs: nowMs };
-        this.#queue.put(checker, nowMs);
-      }
+    for (const checker of this.#checkers.values()) {
+      if (checker.run !== undefined || !isMeant(checker.config)) continue;
+      checker.state = { ...checker.state, dueMs: nowMs };
+      this.#queue.put(checker, nowMs);
     }
     this.#pump();
   }
@@ -176,6 +149,7 @@ export class HealthEngine {
   /** Aborts everything; resolves when the last socket is gone. Nothing is called back after this. */
   async close(): Promise<void> {
     this.#state = 'closed';
+    this.#changeLog.close();
     this.#timer?.handle.cancel();
     this.#timer = undefined;
     const results = Array.from(this.#runs, (run) => run.result);
@@ -185,21 +159,16 @@ export class HealthEngine {
 
   #adopt(plans: ReadonlyMap<string, ServerPlan>): void {
     const before = this.#servers;
-    const after = new Map<string, Server>();
+    const after = new Map<string, WatchedServer>();
+    const checkersBefore = this.#checkers;
+    this.#checkers = new Map();
     for (const plan of plans.values()) {
-      const server = before.get(plan.name);
-      if (server === undefined) {
-        after.set(plan.name, this.#newServer(plan));
-      } else {
-        server.configuredWeight = plan.weight;
-        this.#changeCheckers(server, plan.checkers);
-        after.set(plan.name, server);
-      }
+      after.set(plan.name, this.#adoptServer(plan, before.get(plan.name), checkersBefore));
     }
-    for (const server of before.values()) {
-      if (!after.has(server.name)) this.#drop(server.checkers);
-    }
+    const kept = new Set(this.#checkers.values());
+    this.#drop([...checkersBefore.values()].filter((checker) => !kept.has(checker)));
     this.#servers = after;
+    this.#nameUsers();
     const detail = 'what decided is not checked any more, or was replaced';
     for (const server of after.values()) {
       this.#refresh(server, { reason: CHECKS_CHANGED, detail });
@@ -207,64 +176,76 @@ export class HealthEngine {
     this.#pump();
   }
 
-  #newServer({ name, weight, checkers: configs }: ServerPlan): Server {
-    const checkers = configs.map((config) => this.#newChecker(name, config, !config.alpha));
-    const isUp = checkers.every((checker) => checker.state.isUp);
-    return {
-      name,
-      configuredWeight: weight,
-      checkers,
-      isUp,
-      weight: undefined,
-      sinceMs: this.#clock.realtimeMs(),
-      changedMs: undefined,
-    };
+  #adoptServer(
+    plan: ServerPlan,
+    server: WatchedServer | undefined,
+    checkersBefore: ReadonlyMap<string, Checker>,
+  ): WatchedServer {
+    const fates = matchCheckers(server?.checkers ?? [], plan.checkers);
+    const checkers = plan.checkers.map((config, index) => {
+      const key = checkerKey(config);
+      const fate = fates[index] ?? { kind: 'add' };
+      const known = this.#checkers.get(key) ?? checkersBefore.get(key);
+      if (known !== undefined) this.#join(known, config, fate);
+      const checker = known ?? this.#checkerByFate(config, fate, server?.isUp === true);
+      this.#checkers.set(key, checker);
+      return checker;
+    });
+    if (server === undefined) return new WatchedServer(plan, checkers, this.#clock.realtimeMs());
+    server.reconfigure(plan.weight, checkers);
+    return server;
   }
 
-  #newChecker(serverName: string, config: CheckerConfig, isUp: boolean): Checker {
-    const delayMs = firstCheckDelayMs(config.warmupMs, this.#options.random);
-    const state = initialState(isUp, this.#clock.monotonicMs() + delayMs);
-    const checker = new Checker(serverName, config, state);
-    this.#queue.put(checker, state.dueMs);
-    return checker;
+  /** Who asks the same goes by the same verdict; before the first check the less trusting view counts. */
+  #join(checker: Checker, config: CheckerConfig, fate: CheckerFate<Checker>): void {
+    checker.config = config;
+    const wasDown = fate.kind === 'restart' && !fate.previous.state.isUp;
+    if (wasDown && !checker.state.hasRun) checker.state = { ...checker.state, isUp: false };
   }
 
-  #changeCheckers(server: Server, configs: readonly CheckerConfig[]): void {
-    const fates = matchCheckers(server.checkers, configs);
-    const checkers = configs.map((config, index) =>
-      this.#checkerByFate(server, config, fates[index] ?? { kind: 'add' }),
-    );
-    const kept = new Set(checkers);
-    this.#drop(server.checkers.filter((checker) => !kept.has(checker)));
-    server.checkers = checkers;
+  #nameUsers(): void {
+    this.#users = new Map();
+    for (const server of this.#servers.values()) {
+      for (const checker of new Set(server.checkers)) {
+        const users = this.#users.get(checker);
+        if (users === undefined) this.#users.set(checker, [server]);
+        else users.push(server);
+      }
+    }
   }
 
-  #checkerByFate(server: Server, config: CheckerConfig, fate: CheckerFate<Checker>): Checker {
+  #checkerByFate(config: CheckerConfig, fate: CheckerFate<Checker>, isServerUp: boolean): Checker {
     switch (fate.kind) {
       case 'add':
-        return this.#newChecker(server.name, config, server.isUp || !config.alpha);
+        return this.#newChecker(config, isServerUp || !config.alpha);
       case 'restart':
-        return this.#newChecker(server.name, config, fate.previous.state.isUp);
+        return this.#newChecker(config, fate.previous.state.isUp);
       case 'keep':
-        fate.previous.config = config;
-        return fate.previous;
       case 'retime':
-        fate.previous.config = config;
-        this.#bringForward(fate.previous);
-        return fate.previous;
+        return this.#retimed(fate.previous, config);
       default:
         return fate satisfies never;
     }
   }
 
+  #newChecker(config: CheckerConfig, isUp: boolean): Checker {
+    const delayMs = firstCheckDelayMs(config.warmupMs, this.#options.random);
+    return this.#queued(
+      new Checker(config, initialState(isUp, this.#clock.monotonicMs() + delayMs)),
+    );
+  }
+
   /** A shorter interval counts from now, not from the end of the long one that was running. */
-  #bringForward(checker: Checker): void {
-    if (checker.run !== undefined) return;
-    const intervalMs = intervalOf(checker.config, checker.state);
-    const latestMs = this.#clock.monotonicMs() + intervalMs;
-    if (checker.state.dueMs <= latestMs) return;
-    checker.state = { ...checker.state, dueMs: latestMs };
-    this.#queue.put(checker, latestMs);
+  #retimed(previous: Checker, config: CheckerConfig): Checker {
+    const { state } = previous;
+    const latestMs = this.#clock.monotonicMs() + intervalOf(config, state);
+    const dueMs = Math.min(state.dueMs, latestMs);
+    return this.#queued(previous.successor(config, { ...state, dueMs }));
+  }
+
+  #queued(checker: Checker): Checker {
+    this.#queue.put(checker, checker.state.dueMs);
+    return checker;
   }
 
   #drop(checkers: readonly Checker[]): void {
@@ -349,59 +330,28 @@ export class HealthEngine {
     if (judgement.state.consecutiveInconclusive === INCONCLUSIVE_WARN) {
       this.#warnInconclusive(checker, result);
     }
-    const server = this.#servers.get(checker.serverName);
-    if (server === undefined) return;
-    if (judgement.change !== undefined) this.#refresh(server, judgement.change);
-    else if (result.kind === 'pass' && result.advice !== undefined) this.#heed(server, result);
-  }
-
-  /** A pass said more than that: the weight, or whether the server takes part at all. */
-  #heed(server: Server, { detail }: { readonly detail: string }): void {
-    this.#refresh(server, { reason: PASSED, detail });
+    const advised = result.kind === 'pass' && result.advice !== undefined;
+    const cause =
+      judgement.change ?? (advised ? { reason: PASSED, detail: result.detail } : undefined);
+    if (cause === undefined) return;
+    for (const server of this.#users.get(checker) ?? []) this.#refresh(server, cause);
   }
 
   /** Brings the server in line with its checkers; tells when that changes it. */
-  #refresh(server: Server, cause: Pick<CheckerChange, 'reason' | 'detail'>): void {
-    const areUp = server.checkers.every((checker) => checker.state.isUp);
-    const advice = server.checkers.map((checker) => checker.advice);
-    const isUp = areUp && !advice.some(({ mode }) => mode === 'maint');
-    const weight = effectiveWeight(server.configuredWeight, advice);
-    const reason = areUp && !isUp ? AGENT_MAINT : cause.reason;
-    if (isUp === server.isUp) {
-      if (weight !== server.weight) this.#reweigh(server, weight, cause);
-      return;
-    }
-    server.isUp = isUp;
-    server.weight = weight;
-    server.sinceMs = this.#clock.realtimeMs();
-    server.changedMs = this.#clock.monotonicMs();
-    const { detail } = cause;
-    const [from, to] = isUp ? ['DOWN', 'UP'] : ['UP', 'DOWN'];
-    this.#options.log.info(
-      { server: server.name, from, to, reason, detail },
-      'server state change',
+  #refresh(server: WatchedServer, cause: Cause): void {
+    const { isUp: wasUp, weight: before = server.configuredWeight } = server;
+    const { clock, onChange } = this.#options;
+    const now = { monotonicMs: clock.monotonicMs(), realtimeMs: clock.realtimeMs() };
+    const change = server.refresh(cause, now);
+    if (change === undefined) return;
+    const { isUp, reason, detail, weight = server.configuredWeight } = change;
+    const known = { service: server.service, server: server.name, reason, detail };
+    this.#changeLog.add(
+      isUp === wasUp
+        ? { ...known, what: 'weight', from: before, to: weight }
+        : { ...known, what: 'state', from: isUp ? 'DOWN' : 'UP', to: isUp ? 'UP' : 'DOWN' },
     );
-    this.#tell(server, { reason, detail });
-  }
-
-  /** What a server that is down would weigh is told when it comes back. */
-  #reweigh(server: Server, weight: number | undefined, { detail }: { detail: string }): void {
-    const [from, to] = [server.weight, weight].map((each) => each ?? server.configuredWeight);
-    server.weight = weight;
-    if (!server.isUp) return;
-    this.#options.log.info({ server: server.name, from, to, detail }, 'server weight change');
-    this.#tell(server, { reason: WEIGHT_CHANGED, detail });
-  }
-
-  #tell(server: Server, cause: Pick<CheckerChange, 'reason' | 'detail'>): void {
-    const { name, isUp, weight, changedMs } = server;
-    this.#options.onChange({
-      serverName: name,
-      isUp,
-      ...(changedMs === undefined ? {} : { sinceMs: changedMs }),
-      ...(weight === undefined ? {} : { weight }),
-      ...cause,
-    });
+    onChange(change);
   }
 
   #warnInconclusive(checker: Checker, result: ProbeResult): void {
@@ -410,7 +360,8 @@ export class HealthEngine {
     this.#warnedMs = nowMs;
     const { reason, detail } = result;
     const { consecutiveInconclusive: inARow } = checker.state;
-    const fields = { server: checker.serverName, checker: checker.config.kind, inARow };
+    const server = this.#users.get(checker)?.[0]?.name;
+    const fields = { server, checker: checker.config.kind, inARow };
     this.#options.log.warn({ ...fields, reason, detail }, 'checks are inconclusive');
   }
 }

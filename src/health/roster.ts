@@ -3,10 +3,12 @@
  */
 
 import type { CheckerConfig, VirtualServerConfig } from '../config/model.ts';
-import { serverName } from '../config/names.ts';
+import { serverName, serviceName } from '../config/names.ts';
 
 export interface ServerPlan {
   readonly name: string;
+  /** The name of its virtual_server. */
+  readonly service: string;
   /** As the file has it. */
   readonly weight: number;
   readonly checkers: readonly CheckerConfig[];
@@ -20,8 +22,9 @@ export function planServers(
   for (const service of virtualServers) {
     for (const server of [...service.realServers, ...(service.backupPool ?? [])]) {
       const name = serverName(service, server);
-      if (!plans.has(name))
-        plans.set(name, { name, weight: server.weight, checkers: server.checkers });
+      if (plans.has(name)) continue;
+      const { weight, checkers } = server;
+      plans.set(name, { name, service: serviceName(service), weight, checkers });
     }
   }
   return plans;
@@ -68,8 +71,13 @@ export function matchCheckers<Previous extends { readonly config: CheckerConfig 
   return fates;
 }
 
+/** The same for checkers that ask the same at the same times, wherever they stand. */
+export function checkerKey(config: CheckerConfig): string {
+  return JSON.stringify({ ...config, span: 0 });
+}
+
 function isSameConfig(a: CheckerConfig, b: CheckerConfig): boolean {
-  return JSON.stringify({ ...a, span: 0 }) === JSON.stringify({ ...b, span: 0 });
+  return checkerKey(a) === checkerKey(b);
 }
 
 function isSameQuestion(a: CheckerConfig, b: CheckerConfig): boolean {
