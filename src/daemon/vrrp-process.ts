@@ -97,10 +97,8 @@ class VrrpProcess {
 
   #start({ config, resumeAsMaster, trackers }: Extract<ToVrrp, { kind: 'start' }>): void {
     const log = this.#channel.log;
-    const realtime = trySetRealtime(REALTIME_PRIORITY);
-    if (!realtime.ok) {
-      log.info({ code: realtime.code }, 'no real-time priority, running at the ordinary one');
-    }
+    // Whoever was master a moment ago has no time to lose.
+    if (resumeAsMaster.length > 0) this.#raisePriority();
     this.#links = LinkTable.open({
       onLinkChange: (link, ifindex) => {
         this.#groups.batch(() => {
@@ -147,7 +145,16 @@ class VrrpProcess {
       this.#startDelay = setTimeout(begin, delayMs);
     }
     this.#beat(config);
+    // Starting is long work that nobody waits for: at the higher priority it would hold up other such processes.
+    if (resumeAsMaster.length === 0) this.#raisePriority();
     this.#channel.send({ kind: 'ready' });
+  }
+
+  #raisePriority(): void {
+    const realtime = trySetRealtime(REALTIME_PRIORITY);
+    if (realtime.ok) return;
+    const { code } = realtime;
+    this.#channel.log.info({ code }, 'no real-time priority, running at the ordinary one');
   }
 
   /** What concerns the hearing of all instances together. */
