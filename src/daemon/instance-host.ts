@@ -153,10 +153,6 @@ export class InstanceHost {
     for (const { device } of heldAddresses(this.#config)) {
       this.#options.grounds.announcer.prepare(device);
     }
-    this.#rehearse(source);
-  }
-
-  #rehearse(source: IpAddress): void {
     rehearse(this.#config, source, PEER_IN_REHEARSAL[this.#config.family]);
   }
 
@@ -340,12 +336,7 @@ export class InstanceHost {
       log,
       transport,
       ...(onOtherRouter === undefined ? {} : { onOtherRouter }),
-      newTimer: (onExpire, onApproach) =>
-        new DeadlineTimer(onExpire, () => {
-          onApproach();
-          this.#rehearse(source);
-          transport.warm(this.#config);
-        }),
+      newTimer: (onExpire, waking) => new DeadlineTimer(onExpire, waking),
       addresses: {
         add: (address) => this.#placement.add(address),
         remove: (address) => this.#placement.remove(address),
