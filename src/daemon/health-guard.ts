@@ -28,6 +28,8 @@ export interface HealthGuardPorts {
   readonly log: Log;
   readonly spawn: SpawnChild<ToHealth, FromHealth>;
   readonly setTimer: SetTimer;
+  /** Every check has had its first result. */
+  readonly onServersChecked: () => void;
   readonly onServices: (states: readonly ServiceState[]) => void;
   /** The process died and is started again. */
   readonly onRestart: (death: string) => void;
@@ -167,6 +169,9 @@ export class HealthGuard {
         return;
       case 'killScript':
         this.#scripts.kill(message.id);
+        return;
+      case 'serversChecked':
+        this.#ports.onServersChecked();
         return;
       case 'lvsNotice':
         this.#ports.onNotice(message.notice);

@@ -94,6 +94,8 @@ class HealthProcess {
         // After the turn: in the middle of a reload not every server is known yet.
         queueMicrotask(() => this.#judge(change, reason));
       },
+      // After the judgement of the last of them.
+      onAllChecked: () => queueMicrotask(() => this.#tellAllChecked()),
     });
     this.#outside.configure(message.config.trackFiles ?? []);
     this.#engine.start(message.config.virtualServers);
@@ -163,10 +165,19 @@ class HealthProcess {
   #wantSoon(): void {
     if (this.#isWantDue) return;
     this.#isWantDue = true;
-    setImmediate(() => {
-      this.#isWantDue = false;
-      this.#want();
-    });
+    setImmediate(() => this.#wantDue());
+  }
+
+  #wantDue(): void {
+    if (!this.#isWantDue) return;
+    this.#isWantDue = false;
+    this.#want();
+  }
+
+  /** What was found is in the table, and told, by then. */
+  #tellAllChecked(): void {
+    this.#wantDue();
+    this.#channel.send({ kind: 'serversChecked' });
   }
 
   #want(): void {

@@ -64,6 +64,8 @@ export interface HealthEngineOptions {
    * called for the state at start.
    */
   readonly onChange: (change: ServerChange) => void;
+  /** Every checker has passed or failed once; called once, after the `onChange` of the last of them. */
+  readonly onAllChecked?: () => void;
   /** The event loop's timers unless a test brings its own. */
   readonly timers?: Timers;
   /** The real probes unless a test brings its own. */
@@ -84,6 +86,8 @@ export class HealthEngine {
   #checkers = new Map<string, Checker>();
   /** The servers that go by a checker's verdict. */
   #users = new Map<Checker, WatchedServer[]>();
+  /** Checkers that have not passed or failed yet; undefined once that was told to be over. */
+  #unchecked: Set<Checker> | undefined = new Set();
   /** The one timer of the queue, and what it waits for. */
   #timer: { readonly handle: Timer; readonly dueMs: number } | undefined;
   #isYielding = false;
@@ -173,6 +177,7 @@ export class HealthEngine {
     for (const server of after.values()) {
       this.#refresh(server, { reason: CHECKS_CHANGED, detail });
     }
+    this.#tellAllChecked();
     this.#pump();
   }
 
@@ -244,6 +249,7 @@ export class HealthEngine {
   }
 
   #queued(checker: Checker): Checker {
+    if (!checker.state.hasRun) this.#unchecked?.add(checker);
     this.#queue.put(checker, checker.state.dueMs);
     return checker;
   }
@@ -251,6 +257,7 @@ export class HealthEngine {
   #drop(checkers: readonly Checker[]): void {
     for (const checker of checkers) {
       this.#queue.remove(checker);
+      this.#unchecked?.delete(checker);
       checker.run?.withdraw();
       checker.run = undefined;
     }
@@ -330,11 +337,22 @@ export class HealthEngine {
     if (judgement.state.consecutiveInconclusive === INCONCLUSIVE_WARN) {
       this.#warnInconclusive(checker, result);
     }
+    if (checker.state.hasRun) this.#unchecked?.delete(checker);
+    this.#refreshUsers(checker, judgement.change, result);
+    this.#tellAllChecked();
+  }
+
+  #refreshUsers(checker: Checker, change: Cause | undefined, result: ProbeResult): void {
     const advised = result.kind === 'pass' && result.advice !== undefined;
-    const cause =
-      judgement.change ?? (advised ? { reason: PASSED, detail: result.detail } : undefined);
+    const cause = change ?? (advised ? { reason: PASSED, detail: result.detail } : undefined);
     if (cause === undefined) return;
     for (const server of this.#users.get(checker) ?? []) this.#refresh(server, cause);
+  }
+
+  #tellAllChecked(): void {
+    if (this.#unchecked === undefined || this.#unchecked.size > 0) return;
+    this.#unchecked = undefined;
+    this.#options.onAllChecked?.();
   }
 
   /** Brings the server in line with its checkers; tells when that changes it. */
