@@ -84,6 +84,7 @@ function compileKind(
   context: LvsContext,
 ): CheckerConfig | undefined {
   const { base } = read;
+  if (kind !== 'MISC_CHECK' && kind !== 'FILE_CHECK') checkScope(kind, read, context);
   if (kind === 'TCP_CHECK') return { kind, ...base };
   if (kind === 'HTTP_GET') return compileHttp(kind, read, base, context);
   if (kind === 'MISC_CHECK') return compileMisc(read, context);
@@ -157,6 +158,18 @@ function compileBase(
     alpha: levels.some((level) => level.flag('alpha')),
     ...compileOptions(block, context),
   };
+}
+
+/** fe80::/10 is there on every interface. */
+function checkScope(
+  kind: string,
+  { block, base }: { readonly block: ReadBlock; readonly base: CheckerBase },
+  { report }: LvsContext,
+): void {
+  const { connectAddress, bindInterface } = base;
+  if (!/^fe[89ab][\da-f]:/.test(connectAddress.text) || bindInterface !== undefined) return;
+  const place = block.placeOf('connect_ip');
+  report('linkLocalWithoutInterface', place, { kind, address: connectAddress.text });
 }
 
 function defaultDelay(kind: string, delayLoopMs: number): number {

@@ -231,8 +231,15 @@ export const lvsDiagnostics = {
     message: '{server} has no port, so {kind} does not know where to connect',
     help: "add 'connect_port N' to the check",
   },
-  dsrCheckNeeds: {
+  linkLocalWithoutInterface: {
     code: 'LVS1135',
+    severity: 'error',
+    compat: 'every check of keepalived fails',
+    message: '{kind} of {address} does not say on which interface that is: it is link-local',
+    help: "add 'bind_if INTERFACE' to the check",
+  },
+  dsrCheckNeeds: {
+    code: 'LVS1136',
     severity: 'error',
     compat: 'keepalived does not know the word and leaves the check out',
     message: 'DSR_CHECK needs {need}',

@@ -4,11 +4,12 @@
  * everybody by default (net.ipv4.ping_group_range), and CAP_NET_RAW is there for VRRP anyway.
  */
 
+import { watchDatagrams } from './datagram-watch.ts';
 import type { DialTarget } from './dial.ts';
 import { packAddress, type SourceOptions, setSource } from './dial.ts';
 import { decodeIpv4Datagram } from './ip-header.ts';
+import type { SysError } from './libc.ts';
 import * as libc from './libc.ts';
-import { SysError } from './libc.ts';
 import {
   AF_INET,
   AF_INET6,
@@ -29,7 +30,6 @@ import {
   SOL_RAW,
 } from './linux.ts';
 import { IncomingMessage } from './message-header.ts';
-import { watchReadable } from './poller.ts';
 
 export interface PeerOptions {
   readonly protocol: 'udp' | 'echo';
@@ -49,8 +49,6 @@ export interface Peer {
 
 /** A UDP payload has no more over IPv4. */
 const DATAGRAM_BYTES_MAX = 65_507;
-/** Datagrams per turn of the event loop: a flood must not keep timers from running. */
-const TURN_DATAGRAMS_MAX = 64;
 const ICMP_ECHOREPLY = 0;
 const ICMPV6_ECHO_REPLY = 129;
 
@@ -60,33 +58,24 @@ let shared: IncomingMessage | undefined;
 /** Throws SysError as `setSource` and connect(2) do: ENETUNREACH, EINVAL for a link-local without a scope. */
 export function openPeer(options: PeerOptions): Peer {
   const fd = openSocket(options);
-  let isOpen = true;
-  const close = (): void => {
-    if (!isOpen) return;
-    isOpen = false;
-    watch.close();
-    libc.close(fd);
-  };
-  const watch = watchReadable(fd, () => {
-    shared ??= new IncomingMessage({ payload: DATAGRAM_BYTES_MAX, name: 0, control: 0 });
-    for (let count = 0; count < TURN_DATAGRAMS_MAX && isOpen; count += 1) {
-      try {
-        if (!shared.receive(fd)) return;
-      } catch (error) {
-        if (!(error instanceof SysError)) throw error;
-        options.onError(error);
-        return;
-      }
-      const bytes = contentOf(shared.payload, options);
+  const watch = watchDatagrams(fd, sharedBuffers, {
+    onDatagram: ({ payload }) => {
+      const bytes = contentOf(payload, options);
       if (bytes !== undefined) options.onDatagram(Buffer.from(bytes));
-    }
+    },
+    onError: options.onError,
   });
   return {
     send: (bytes) => {
       libc.sendto(fd, bytes, MSG_DONTWAIT);
     },
-    close,
+    close: watch.close,
   };
+}
+
+function sharedBuffers(): IncomingMessage {
+  shared ??= new IncomingMessage({ payload: DATAGRAM_BYTES_MAX, name: 0, control: 0 });
+  return shared;
 }
 
 function openSocket({ protocol, target }: PeerOptions): number {

@@ -3,11 +3,11 @@
  * takes off the link's header. Needs CAP_NET_RAW.
  */
 import type { Family, IpAddress } from '../base/address.ts';
+import { watchDatagrams } from './datagram-watch.ts';
+import type { SysError } from './libc.ts';
 import * as libc from './libc.ts';
-import { SysError } from './libc.ts';
 import { AF_PACKET, MSG_DONTWAIT, SOCK_CLOEXEC, SOCK_DGRAM, SOCK_NONBLOCK } from './linux.ts';
 import { IncomingMessage } from './message-header.ts';
-import { watchReadable } from './poller.ts';
 import { packSockaddrLl, SOCKADDR_LL_LENGTH } from './sockaddr.ts';
 import { attachFilter, tcpFrom } from './socket-filter.ts';
 
@@ -29,8 +29,6 @@ export interface CookedPackets {
 
 const ETHERTYPES: Readonly<Record<Family, number>> = { inet: 0x0800, inet6: 0x86dd };
 const PACKET_BYTES_MAX = 2048;
-/** Packets per turn of the event loop. */
-const TURN_PACKETS_MAX = 64;
 const NO_MAC = new Uint8Array(6);
 /** Where a sockaddr_ll has the address, and how long it is. */
 const MAC_OFFSET = 12;
@@ -51,29 +49,17 @@ export function openCookedPackets(options: CookedPacketOptions): CookedPackets {
   }
   const size = { payload: PACKET_BYTES_MAX, name: SOCKADDR_LL_LENGTH, control: 0 };
   const incoming = new IncomingMessage(size);
-  let isOpen = true;
-  const watch = watchReadable(fd, () => {
-    for (let count = 0; count < TURN_PACKETS_MAX && isOpen; count += 1) {
-      try {
-        if (!incoming.receive(fd)) return;
-      } catch (error) {
-        if (!(error instanceof SysError)) throw error;
-        options.onError(error);
-        return;
-      }
-      const mac = incoming.name.subarray(MAC_OFFSET, MAC_OFFSET + MAC_LENGTH);
-      options.onPacket(Buffer.from(incoming.payload), Buffer.from(mac));
-    }
+  const watch = watchDatagrams(fd, () => incoming, {
+    onDatagram: ({ payload, name }) => {
+      const mac = name.subarray(MAC_OFFSET, MAC_OFFSET + MAC_LENGTH);
+      options.onPacket(Buffer.from(payload), Buffer.from(mac));
+    },
+    onError: options.onError,
   });
   return {
     send: (packet, mac) => {
       libc.sendto(fd, packet, MSG_DONTWAIT, packSockaddrLl(ifindex, etherType, mac));
     },
-    close: () => {
-      if (!isOpen) return;
-      isOpen = false;
-      watch.close();
-      libc.close(fd);
-    },
+    close: watch.close,
   };
 }

@@ -78,6 +78,7 @@ export const LVS_CASES: Readonly<Record<keyof typeof lvsDiagnostics, LvsCase>> =
   groupEmpty: { text: GROUP.replace('10.0.0.1 80\n', '') + service(SERVER) },
   sorryMissing: { text: service(`sorry_server_inhibit\n${SERVER}`) },
   tunnelOption: { text: service(SERVER, '10.0.0.1 80', COMPLETE.replace('DR', 'TUN type gue')) },
+  linkLocalWithoutInterface: { text: server('TCP_CHECK {\nconnect_ip fe80::1\n}') },
   dsrCheckNeeds: {
     text: service('real_server 10.0.0.2 80 {\nlvs_method NAT\nDSR_CHECK {\n}\nTCP_CHECK {\n}\n}\n'),
   },
