@@ -1,5 +1,6 @@
 /** The health process's end of what the supervisor does for its checks: scripts and files. */
 import type { ScriptResult } from '../base/script-result.ts';
+import type { Config } from '../config/model.ts';
 import type { ScriptCommand, TrackFileConfig } from '../config/model-vrrp.ts';
 import type { FileReading, Outside } from '../health/outside.ts';
 import type { TrackerState } from '../vrrp/tracker-state.ts';
@@ -11,6 +12,7 @@ export class HealthOutside implements Outside {
   readonly #ask: (message: Ask) => void;
   readonly #waiting = new Map<number, (result: ScriptResult | undefined) => void>();
   #nextId = 0;
+  #ignoresScriptFailure = false;
   #files: readonly TrackFileConfig[] = [];
   readonly #readings = new Map<string, TrackerState>();
 
@@ -18,10 +20,16 @@ export class HealthOutside implements Outside {
     this.#ask = ask;
   }
 
-  configure(files: readonly TrackFileConfig[]): void {
+  /** What the configuration says of files and scripts, from now on. */
+  configure({ trackFiles: files = [], globalDefs }: Config): void {
     this.#files = files;
+    this.#ignoresScriptFailure = globalDefs.scriptFailure === 'ignore';
     const names = new Set(files.map(({ name }) => name));
     for (const name of this.#readings.keys()) if (!names.has(name)) this.#readings.delete(name);
+  }
+
+  get ignoresScriptFailure(): boolean {
+    return this.#ignoresScriptFailure;
   }
 
   /** A file was read. */

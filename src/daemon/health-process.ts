@@ -97,7 +97,7 @@ class HealthProcess {
       // After the judgement of the last of them.
       onAllChecked: () => queueMicrotask(() => this.#tellAllChecked()),
     });
-    this.#outside.configure(message.config.trackFiles ?? []);
+    this.#outside.configure(message.config);
     this.#engine.start(message.config.virtualServers);
     this.#ramp = new DeadlineTimer(() => this.#want());
     this.#configure(message.config);
@@ -134,7 +134,7 @@ class HealthProcess {
   }
 
   #reload(config: Config): void {
-    this.#outside.configure(config.trackFiles ?? []);
+    this.#outside.configure(config);
     this.#engine?.reload(config.virtualServers);
     this.#configure(config);
     const kept = new Set(this.#engine?.snapshot().map(({ name }) => name));

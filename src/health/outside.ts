@@ -18,6 +18,8 @@ export interface FileReading {
 }
 
 export interface Outside {
+  /** `script_failure ignore`: a script that cannot be run has passed, as with keepalived. */
+  readonly ignoresScriptFailure: boolean;
   /**
    * Runs a script in a process group of its own; from its start it has `timeoutMs`. Resolves with its end, at
    * the latest when the time is over: then the group is killed. Undefined when `signal` came first: the
@@ -34,6 +36,7 @@ export interface Outside {
 
 /** For an engine without a supervisor: no script has started, and no file was looked at. */
 export const NOTHING_OUTSIDE: Outside = {
+  ignoresScriptFailure: false,
   runScript: () => Promise.resolve(undefined),
   fileReading: () => undefined,
 };

@@ -1,9 +1,14 @@
 /**
  * MISC_CHECK: a script of the user's; exit status 0 is a pass. With misc_dynamic 2 to 255 is a pass too, with
  * weight 0 to 253. A script that cannot be run has failed, where keepalived drops the check and the server
- * counts as up.
+ * counts as up; `script_failure ignore` is keepalived's way.
  */
-import { describeOutcome, type ScriptOutcome, type ScriptResult } from '../base/script-result.ts';
+import {
+  describeOutcome,
+  hasPassed,
+  type ScriptOutcome,
+  type ScriptResult,
+} from '../base/script-result.ts';
 import type { MiscCheckConfig } from '../config/model-lvs.ts';
 import type { Advice, OutsideIo, Probe, ProbeVerdict } from './probe.ts';
 
@@ -19,12 +24,16 @@ export const probeScript: Probe<MiscCheckConfig, OutsideIo> = (
 ) => {
   const startedMs = clock.monotonicMs();
   return outside.runScript(target.command, target.timeoutMs, signal).then((result) => ({
-    ...judgeResult(target, result),
+    ...judgeResult(target, result, outside.ignoresScriptFailure),
     durationMs: clock.monotonicMs() - startedMs,
   }));
 };
 
-function judgeResult(target: MiscCheckConfig, result: ScriptResult | undefined): ProbeVerdict {
+function judgeResult(
+  target: MiscCheckConfig,
+  result: ScriptResult | undefined,
+  ignoresFailure: boolean,
+): ProbeVerdict {
   const { path } = target.command;
   if (result === undefined) {
     const detail = `${path} waited too long for its turn: too many scripts run at once`;
@@ -36,8 +45,9 @@ function judgeResult(target: MiscCheckConfig, result: ScriptResult | undefined):
   if (outcome.kind === 'exited') {
     const advice = adviceOf(target, outcome.code);
     if (advice !== undefined) return { kind: 'pass', detail, advice };
-    if (outcome.code === 0) return { kind: 'pass', detail };
   }
+  // What did not pass by its exit status may yet pass by script_failure.
+  if (hasPassed(outcome, ignoresFailure)) return { kind: 'pass', detail };
   return { kind: 'fail', reason: REASONS[outcome.kind], detail };
 }
 

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { systemClock } from '../../src/base/clock.ts';
+import type { GlobalDefs } from '../../src/config/model.ts';
 import type { MiscCheckConfig } from '../../src/config/model-lvs.ts';
 import { CheckScripts } from '../../src/daemon/check-scripts.ts';
 import { HealthOutside } from '../../src/daemon/health-outside.ts';
@@ -19,6 +20,8 @@ import { openDescriptors } from '../health/probing.ts';
 import { eventually } from '../netns/segment.ts';
 
 const LIMIT = 4;
+const NOTHING = { vrrpInstances: [], virtualServers: [] };
+const globalDefs = { controlSocket: { path: '/run/lvsd/control.sock', mode: 0o660 } } as GlobalDefs;
 
 let directory: string;
 let scripts: CheckScripts;
@@ -114,6 +117,15 @@ describe('MISC_CHECK', () => {
     ],
   ])('fails when the script %s', async (_what, path) => {
     expect(await check(path())).toMatchObject({ kind: 'fail', reason: 'CANNOT_RUN' });
+  });
+
+  it('passes when it cannot be run only with script_failure ignore', async () => {
+    const path = join(directory, 'absent');
+    outside.configure({ globalDefs: { ...globalDefs, scriptFailure: 'ignore' }, ...NOTHING });
+    expect(await check(path)).toMatchObject({ kind: 'pass' });
+    expect(await check(script('exit 1'))).toMatchObject({ kind: 'fail' });
+    outside.configure({ globalDefs, ...NOTHING });
+    expect(await check(path)).toMatchObject({ kind: 'fail', reason: 'CANNOT_RUN' });
   });
 
   it('fails when its user is not there, and when the script is insecure', async () => {
