@@ -234,7 +234,7 @@ export const lvsDiagnostics = {
   linkLocalWithoutInterface: {
     code: 'LVS1135',
     severity: 'error',
-    compat: 'every check of keepalived fails',
+    compat: 'keepalived lets every check fail',
     message: '{kind} of {address} does not say on which interface that is: it is link-local',
     help: "add 'bind_if INTERFACE' to the check",
   },
