@@ -6,10 +6,8 @@ import {
   compileBfd,
   compileFile,
   compileMisc,
-  compilePlannedProbe,
   compileRunningProbe,
   type FreeInput,
-  isPlannedProbe,
   readHost,
   type VirtualTarget,
 } from './compile-probe.ts';
@@ -39,14 +37,18 @@ const DEFAULT_RETRY: Readonly<Record<string, number>> = { DNS_CHECK: 3, MISC_CHE
 const KINDS = [
   'TCP_CHECK',
   'HTTP_GET',
+  'SSL_GET',
+  'SMTP_CHECK',
   'UDP_CHECK',
   'DNS_CHECK',
   'PING_CHECK',
   'MISC_CHECK',
   'FILE_CHECK',
+  'REDIS_CHECK',
+  'AGENT_CHECK',
   'DSR_CHECK',
 ] as const;
-const PLANNED_KINDS = ['SSL_GET', 'SMTP_CHECK', 'BFD_CHECK', 'REDIS_CHECK', 'AGENT_CHECK'] as const;
+const PLANNED_KINDS = ['BFD_CHECK'] as const;
 
 export interface CompiledChecker {
   readonly config: CheckerConfig;
@@ -72,7 +74,12 @@ export function compileCheckers(
       const isTimed = kind === 'FILE_CHECK' || read.levels.some((level) => level.has('delay_loop'));
       const base = compileBase(kind, read, checked, context);
       const config = compileKind(kind, { ...read, base, checked }, context);
-      return config === undefined ? [] : [{ config, isDelayLoopDefault: !isTimed }];
+      if (config === undefined) return [];
+      const hosts = read.block.all('host').map((host) => readHost(host, context.report));
+      return (hosts.length === 0 ? [{}] : hosts).map((host) => ({
+        config: { ...config, ...host },
+        isDelayLoopDefault: !isTimed,
+      }));
     }),
   );
 }
@@ -86,7 +93,7 @@ function compileKind(
   const { base } = read;
   if (kind !== 'MISC_CHECK' && kind !== 'FILE_CHECK') checkScope(kind, read, context);
   if (kind === 'TCP_CHECK') return { kind, ...base };
-  if (kind === 'HTTP_GET') return compileHttp(kind, read, base, context);
+  if (kind === 'HTTP_GET' || kind === 'SSL_GET') return compileHttp(kind, read, base, context);
   if (kind === 'MISC_CHECK') return compileMisc(read, context);
   if (kind === 'FILE_CHECK') return compileFile(read, context);
   const probe = compileRunningProbe(kind, read, context.report);
@@ -102,12 +109,6 @@ export function compilePlannedCheckers(
     checked.server.all(kind).flatMap((entry): readonly PlannedCheckerConfig[] => {
       const read = readChecker(kind, entry, checked, context);
       const base = compileBase(kind, read, checked, context);
-      if (kind === 'SSL_GET') return [compileHttp(kind, read, base, context)];
-      if (isPlannedProbe(kind)) {
-        const probe = compilePlannedProbe(kind, read.block);
-        const hosts = read.block.all('host').map((host) => readHost(host, context.report));
-        return (hosts.length === 0 ? [{}] : hosts).map((host) => ({ ...base, ...host, ...probe }));
-      }
       const bfd = compileBfd({ ...read, base, checked }, context);
       return bfd === undefined ? [] : [bfd];
     }),
@@ -197,17 +198,11 @@ function compileOptions(block: ReadBlock, { report }: LvsContext): CheckerOption
   });
 }
 
-function compileHttp<Kind extends 'HTTP_GET' | 'SSL_GET'>(
-  kind: Kind,
-  { block, levels }: ReadChecker,
-  base: CheckerBase,
-  { report }: LvsContext,
-): Kind extends 'HTTP_GET' ? HttpGetConfig : SslGetConfig;
 function compileHttp(
   kind: 'HTTP_GET' | 'SSL_GET',
   { block, levels }: ReadChecker,
   base: CheckerBase,
-  { report }: LvsContext,
+  { report, tlsClient }: LvsContext,
 ): HttpGetConfig | SslGetConfig {
   const virtualhost = levels
     .map((level) => level.text('virtualhost'))
@@ -218,5 +213,7 @@ function compileHttp(
   if (kind === 'SSL_GET' && !isNamed && urls.some((url) => url.virtualhost !== undefined)) {
     report('virtualhostWithoutSni', block.place, {});
   }
-  return { kind, ...base, ...options, urls };
+  const checker = { ...base, ...options, urls };
+  if (kind === 'HTTP_GET') return { kind, ...checker };
+  return { kind, ...checker, ...(tlsClient === undefined ? {} : { client: tlsClient }) };
 }

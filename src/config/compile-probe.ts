@@ -1,4 +1,4 @@
-/** What the checkers have that the daemon does not run yet, kind by kind. */
+/** What the checkers have to themselves, kind by kind. */
 import type { IpAddress } from '../base/address.ts';
 import type { Report } from './diagnostics.ts';
 import { didYouMean } from './did-you-mean.ts';
@@ -10,7 +10,8 @@ import {
   type DnsProbe,
   type FileCheckConfig,
   type MiscCheckConfig,
-  type PlannedProbe,
+  REDIS_ROLES,
+  type RedisProbe,
   type RunningProbe,
   type UdpProbe,
 } from './model-lvs.ts';
@@ -23,16 +24,6 @@ const HELO_NAME = 'smtpchecker.keepalived.org';
 const MAX_REPLY_LENGTH = 255;
 const WEIGHT = { kind: 'integer', min: -(2 ** 31 - 1), max: 2 ** 31 - 1 } as const;
 
-const PLANNED: ReadonlySet<string> = new Set<PlannedProbe['kind']>([
-  'SMTP_CHECK',
-  'REDIS_CHECK',
-  'AGENT_CHECK',
-]);
-
-export function isPlannedProbe(kind: string): kind is PlannedProbe['kind'] {
-  return PLANNED.has(kind);
-}
-
 /** Undefined when it asks for what this service cannot have. */
 export function compileRunningProbe(
   kind: RunningProbe['kind'],
@@ -40,6 +31,12 @@ export function compileRunningProbe(
   report: Report,
 ): RunningProbe | undefined {
   switch (kind) {
+    case 'SMTP_CHECK':
+      return { kind, heloName: block.text('helo_name') ?? HELO_NAME };
+    case 'REDIS_CHECK':
+      return compileRedis(block);
+    case 'AGENT_CHECK':
+      return compact({ kind, send: block.text('send') });
     case 'DNS_CHECK':
       return compileDns(block);
     case 'UDP_CHECK':
@@ -55,23 +52,15 @@ export function compileRunningProbe(
   }
 }
 
-export function compilePlannedProbe(kind: PlannedProbe['kind'], block: ReadBlock): PlannedProbe {
-  switch (kind) {
-    case 'SMTP_CHECK':
-      return { kind, heloName: block.text('helo_name') ?? HELO_NAME };
-    case 'REDIS_CHECK':
-      return compact({
-        kind,
-        role: block.text('role') ?? 'any',
-        username: block.text('username'),
-        passwordFile: block.text('password_file'),
-        tls: block.flag('tls'),
-      });
-    case 'AGENT_CHECK':
-      return compact({ kind, send: block.text('send') });
-    default:
-      return kind satisfies never;
-  }
+function compileRedis(block: ReadBlock): RedisProbe {
+  const written = block.text('role');
+  return compact({
+    kind: 'REDIS_CHECK' as const,
+    role: REDIS_ROLES.find((role) => role === written) ?? 'any',
+    username: block.text('username'),
+    passwordFile: block.text('password_file'),
+    tls: block.flag('tls'),
+  });
 }
 
 function compileDns(block: ReadBlock): DnsProbe {

@@ -196,7 +196,6 @@ export function compileHttpOptions(block: ReadBlock): HttpOptions {
     httpProtocol: readVersion(block.text('http_protocol')),
     enableSni: block.flag('enable_sni') || undefined,
     sniName: block.text('sni_name'),
-    fastRecovery: block.flag('fast_recovery') || undefined,
     tlsCompliant: block.flag('tls_compliant') || undefined,
     method: method === 'GET' ? undefined : method,
     headers: texts('header'),
@@ -209,6 +208,6 @@ export function compileHttpOptions(block: ReadBlock): HttpOptions {
   });
 }
 
-function readVersion(text: string | undefined): '1.0C' | '1.1' | undefined {
-  return text === '1.0C' || text === '1.1' ? text : undefined;
+function readVersion(text: string | undefined): '1.0C' | '1.1' | '2' | undefined {
+  return text === '1.0C' || text === '1.1' || text === '2' ? text : undefined;
 }

@@ -111,6 +111,7 @@ function compileLvs(
     groups: groupsByName(groups),
     trackFiles: namesOf(root.all('track_file')),
     bfdInstances: namesOf(root.all('bfd_instance')),
+    tlsClient,
   });
   return {
     virtualServers: services,

@@ -71,15 +71,17 @@ export interface PacingOptions {
 }
 
 export interface HttpOptions {
-  readonly httpProtocol?: '1.0' | '1.0C' | '1.1';
+  /** 1.0 when absent. 2: HTTP/2 where the server takes it, else 1.1. */
+  readonly httpProtocol?: '1.0' | '1.0C' | '1.1' | '2';
   readonly enableSni?: boolean;
   readonly sniName?: string;
-  readonly fastRecovery?: boolean;
   readonly tlsCompliant?: boolean;
   readonly method?: string;
+  /** Each `NAME: VALUE`. */
   readonly headers?: readonly string[];
   readonly body?: string;
   readonly followRedirects?: number;
+  /** Each `NAME` or `NAME: VALUE`. */
   readonly expectHeaders?: readonly string[];
   readonly verify?: boolean;
   readonly ca?: string;
@@ -107,21 +109,31 @@ export interface RegexConfig {
 }
 
 /** What one kind of checker that connects has to itself. */
-export type ConnectingProbe = RunningProbe | PlannedProbe;
+export type RunningProbe =
+  | SmtpProbe
+  | UdpProbe
+  | DnsProbe
+  | { readonly kind: 'PING_CHECK' }
+  | RedisProbe
+  | AgentProbe
+  | DsrProbe;
 
-export type RunningProbe = UdpProbe | DnsProbe | { readonly kind: 'PING_CHECK' } | DsrProbe;
+export interface SmtpProbe {
+  readonly kind: 'SMTP_CHECK';
+  readonly heloName: string;
+}
+
+export interface AgentProbe {
+  readonly kind: 'AGENT_CHECK';
+  /** Sent first, as a line. */
+  readonly send?: string;
+}
 
 export interface DsrProbe {
   readonly kind: 'DSR_CHECK';
   /** That of the service; asked for at `connectPort`, at the MAC of `connectAddress`. */
   readonly virtualAddress: IpAddress;
 }
-
-/** Those that the daemon does not run yet. */
-export type PlannedProbe =
-  | { readonly kind: 'SMTP_CHECK'; readonly heloName: string }
-  | RedisProbe
-  | { readonly kind: 'AGENT_CHECK'; readonly send?: string };
 
 export interface DnsProbe {
   readonly kind: 'DNS_CHECK';
@@ -158,11 +170,14 @@ export interface UdpProbe {
 
 export interface RedisProbe {
   readonly kind: 'REDIS_CHECK';
-  readonly role: string;
+  readonly role: RedisRole;
   readonly username?: string;
   readonly passwordFile?: string;
   readonly tls: boolean;
 }
+
+export const REDIS_ROLES = ['any', 'master', 'replica'] as const;
+export type RedisRole = (typeof REDIS_ROLES)[number];
 
 /** Times of a checker without a connection. */
 export interface CheckTiming extends PacingOptions {

@@ -11,7 +11,6 @@ import type {
   FileCheckConfig,
   HttpOptions,
   MiscCheckConfig,
-  PlannedProbe,
   RunningProbe,
   ServerOptions,
   ServiceOptions,
@@ -196,17 +195,26 @@ export type ProbeCheckerConfig = CheckerBase & RunningProbe;
 export type UdpCheckConfig = Extract<ProbeCheckerConfig, { kind: 'UDP_CHECK' }>;
 export type DnsCheckConfig = Extract<ProbeCheckerConfig, { kind: 'DNS_CHECK' }>;
 export type PingCheckConfig = Extract<ProbeCheckerConfig, { kind: 'PING_CHECK' }>;
+export type SmtpCheckConfig = Extract<ProbeCheckerConfig, { kind: 'SMTP_CHECK' }>;
+export type RedisCheckConfig = Extract<ProbeCheckerConfig, { kind: 'REDIS_CHECK' }>;
+export type AgentCheckConfig = Extract<ProbeCheckerConfig, { kind: 'AGENT_CHECK' }>;
 export type DsrCheckConfig = Extract<ProbeCheckerConfig, { kind: 'DSR_CHECK' }>;
 
 /** Checkers that connect. */
-export type ConnectingCheckerConfig = TcpCheckConfig | HttpGetConfig | ProbeCheckerConfig;
+export type ConnectingCheckerConfig =
+  | TcpCheckConfig
+  | HttpGetConfig
+  | SslGetConfig
+  | ProbeCheckerConfig;
 
 export type CheckerConfig = ConnectingCheckerConfig | MiscCheckConfig | FileCheckConfig;
 
 export interface SslGetConfig extends CheckerBase, HttpOptions {
   readonly kind: 'SSL_GET';
   readonly urls: readonly HttpUrlConfig[];
+  /** The block SSL. */
+  readonly client?: TlsClientConfig;
 }
 
 /** Checkers that the daemon does not run yet. */
-export type PlannedCheckerConfig = SslGetConfig | (CheckerBase & PlannedProbe) | BfdCheckConfig;
+export type PlannedCheckerConfig = BfdCheckConfig;

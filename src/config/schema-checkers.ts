@@ -1,5 +1,5 @@
 /** Keywords of the checkers. */
-import { DNS_TYPES } from './model-lvs.ts';
+import { DNS_TYPES, REDIS_ROLES } from './model-lvs.ts';
 import { CONNECT_TIMEOUT, inheritedRows, RUNNING_CHECKERS, TARGET_ROWS } from './schema-lvs.ts';
 import {
   ADDRESS,
@@ -91,15 +91,10 @@ const logRow: WorkingRow = {
   doc: 'Logs every failure',
 };
 
-/** Checkers that connect from where bindto, bind_if, bind_port and fwmark say. */
-const honoursSource = new Set(['TCP_CHECK', 'UDP_CHECK', 'DNS_CHECK', 'PING_CHECK', 'DSR_CHECK']);
-
 const connectingRows = CONNECTING.flatMap(([context, retry, delay]) => {
-  const rows = [...inheritedRows(retry, delay), CONNECT_TIMEOUT, ...TARGET_ROWS];
+  const common = [...inheritedRows(retry, delay), CONNECT_TIMEOUT, ...TARGET_ROWS];
   return [
-    ...(RUNNING_CHECKERS.has(context) ? works(context, rows) : plannedRows(context, rows)),
-    ...(honoursSource.has(context) ? works(context, sourceRows) : plannedRows(context, sourceRows)),
-    ...(RUNNING_CHECKERS.has(context) ? works : plannedRows)(context, pacingRows),
+    ...works(context, [...common, ...sourceRows, ...pacingRows]),
     ...acceptedRows(context, LOGGED, [logRow]),
   ];
 });
@@ -123,14 +118,11 @@ const httpRows: readonly WorkingRow[] = [
     aliasOf: 'retry',
     isDeprecated: true,
   },
-];
-
-const plannedHttpRows: readonly WorkingRow[] = [
   {
     name: 'http_protocol',
-    value: choice('1.0', '1.0C', '1.1'),
+    value: choice('1.0', '1.0C', '1.1', '2'),
     defaultText: '1.0',
-    doc: 'Version of HTTP; 1.0C adds Connection: close',
+    doc: 'Version of HTTP; 1.0C adds Connection: close; 2 (ours) offers HTTP/2, else speaks 1.1',
   },
   {
     name: 'enable_sni',
@@ -143,12 +135,6 @@ const plannedHttpRows: readonly WorkingRow[] = [
     value: text('a host name'),
     defaultText: 'virtualhost',
     doc: 'Name in the TLS handshake',
-  },
-  {
-    name: 'fast_recovery',
-    value: BOOLEAN,
-    defaultText: 'off',
-    doc: 'A server that is down is asked for its urls without waiting in between',
   },
   { name: 'tls_compliant', value: BOOLEAN, defaultText: 'off', doc: 'Ends TLS with close_notify' },
   {
@@ -181,6 +167,16 @@ const plannedHttpRows: readonly WorkingRow[] = [
   },
 ];
 
+const fastRecoveryRow: WorkingRow = {
+  name: 'fast_recovery',
+  value: BOOLEAN,
+  defaultText: 'off',
+  doc: 'A server that is down is asked for its urls without waiting in between',
+};
+
+const ALL_AT_ONCE = 'every check asks for all urls, so recovery is always fast';
+const NO_MATCHER_MEMORY = "JavaScript's matcher has no stack of its own";
+
 const urlRows: readonly KeywordRow[] = [
   ...works('url', [
     {
@@ -202,8 +198,6 @@ const urlRows: readonly KeywordRow[] = [
       defaultText: 'virtualhost of the checker, the real server or the virtual server',
       doc: 'Host header of this request',
     },
-  ]),
-  ...plannedRows('url', [
     { name: 'digest', value: text('an MD5 of 32 hex digits'), doc: 'MD5 of the body' },
     { name: 'regex', value: words('PATTERN'), doc: 'The body must match' },
     { name: 'regex_no_match', value: FLAG, doc: 'The body must not match' },
@@ -224,7 +218,6 @@ const urlRows: readonly KeywordRow[] = [
       value: integer(0, MAX_INT, 'bytes'),
       doc: 'The match begins before this',
     },
-    { name: 'regex_stack', value: words('START MAX', 2), doc: 'Memory of the matcher, bytes' },
     {
       name: 'tls_compliant',
       value: BOOLEAN,
@@ -232,11 +225,15 @@ const urlRows: readonly KeywordRow[] = [
       doc: 'Ends TLS with close_notify',
     },
   ]),
+  ...acceptedRows('url', NO_MATCHER_MEMORY, [
+    { name: 'regex_stack', value: words('START MAX', 2), doc: 'Memory of the matcher, bytes' },
+  ]),
 ];
 
 /** Keywords that one checker has to itself. */
 const ownRows: Readonly<Record<string, readonly WorkingRow[]>> = {
-  SSL_GET: [...httpRows, ...plannedHttpRows],
+  HTTP_GET: httpRows,
+  SSL_GET: httpRows,
   MISC_CHECK: [
     ...inheritedRows('0', '1'),
     {
@@ -280,7 +277,6 @@ const ownRows: Readonly<Record<string, readonly WorkingRow[]>> = {
       isRepeatable: true,
     },
   ],
-  host: [CONNECT_TIMEOUT, ...TARGET_ROWS, ...sourceRows],
   DNS_CHECK: [
     {
       name: 'type',
@@ -342,7 +338,7 @@ const ownRows: Readonly<Record<string, readonly WorkingRow[]>> = {
   REDIS_CHECK: [
     {
       name: 'role',
-      value: choice('any', 'master', 'replica'),
+      value: choice(...REDIS_ROLES),
       defaultText: 'any',
       doc: 'What the server must be',
     },
@@ -350,16 +346,20 @@ const ownRows: Readonly<Record<string, readonly WorkingRow[]>> = {
     { name: 'password_file', value: text('a file'), doc: 'File with the password' },
     { name: 'tls', value: BOOLEAN, defaultText: 'off', doc: 'Connects over TLS' },
   ],
-  AGENT_CHECK: [{ name: 'send', value: text('a line'), doc: 'Line that is sent to the agent' }],
+  AGENT_CHECK: [
+    { name: 'send', value: text('a line'), doc: 'Line that is sent to the agent first' },
+  ],
 };
 
 export const checkerRows: readonly KeywordRow[] = [
   ...connectingRows,
-  ...works('HTTP_GET', httpRows),
-  ...plannedRows('HTTP_GET', plannedHttpRows),
+  ...works('host', [CONNECT_TIMEOUT, ...TARGET_ROWS, ...sourceRows]),
   ...urlRows,
   ...Object.entries(ownRows).flatMap(([context, rows]) =>
     RUNNING_CHECKERS.has(context) ? works(context, rows) : plannedRows(context, rows),
   ),
   ...acceptedRows('MISC_CHECK', LOGGED, [logRow]),
+  ...['HTTP_GET', 'SSL_GET'].flatMap((context) =>
+    acceptedRows(context, ALL_AT_ONCE, [fastRecoveryRow]),
+  ),
 ];

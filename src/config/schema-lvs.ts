@@ -288,11 +288,15 @@ const serverOptionRows: readonly WorkingRow[] = [
 export const RUNNING_CHECKERS: ReadonlySet<string> = new Set([
   'TCP_CHECK',
   'HTTP_GET',
+  'SSL_GET',
+  'SMTP_CHECK',
   'DNS_CHECK',
   'UDP_CHECK',
   'PING_CHECK',
   'MISC_CHECK',
   'FILE_CHECK',
+  'REDIS_CHECK',
+  'AGENT_CHECK',
   'DSR_CHECK',
 ]);
 

@@ -21,6 +21,7 @@ export interface CheckRecord {
   readonly reason?: string;
   readonly detail: string;
   readonly advice?: Advice;
+  readonly certificateEndsMs?: number;
 }
 
 export interface CheckerHealth {
@@ -39,7 +40,11 @@ export interface CheckerHealth {
   readonly inconclusive: number;
   /** Until the next check; 0 while one is under way or due. */
   readonly nextCheckInMs: number;
+  /** Of TLS: end of the certificate that was shown last, ms since 1970. */
+  readonly certificateEndsMs?: number;
 }
+
+const DAY_MS = 86_400_000;
 
 export class Checker {
   config: CheckerConfig;
@@ -47,6 +52,9 @@ export class Checker {
   /** The check under way. A result of any other run is stale and dropped. */
   run: Run | undefined;
   #advice: Advice = {};
+  #certificateEndsMs: number | undefined;
+  /** The certificate that was warned about, by its end. */
+  #warnedOfEndMs: number | undefined;
   #history: CheckRecord[] = [];
   #checks = 0;
   #failures = 0;
@@ -61,6 +69,8 @@ export class Checker {
   successor(config: CheckerConfig, state: CheckerState): Checker {
     const heir = new Checker(config, state);
     heir.#advice = this.#advice;
+    heir.#certificateEndsMs = this.#certificateEndsMs;
+    heir.#warnedOfEndMs = this.#warnedOfEndMs;
     heir.#history = [...this.#history];
     heir.#checks = this.#checks;
     heir.#failures = this.#failures;
@@ -78,11 +88,28 @@ export class Checker {
     if (result.kind === 'pass' && result.advice !== undefined) {
       this.#advice = { ...this.#advice, ...result.advice };
     }
+    if (result.kind === 'pass' && result.certificateEndsMs !== undefined) {
+      this.#certificateEndsMs = result.certificateEndsMs;
+    }
     this.#history.push({ ...result, atMs });
     if (this.#history.length > HISTORY_LENGTH) this.#history.shift();
     if (result.kind === 'inconclusive') this.#inconclusive += 1;
     else this.#checks += 1;
     if (result.kind === 'fail') this.#failures += 1;
+  }
+
+  /**
+   * The end of the certificate once it is nearer than `cert_expiry_warn`, and undefined when there is
+   * nothing to warn about. Told once for each certificate. `nowMs`: wall clock.
+   */
+  takeExpiryWarning(nowMs: number): number | undefined {
+    const { config } = this;
+    const endsMs = this.#certificateEndsMs;
+    const days = config.kind === 'SSL_GET' ? (config.certExpiryWarnDays ?? 0) : 0;
+    if (days === 0 || endsMs === undefined || endsMs === this.#warnedOfEndMs) return undefined;
+    if (endsMs - nowMs > days * DAY_MS) return undefined;
+    this.#warnedOfEndMs = endsMs;
+    return endsMs;
   }
 
   snapshot(nowMs: number): CheckerHealth {
@@ -99,6 +126,9 @@ export class Checker {
       failures: this.#failures,
       inconclusive: this.#inconclusive,
       nextCheckInMs: this.run === undefined ? Math.max(0, state.dueMs - nowMs) : 0,
+      ...(this.#certificateEndsMs === undefined
+        ? {}
+        : { certificateEndsMs: this.#certificateEndsMs }),
     };
   }
 }

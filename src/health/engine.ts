@@ -331,6 +331,7 @@ export class HealthEngine {
   #conclude(checker: Checker, result: ProbeResult): void {
     checker.run = undefined;
     checker.record(result, this.#clock.realtimeMs());
+    this.#warnOfExpiry(checker);
     const judgement = judge(checker.config, checker.state, result, this.#clock.monotonicMs());
     checker.state = judgement.state;
     this.#queue.put(checker, judgement.state.dueMs);
@@ -370,6 +371,14 @@ export class HealthEngine {
         : { ...known, what: 'state', from: isUp ? 'DOWN' : 'UP', to: isUp ? 'UP' : 'DOWN' },
     );
     onChange(change);
+  }
+
+  #warnOfExpiry(checker: Checker): void {
+    const endsMs = checker.takeExpiryWarning(this.#clock.realtimeMs());
+    if (endsMs === undefined) return;
+    const server = this.#users.get(checker)?.[0]?.name;
+    const ends = new Date(endsMs).toISOString();
+    this.#options.log.warn({ server, checker: checker.config.kind, ends }, 'certificate ends soon');
   }
 
   #warnInconclusive(checker: Checker, result: ProbeResult): void {

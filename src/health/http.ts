@@ -1,35 +1,27 @@
 /**
- * HTTP_GET: every url in turn, each on a connection of its own, all under the probe's one deadline. The
- * only undici import.
+ * HTTP_GET and SSL_GET: every url in turn, each on a connection of its own, all under the probe's one
+ * deadline. The only undici import.
  *
- * undici parses; everything else is kept out of its hands: its timers are off (their grain is 500 ms),
- * the socket is ours from birth so that an abort closes it in any phase, there is no pool, no keep-alive,
- * no redirect. keepalived asks one url per delay_loop; asking all at every check recovers sooner.
+ * undici parses; everything else is kept out of its hands: its timers are off (their grain is 500 ms), the
+ * connection is ours from birth so that an abort closes it in any phase, there is no pool, no keep-alive,
+ * no redirect of its own. keepalived asks one url per delay_loop; asking all at every check sees a failure
+ * and a recovery sooner.
  */
-import { connect, type Socket } from 'node:net';
-import { type buildConnector, Client, type Dispatcher } from 'undici';
-import { formatEndpoint } from '../base/address.ts';
-import type { HttpGetConfig, HttpUrlConfig } from '../config/model.ts';
-import type { Probe, ProbeIo, ProbeResult } from './probe.ts';
-import {
-  errorCode,
-  errorMessage,
-  type SocketPhase,
-  type SocketVerdict,
-  socketVerdict,
-} from './socket-error.ts';
+import type { Socket } from 'node:net';
+import { Client, type Dispatcher } from 'undici';
+import type { HttpUrlConfig } from '../config/model.ts';
+import { type HttpFinding, HttpReply } from './http-reply.ts';
+import { type HttpRequest, type HttpTarget, redirected, requestOf } from './http-request.ts';
+import { askHttp2 } from './http2.ts';
+import { closeLine, type Line, openLine } from './https-line.ts';
+import type { Probe, ProbeIo, ProbeVerdict } from './probe.ts';
+import { errorCode, errorMessage, type SocketVerdict, socketVerdict } from './socket-error.ts';
 
 /**
  * Bytes of a reply's head, informational replies included; a server that sends more has failed. Checked
  * between reads, so one read more than this may be parsed.
  */
 export const MAX_HEAD_BYTES = 64 * 1024;
-
-/**
- * Body bytes read before the connection is closed. The status decides, so a longer body is no failure:
- * it is just not read to its end.
- */
-export const MAX_BODY_BYTES = 1024 * 1024;
 
 /**
  * undici's own limit lies where ours comes first: past it, undici makes an error with a stack trace for every
@@ -40,56 +32,127 @@ const UNDICI_MAX_HEADER_BYTES = 4 * MAX_HEAD_BYTES;
 /** Informational (1xx) replies before the real one. */
 const MAX_INFORMATIONAL = 8;
 
-const USER_AGENT = 'lvsd';
-
 /** Made once: an error's stack trace is a tenth of a probe's cost. Nobody sees this one. */
 const CUT_SHORT = new Error('The probe is over');
 
 /** Asks the urls in order; the first that is not answered as wanted decides. */
-export const probeHttp: Probe<HttpGetConfig> = async (target, io) => {
+export const probeHttp: Probe<HttpTarget> = async (target, io) => {
   const startedMs = io.clock.monotonicMs();
-  let detail = '';
-  for (const url of target.urls) {
-    const answer = await new UrlRequest(target, url, io).answer;
-    if (answer.kind !== 'pass') {
-      return { ...answer, durationMs: io.clock.monotonicMs() - startedMs };
-    }
-    detail = answer.detail;
-  }
-  if (target.urls.length > 1) detail = `${target.urls.length} urls, last: ${detail}`;
-  const durationMs = io.clock.monotonicMs() - startedMs;
-  return { kind: 'pass', durationMs, detail } satisfies ProbeResult;
+  const verdict = await askAll(target, io);
+  return { ...verdict, durationMs: io.clock.monotonicMs() - startedMs };
 };
 
-type Answer = SocketVerdict | { readonly kind: 'pass'; readonly detail: string };
+async function askAll(target: HttpTarget, io: ProbeIo): Promise<ProbeVerdict> {
+  let last: Passed | undefined;
+  for (const url of target.urls) {
+    const answer = await ask(target, url, io);
+    if (answer.kind !== 'pass') return answer;
+    last = answer;
+  }
+  const { detail = 'no url', ...rest } = last ?? { kind: 'pass' };
+  const count = target.urls.length;
+  return { ...rest, detail: count > 1 ? `${count} urls, last: ${detail}` : detail };
+}
 
-/** One GET on one connection, from connect to close. */
-class UrlRequest implements Dispatcher.DispatchHandler {
-  readonly answer: Promise<Answer>;
-  readonly #target: HttpGetConfig;
-  readonly #url: HttpUrlConfig;
-  readonly #io: ProbeIo;
-  readonly #endpoint: string;
+interface Passed {
+  readonly kind: 'pass';
+  readonly detail: string;
+  readonly certificateEndsMs?: number;
+}
+
+/** One url, through the redirects that may be followed. */
+async function ask(
+  target: HttpTarget,
+  url: HttpUrlConfig,
+  io: ProbeIo,
+): Promise<Passed | SocketVerdict> {
+  const redirects = target.followRedirects ?? 0;
+  let request = requestOf(target, url);
+  for (let left = redirects; ; left -= 1) {
+    const prefix = `${request.method} ${request.path}`;
+    const line = await openLine(target, request, io);
+    if (line.kind !== 'open') return { ...line, detail: `${prefix}: ${line.detail}` };
+    const reply = new HttpReply(target, url, left);
+    const found = await exchange({ target, request, line, reply, io });
+    if (found.kind !== 'redirect') {
+      const { certificateEndsMs } = line;
+      const followed = left === redirects ? '' : `, ${redirects - left} redirects followed`;
+      const detail = `${prefix}: ${found.detail}${followed}`;
+      return found.kind === 'pass' && certificateEndsMs !== undefined
+        ? { ...found, detail, certificateEndsMs }
+        : { ...found, detail };
+    }
+    const scheme = target.kind === 'SSL_GET' ? 'https:' : 'http:';
+    const next = redirected(request, found.status, found.location, scheme);
+    if (!next.ok)
+      return { kind: 'fail', reason: 'BAD_REDIRECT', detail: `${prefix}: ${next.detail}` };
+    request = next.request;
+  }
+}
+
+interface ExchangeParts {
+  readonly target: HttpTarget;
+  readonly request: HttpRequest;
+  readonly line: Line;
+  readonly reply: HttpReply;
+  readonly io: ProbeIo;
+}
+
+type ExchangeFinding = HttpFinding | SocketVerdict;
+
+/** One request and its reply on one connection, which is closed when this resolves. */
+async function exchange(parts: ExchangeParts): Promise<ExchangeFinding> {
+  const { target, line, io } = parts;
+  const { signal } = io;
+  const isPolite = target.tlsCompliant ?? target.urls.some(({ tlsCompliant }) => tlsCompliant);
+  const letGo = isPolite ? keepOpen(line.stream) : noop;
+  const finding = await (line.isHttp2
+    ? askHttp2({ ...parts, signal, tooLate: () => tooLate(parts) })
+    : new HttpExchange(parts).finding);
+  letGo();
+  await closeLine(line, isPolite, signal);
+  return finding;
+}
+
+/** undici destroys the connection under a finished reply, before its end could be said. Until what this returns. */
+function keepOpen(stream: Socket): () => void {
+  const { destroy } = stream;
+  stream.destroy = () => stream;
+  return () => {
+    stream.destroy = destroy;
+  };
+}
+
+function tooLate({ target, reply }: ExchangeParts): SocketVerdict {
+  const what = reply.status === 0 ? 'no reply' : `status ${reply.status}, but the body did not end`;
+  const detail = `${what} within ${target.connectTimeoutMs} ms`;
+  return { kind: 'fail', reason: 'TIMEOUT', detail };
+}
+
+/** The same in HTTP/1, by undici. */
+class HttpExchange implements Dispatcher.DispatchHandler {
+  readonly finding: Promise<ExchangeFinding>;
+  readonly #parts: ExchangeParts;
   readonly #client: Client;
-  #resolve: ((answer: Answer) => void) | undefined;
-  #socket: Socket | undefined;
-  #phase: SocketPhase = 'connecting';
-  #status: number | undefined;
+  #resolve: ((finding: ExchangeFinding) => void) | undefined;
   #isComplete = false;
   #informational = 0;
   #headBytes = 0;
-  #bodyBytes = 0;
 
-  constructor(target: HttpGetConfig, url: HttpUrlConfig, io: ProbeIo) {
-    this.#target = target;
-    this.#url = url;
-    this.#io = io;
-    this.#endpoint = formatEndpoint(target.connectAddress, target.connectPort);
-    this.answer = new Promise((resolve) => {
+  constructor(parts: ExchangeParts) {
+    const { target, line, io } = parts;
+    this.#parts = parts;
+    this.finding = new Promise((resolve) => {
       this.#resolve = resolve;
     });
-    this.#client = new Client(`http://${this.#endpoint}`, {
-      connect: this.#connect,
+    this.#boundHead(line.stream);
+    if (target.httpProtocol === undefined || target.httpProtocol.startsWith('1.0')) {
+      speakHttp10(line.stream, target.httpProtocol === '1.0C');
+    }
+    const scheme = target.kind === 'SSL_GET' ? 'https' : 'http';
+    this.#client = new Client(`${scheme}://${line.endpoint}`, {
+      // Not at once: undici is not ready for it while it asks.
+      connect: (_options, callback) => queueMicrotask(() => callback(null, line.stream)),
       headersTimeout: 0,
       bodyTimeout: 0,
       maxHeaderSize: UNDICI_MAX_HEADER_BYTES,
@@ -100,72 +163,54 @@ class UrlRequest implements Dispatcher.DispatchHandler {
   }
 
   #dispatch(): void {
-    const host = this.#url.virtualhost ?? this.#endpoint;
-    this.#io.signal.addEventListener('abort', this.#onAbort);
-    const headers = ['host', latin1Bytes(host), 'user-agent', USER_AGENT];
-    const path = latin1Bytes(this.#url.path);
-    this.#client.dispatch({ method: 'GET', path, headers, reset: true }, this);
+    const { request, io } = this.#parts;
+    io.signal.addEventListener('abort', this.#onAbort);
+    const headers = ['host', request.host, ...request.headers].map(latin1Bytes);
+    const path = latin1Bytes(request.path);
+    const method = request.method as Dispatcher.HttpMethod;
+    const body = request.body === undefined ? null : request.body;
+    this.#client.dispatch({ method, path, headers, body, reset: true }, this);
   }
 
   onRequestStart(): void {}
 
-  onResponseStart(_controller: Dispatcher.DispatchController, status: number): void {
-    if (status < 200) {
-      this.#informational += 1;
-      if (this.#informational > MAX_INFORMATIONAL) {
-        this.#fail('BAD_RESPONSE', `more than ${MAX_INFORMATIONAL} informational replies`);
-      }
+  onResponseStart(
+    _controller: Dispatcher.DispatchController,
+    status: number,
+    headers: Record<string, string | string[] | undefined>,
+  ): void {
+    if (status >= 200) {
+      this.#find(this.#parts.reply.head(status, headers));
       return;
     }
-    this.#status = status;
-    if (!this.#url.statusCodes.some((range) => status >= range.from && status <= range.to)) {
-      this.#fail('BAD_STATUS', `status ${status}, expected ${formatRanges(this.#url)}`);
+    this.#informational += 1;
+    if (this.#informational > MAX_INFORMATIONAL) {
+      this.#fail('BAD_RESPONSE', `more than ${MAX_INFORMATIONAL} informational replies`);
     }
   }
 
   onResponseData(_controller: Dispatcher.DispatchController, chunk: Buffer): void {
-    this.#bodyBytes += chunk.length;
-    if (this.#bodyBytes >= MAX_BODY_BYTES)
-      this.#pass(`, body not read past ${MAX_BODY_BYTES} bytes`);
+    if (this.#resolve !== undefined) this.#find(this.#parts.reply.data(chunk));
   }
 
   onResponseEnd(): void {
     this.#isComplete = true;
-    this.#pass('');
+    if (this.#resolve !== undefined) this.#find(this.#parts.reply.end());
   }
 
   onResponseError(_controller: Dispatcher.DispatchController, error: Error): void {
-    const verdict = socketVerdict(errorCode(error), this.#phase, this.#endpoint);
-    if (verdict?.kind === 'inconclusive') {
-      this.#settle(verdict);
-    } else {
-      const { reason, detail } = verdict ?? explainReply(error, this.#phase);
-      this.#fail(reason, detail);
-    }
+    this.#settle(
+      socketVerdict(errorCode(error), 'connected', this.#parts.line.endpoint) ?? explain(error),
+    );
   }
 
-  /** undici's connector: a plain socket that this request keeps hold of. */
-  readonly #connect: buildConnector.connector = (_options, callback) => {
-    const { connectAddress, connectPort } = this.#target;
-    const socket = connect({ host: connectAddress.text, port: connectPort });
-    this.#socket = socket;
-    this.#boundHead(socket);
-    socket.once('connect', () => {
-      this.#phase = 'connected';
-      callback(null, socket);
-    });
-    // Stays: a late error of a destroyed socket must not be an uncaught one.
-    socket.on('error', (error) => {
-      if (this.#phase === 'connecting') callback(error, null);
-    });
-  };
-
   /** Stops feeding undici once the head is too long. */
-  #boundHead(socket: Socket): void {
-    const read = socket.read.bind(socket);
-    socket.read = (size?: number): unknown => {
+  #boundHead(stream: Socket): void {
+    const { reply } = this.#parts;
+    const read = stream.read.bind(stream);
+    stream.read = (size?: number): unknown => {
       const chunk: unknown = read(size);
-      if (this.#status !== undefined || !Buffer.isBuffer(chunk)) return chunk;
+      if (reply.status !== 0 || !Buffer.isBuffer(chunk)) return chunk;
       if (this.#headBytes >= MAX_HEAD_BYTES) {
         this.#fail('HEADERS_TOO_LARGE', `no end of the headers in ${MAX_HEAD_BYTES} bytes`);
         return null;
@@ -175,71 +220,74 @@ class UrlRequest implements Dispatcher.DispatchHandler {
     };
   }
 
-  readonly #onAbort = (): void => {
-    const within = `within ${this.#target.connectTimeoutMs} ms`;
-    if (this.#phase === 'connecting') {
-      this.#fail('CONNECT_TIMEOUT', `no connection ${within}`);
-    } else if (this.#status === undefined) {
-      this.#fail('TIMEOUT', `no reply ${within}`);
-    } else {
-      this.#fail('TIMEOUT', `status ${this.#status}, but the body did not end ${within}`);
-    }
-  };
+  readonly #onAbort = (): void => this.#settle(tooLate(this.#parts));
 
-  #pass(suffix: string): void {
-    this.#settle({
-      kind: 'pass',
-      detail: `GET ${this.#url.path}: status ${this.#status}${suffix}`,
-    });
+  #find(finding: HttpFinding | undefined): void {
+    if (finding !== undefined) this.#settle(finding);
   }
 
   #fail(reason: string, detail: string): void {
-    this.#settle({ kind: 'fail', reason, detail: `GET ${this.#url.path}: ${detail}` });
+    this.#settle({ kind: 'fail', reason, detail });
   }
 
-  #settle(answer: Answer): void {
+  #settle(finding: ExchangeFinding): void {
     const resolve = this.#resolve;
     if (resolve === undefined) return;
     this.#resolve = undefined;
-    this.#io.signal.removeEventListener('abort', this.#onAbort);
-    // A finished exchange leaves undici with nothing but a closed socket; one that is cut short leaves it
-    // a request, which this fails. What is still reported meets the settled request above.
-    this.#socket?.destroy();
-    if (!this.#isComplete) this.#client.destroy(CUT_SHORT, noop);
-    resolve(answer);
+    const { io, line } = this.#parts;
+    io.signal.removeEventListener('abort', this.#onAbort);
+    // A finished exchange leaves undici with nothing but a socket to close; one that is cut short leaves it a
+    // request, which this fails. What is still reported meets the settled request above.
+    if (!this.#isComplete) {
+      line.stream.destroy();
+      this.#client.destroy(CUT_SHORT, noop);
+    }
+    resolve(finding);
   }
 }
 
 function noop(): void {}
+
+/**
+ * undici, as node's own client, writes nothing but HTTP/1.1. Its first write is the whole head, so that its
+ * first line can be changed on the way. keepalived says `Connection: close` with 1.0C only.
+ */
+function speakHttp10(stream: Socket, saysClose: boolean): void {
+  const write = stream.write;
+  stream.write = (chunk: unknown, ...rest: unknown[]): boolean => {
+    stream.write = write;
+    const head = String(chunk).replace(/ HTTP\/1\.1\r\n/, ' HTTP/1.0\r\n');
+    const sent = saysClose ? head : head.replace(/^connection: close\r\n/m, '');
+    return Boolean(Reflect.apply(write, stream, [sent, ...rest]));
+  };
+}
 
 /** undici writes the head as latin1; this makes it write the UTF-8 bytes that stand in the file. */
 function latin1Bytes(text: string): string {
   return Buffer.from(text, 'utf8').toString('latin1');
 }
 
-function formatRanges(url: HttpUrlConfig): string {
-  const texts = url.statusCodes.map(({ from, to }) => (from === to ? `${from}` : `${from}-${to}`));
-  return texts.join(' ');
-}
-
 /** Errors that undici makes itself: what the server did, in our words. */
-function explainReply(error: Error, phase: SocketPhase): { reason: string; detail: string } {
+function explain(error: Error): SocketVerdict {
+  const fail = (reason: string, detail: string): SocketVerdict => ({
+    kind: 'fail',
+    reason,
+    detail,
+  });
   const code = errorCode(error) ?? '';
-  if (phase === 'connecting') {
-    // The request never left: path or Host cannot be put into a request line.
-    const reason = code === 'UND_ERR_INVALID_ARG' ? 'BAD_REQUEST' : 'CONNECT_FAILED';
-    return { reason, detail: errorMessage(error) };
-  }
   switch (code) {
+    // The request never left: path, Host or a header cannot be put into a request.
+    case 'UND_ERR_INVALID_ARG':
+      return fail('BAD_REQUEST', errorMessage(error));
     case 'UND_ERR_RES_CONTENT_LENGTH_MISMATCH':
-      return { reason: 'CLOSED_EARLY', detail: 'body does not have its Content-Length' };
+      return fail('CLOSED_EARLY', 'body does not have its Content-Length');
     case 'HPE_INVALID_EOF_STATE':
-      return { reason: 'CLOSED_EARLY', detail: 'connection closed in the middle of the reply' };
+      return fail('CLOSED_EARLY', 'connection closed in the middle of the reply');
     case 'UND_ERR_SOCKET':
       return error.message.startsWith('bad')
-        ? { reason: 'BAD_RESPONSE', detail: 'an unexpected 100 or 101 reply' }
-        : { reason: 'CLOSED_EARLY', detail: 'connection closed before a complete reply' };
+        ? fail('BAD_RESPONSE', 'an unexpected 100 or 101 reply')
+        : fail('CLOSED_EARLY', 'connection closed before a complete reply');
     default:
-      return { reason: 'BAD_RESPONSE', detail: errorMessage(error) };
+      return fail('BAD_RESPONSE', errorMessage(error));
   }
 }

@@ -28,6 +28,8 @@ export type ProbeResult =
       readonly detail: string;
       /** Only of checkers that judge how much a server can take; of most a pass says nothing more. */
       readonly advice?: Advice;
+      /** End of the certificate that the server showed: wall clock, ms since 1970. */
+      readonly certificateEndsMs?: number;
     }
   | {
       readonly kind: 'fail';

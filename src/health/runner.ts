@@ -4,6 +4,7 @@
  */
 import type { Clock } from '../base/clock.ts';
 import type { CheckerConfig } from '../config/model.ts';
+import { probeAgent } from './agent.ts';
 import { probeDns } from './dns.ts';
 import { probeDsr } from './dsr.ts';
 import { probeFile } from './file.ts';
@@ -11,8 +12,10 @@ import { probeHttp } from './http.ts';
 import { NOTHING_OUTSIDE, type Outside } from './outside.ts';
 import { probePing } from './ping.ts';
 import type { OutsideIo, Probe, ProbeResult } from './probe.ts';
+import { probeRedis } from './redis.ts';
 import { probeScript } from './script.ts';
 import type { SelfDelay } from './self-delay.ts';
+import { probeSmtp } from './smtp.ts';
 import { errorMessage } from './socket-error.ts';
 import { probeTcp } from './tcp.ts';
 import type { Timer, Timers } from './timers.ts';
@@ -26,11 +29,15 @@ export type Probes = { readonly [K in Kind]: Probe<CheckerOf<K>, OutsideIo> };
 export const probes: Probes = {
   TCP_CHECK: probeTcp,
   HTTP_GET: probeHttp,
+  SSL_GET: probeHttp,
+  SMTP_CHECK: probeSmtp,
   UDP_CHECK: probeUdp,
   DNS_CHECK: probeDns,
   PING_CHECK: probePing,
   MISC_CHECK: probeScript,
   FILE_CHECK: probeFile,
+  REDIS_CHECK: probeRedis,
+  AGENT_CHECK: probeAgent,
   DSR_CHECK: probeDsr,
 };
 

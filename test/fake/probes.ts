@@ -33,6 +33,10 @@ export class FakeProbes {
     this.probes = {
       TCP_CHECK: probe,
       HTTP_GET: probe,
+      SSL_GET: probe,
+      SMTP_CHECK: probe,
+      REDIS_CHECK: probe,
+      AGENT_CHECK: probe,
       UDP_CHECK: probe,
       DNS_CHECK: probe,
       PING_CHECK: probe,

@@ -1,5 +1,6 @@
 import { type IpAddress, parseAddress } from '../../src/base/address.ts';
 import type {
+  AgentCheckConfig,
   CheckerBase,
   CheckerConfig,
   DnsCheckConfig,
@@ -8,7 +9,10 @@ import type {
   HttpUrlConfig,
   PingCheckConfig,
   RealServerConfig,
+  RedisCheckConfig,
+  SmtpCheckConfig,
   SourceSpan,
+  SslGetConfig,
   TcpCheckConfig,
   UdpCheckConfig,
   VirtualServerConfig,
@@ -80,6 +84,22 @@ export function httpUrl(changes: Partial<HttpUrlConfig> = {}): HttpUrlConfig {
 
 export function httpGet(changes: Partial<HttpGetConfig> = {}): HttpGetConfig {
   return { ...base, kind: 'HTTP_GET', urls: [httpUrl()], ...changes };
+}
+
+export function sslGet(changes: Partial<SslGetConfig> = {}): SslGetConfig {
+  return { ...base, kind: 'SSL_GET', urls: [httpUrl()], ...changes };
+}
+
+export function smtpCheck(changes: Partial<SmtpCheckConfig> = {}): SmtpCheckConfig {
+  return { ...base, kind: 'SMTP_CHECK', heloName: 'check.test', ...changes };
+}
+
+export function redisCheck(changes: Partial<RedisCheckConfig> = {}): RedisCheckConfig {
+  return { ...base, kind: 'REDIS_CHECK', role: 'any', tls: false, ...changes };
+}
+
+export function agentCheck(changes: Partial<AgentCheckConfig> = {}): AgentCheckConfig {
+  return { ...base, kind: 'AGENT_CHECK', ...changes };
 }
 
 export function realServer(address: string, checkers: readonly CheckerConfig[]): RealServerConfig {
