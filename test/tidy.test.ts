@@ -94,7 +94,6 @@ const LAYERS: Readonly<Record<string, readonly string[]>> = {
 const DOORS: Readonly<Record<string, readonly string[]>> = {
   koffi: ['kernel/libc.ts'],
   undici: ['health/http.ts'],
-  ioredis: ['health/redis.ts'],
   'dns-packet': ['health/dns.ts'],
   pino: ['base/log-pino.ts'],
   commander: ['cli/'],

@@ -12,29 +12,36 @@ export interface Conversation {
   readonly lines: TextLines;
 }
 
-/** Connects to the target and has `talk` decide. The connection is closed when this resolves. */
+/**
+ * Connects to the target and has `talk` decide. The connection is closed when this resolves. `secured` makes
+ * TLS of it first; it destroys what it was given where that fails.
+ */
 export async function converse(
   target: CheckerBase,
   { signal, clock }: ProbeIo,
   talk: (conversation: Conversation) => Promise<ProbeVerdict>,
+  secured?: (raw: Socket) => Promise<Socket | ProbeVerdict>,
 ): Promise<ProbeResult> {
   const startedMs = clock.monotonicMs();
   const verdict = await connectAndTalk();
   return { ...verdict, durationMs: clock.monotonicMs() - startedMs };
 
   async function connectAndTalk(): Promise<ProbeVerdict> {
-    let socket: Socket;
+    let raw: Socket;
     try {
-      socket = await connect(target, signal);
+      raw = await connect(target, signal);
     } catch (error) {
       return connectFailure(error, target);
     }
+    const socket = secured === undefined ? raw : await secured(raw);
+    if ('kind' in socket) return socket;
     const lines = new TextLines(socket, signal);
     try {
       return await talk({ socket, lines });
     } finally {
       lines.close();
       socket.destroy();
+      raw.destroy();
     }
   }
 }
