@@ -159,7 +159,8 @@ export class Reconciler {
   /** Does at once what was set to be wanted, instead of when the event loop next turns. */
   applyWish(): ReconcileOutcome {
     const desired = this.#desired;
-    return desired === undefined ? { ok: true, applied: [] } : this.#reconcile(desired);
+    if (desired === undefined || this.#consecutiveErrors > 0) return this.reconcileNow();
+    return this.#reconcile(desired);
   }
 
   /** What would be done if the table should be `desired` and servers left it by `policy`. */
