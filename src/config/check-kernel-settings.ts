@@ -45,6 +45,22 @@ export function checkKernelSettings(
   if (isBitten) report('portReuse', block.placeOf('lvs_conn_reuse_mode'), { mode });
 }
 
+/** A stop policy that another line makes empty. */
+export function checkStopPolicy(
+  { lvsStopPolicy, flushesLvsOnStop }: GlobalOptions,
+  block: ReadBlock,
+  services: readonly VirtualServerConfig[],
+  report: Report,
+): void {
+  if (lvsStopPolicy === 'keep' && flushesLvsOnStop !== undefined) {
+    report('flushOfKept', block.placeOf('lvs_flush_on_stop'), {});
+  }
+  const waits = services.some(({ drainTimeoutMs }) => drainTimeoutMs !== undefined);
+  if (lvsStopPolicy === 'drain' && services.length > 0 && !waits) {
+    report('drainWithoutTime', block.placeOf('lvs_stop_policy'), {});
+  }
+}
+
 function isUdp(service: VirtualServerConfig): boolean {
   return service.kind !== 'fwmark' && service.protocol === 'udp';
 }

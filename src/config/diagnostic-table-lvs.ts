@@ -248,6 +248,18 @@ export const lvsDiagnostics = {
     severity: 'warning',
     message:
       "With 'lvs_conn_reuse_mode {mode}' a client port that comes again goes to its old server, also at weight 0",
-    help: 'write 2: it acts on what is seen with DR and TUN too, and remove the line for NAT alone',
+    help: 'write 2 for services by DR and TUN, 1 for NAT',
+  },
+  flushOfKept: {
+    code: 'LVS1138',
+    severity: 'warning',
+    message: "'lvs_flush_on_stop' does nothing with 'lvs_stop_policy keep'",
+    help: 'remove one of the two lines',
+  },
+  drainWithoutTime: {
+    code: 'LVS1139',
+    severity: 'warning',
+    message: "'lvs_stop_policy drain' waits for nothing: no virtual_server has a drain_timeout",
+    help: "add 'drain_timeout SECONDS' to the services that shall be drained",
   },
 } as const;

@@ -103,6 +103,8 @@ class HealthProcess {
         // After the turn: in the middle of a reload not every server is known yet.
         queueMicrotask(() => this.#judge(change, reason));
       },
+      // After the judgement of the last of them.
+      onAllChecked: () => queueMicrotask(() => this.#channel.send({ kind: 'serversChecked' })),
     });
     this.#watch.configure(message.config);
     const inherited = this.#inherit(opened.client, message);

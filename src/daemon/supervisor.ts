@@ -20,7 +20,6 @@ import type { Log } from '../base/log.ts';
 import { describeChange, diffConfig } from '../config/diff.ts';
 import { loadConfig } from '../config/load.ts';
 import type { Config } from '../config/model.ts';
-import type { LvsStopPolicy } from '../config/model-global.ts';
 import type { DaemonStatus } from '../observe/status.ts';
 import type { Notice } from '../vrrp/notice.ts';
 import { spawnBeside } from './child-handle.ts';
@@ -50,21 +49,22 @@ import {
   summarize,
 } from './reload.ts';
 import { TaskQueue } from './reload-queue.ts';
-import { processStatus, type SupervisorOptions } from './supervisor-options.ts';
+import {
+  CHECKS_AWAITED_MS,
+  processStatus,
+  type Refusal,
+  type SupervisorOptions,
+  stopPolicyOf,
+} from './supervisor-options.ts';
 import { syncRoleOf } from './sync-role.ts';
 import { planFirstTable } from './table-preview.ts';
-import { nodeTimers } from './timers.ts';
+import { type CancelTimer, nodeTimers } from './timers.ts';
 import { Trackers } from './trackers.ts';
-import { VrrpGuard } from './vrrp-guard.ts';
+import { type GuardPorts, VrrpGuard } from './vrrp-guard.ts';
 
 const OWNERSHIP_FILE = 'ipvs-owned.json';
 /** Notify scripts of a stop have so long before they are killed. */
 const LAST_NOTICES_MS = 5_000;
-
-/** Why the daemon did not start; nothing of it is left behind. */
-export interface Refusal {
-  readonly problems: readonly Problem[];
-}
 
 export class Supervisor {
   readonly #options: SupervisorOptions;
@@ -79,6 +79,7 @@ export class Supervisor {
   readonly #notices: Notices;
   /** Of each instance; the health process may be started after the news. */
   readonly #syncRoles = new Map<string, 'master' | 'backup'>();
+  #cancelChecksWait: CancelTimer = () => {};
   #ending: Promise<void> | undefined;
   /** What is read: that of the start, or of the last reload that named another. */
   #file: string;
@@ -227,15 +228,11 @@ export class Supervisor {
     });
   }
 
-  #stopPolicy(): LvsStopPolicy {
-    if (this.#options.keepsServices === true) return 'keep';
-    return this.#config.globalDefs.lvsStopPolicy ?? 'remove';
-  }
-
   async #end(): Promise<void> {
+    this.#cancelChecksWait();
     await this.#vrrp?.stop();
     this.#trackers.close();
-    await this.#health?.stop(this.#stopPolicy());
+    await this.#health?.stop(stopPolicyOf(this.#options, this.#config));
     await this.#notices.stop(LAST_NOTICES_MS);
     const { shutdownScript } = this.#config.globalDefs;
     if (shutdownScript !== undefined) {
@@ -257,7 +254,9 @@ export class Supervisor {
     const common = { clock, log: this.#log, setTimer: nodeTimers, onFatal };
     const isNewVrrp = this.#vrrp === undefined && this.#config.vrrpInstances.length > 0;
     if (isNewVrrp) {
-      this.#vrrp = new VrrpGuard(this.#config, {
+      // Of a daemon that starts: one that runs has its servers checked.
+      const awaitsChecks = this.#config.virtualServers.length > 0 && this.#health === undefined;
+      const ports: GuardPorts = {
         ...common,
         spawn: spawnBeside<ToVrrp, FromVrrp>('vrrp-process'),
         afterPending: setImmediate,
@@ -266,7 +265,8 @@ export class Supervisor {
         onNotice: (notice) => this.#hearNotice(notice),
         onReport: (report) => this.#notices.report(report),
         onRestart: (death) => this.#tellDeath('vrrp', death),
-      });
+      };
+      this.#vrrp = new VrrpGuard(this.#config, ports, awaitsChecks);
       this.#vrrp.prepare();
     }
     if (this.#health === undefined && this.#config.virtualServers.length > 0) {
@@ -277,6 +277,7 @@ export class Supervisor {
           ...common,
           spawn: spawnBeside<ToHealth, FromHealth>('health-process'),
           onServices: (states) => this.#trackers.setServices(states),
+          onServersChecked: () => this.#serversChecked(),
           onNotice: (notice) => this.#notices.service(notice),
           onRestart: (death) => this.#tellDeath('health', death),
         },
@@ -285,7 +286,19 @@ export class Supervisor {
       await this.#health.start();
     }
     await watching;
-    if (isNewVrrp && this.#ending === undefined) this.#vrrp?.start();
+    if (!isNewVrrp || this.#ending !== undefined) return;
+    this.#vrrp?.start();
+    if (this.#vrrp?.awaitsChecks !== true) return;
+    this.#cancelChecksWait = nodeTimers(CHECKS_AWAITED_MS, () => {
+      const fields = { waitedMs: CHECKS_AWAITED_MS };
+      this.#log.warn(fields, 'not every server has been checked, preempting all the same');
+      this.#vrrp?.serversChecked();
+    });
+  }
+
+  #serversChecked(): void {
+    this.#cancelChecksWait();
+    this.#vrrp?.serversChecked();
   }
 
   #hearNotice(notice: Notice): void {

@@ -67,6 +67,7 @@ export class VrrpGuard {
   #heardMs = 0;
   #isReady = false;
   #mayStart = false;
+  #awaitsChecks: boolean;
   #masterships: readonly Mastership[] = [];
   #backOff: BackOff = noBackOff;
   #restarts = 0;
@@ -75,8 +76,10 @@ export class VrrpGuard {
   #cancelRestart: CancelTimer = () => {};
   #stopped: (() => void) | undefined;
 
-  constructor(config: Config, ports: GuardPorts) {
+  /** `awaitsChecks`: nobody is preempted before `serversChecked`. */
+  constructor(config: Config, ports: GuardPorts, awaitsChecks = false) {
     this.#config = config;
+    this.#awaitsChecks = awaitsChecks;
     this.#ports = ports;
     this.#snapshots = new Snapshots(ports.setTimer);
     this.#reconfigurations = new Snapshots(ports.setTimer, RECONFIGURE_TIMEOUT_MS);
@@ -114,6 +117,17 @@ export class VrrpGuard {
     return this.#reconfigurations.ask((id) =>
       this.#child?.send({ kind: 'reconfigure', id, config }),
     );
+  }
+
+  get awaitsChecks(): boolean {
+    return this.#awaitsChecks;
+  }
+
+  /** From here on living masters of lower priority are preempted. */
+  serversChecked(): void {
+    if (!this.#awaitsChecks) return;
+    this.#awaitsChecks = false;
+    if (this.#mayStart) this.#child?.send({ kind: 'serversChecked' });
   }
 
   tellTrackers(states: readonly TrackerState[]): void {
@@ -165,7 +179,14 @@ export class VrrpGuard {
 
   #begin(resumeAsMaster: readonly string[]): void {
     const trackers = this.#ports.trackers();
-    this.#child?.send({ kind: 'start', config: this.#config, resumeAsMaster, trackers });
+    const awaitsChecks = this.#awaitsChecks;
+    this.#child?.send({
+      kind: 'start',
+      config: this.#config,
+      resumeAsMaster,
+      trackers,
+      awaitsChecks,
+    });
     this.#heardMs = this.#ports.clock.monotonicMs();
     this.#watch(START_TIMEOUT_MS);
   }

@@ -52,6 +52,7 @@ class VrrpProcess {
   readonly #unknown = new UnknownRouters();
   readonly #igmp = new LocalIgmp();
   #logsUnknown = false;
+  #awaitsChecks = false;
 
   constructor() {
     this.#groups = new SyncGroups({
@@ -87,6 +88,10 @@ class VrrpProcess {
         this.#learn(message.states);
         this.#track();
         return;
+      case 'serversChecked':
+        this.#awaitsChecks = false;
+        for (const host of this.#hosts.values()) host.serversChecked();
+        return;
       case 'handover':
         handOver(message.instance, this.#hosts, systemClock, (outcome) =>
           this.#channel.send({ kind: 'handedOver', id: message.id, outcome }),
@@ -100,7 +105,9 @@ class VrrpProcess {
     }
   }
 
-  #start({ config, resumeAsMaster, trackers }: Extract<ToVrrp, { kind: 'start' }>): void {
+  #start(message: Extract<ToVrrp, { kind: 'start' }>): void {
+    const { config, resumeAsMaster, trackers } = message;
+    this.#awaitsChecks = message.awaitsChecks;
     const log = this.#channel.log;
     // Whoever was master a moment ago has no time to lose.
     if (resumeAsMaster.length > 0) this.#raisePriority();
@@ -210,6 +217,7 @@ class VrrpProcess {
       log: this.#channel.log,
       virtualAddresses: () => this.#virtualAddresses,
       tracking: () => this.#trackingOf(host.config),
+      awaitsChecks: () => this.#awaitsChecks,
       onTransition: (transition) => {
         this.#sendHeartbeat();
         const { to, name, priority, reason } = transition;

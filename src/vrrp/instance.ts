@@ -43,6 +43,12 @@ const RIVAL_REFUSALS: ReadonlySet<string> = new Set([
   'ADDRESS_LIST_REFUSED',
 ]);
 
+interface StartOptions {
+  readonly linkUp: boolean;
+  readonly resumeAsMaster: boolean;
+  readonly awaitsChecks?: boolean;
+}
+
 /** What a deadline that is near will do, unless anything happens before it. */
 interface PlannedStep {
   readonly due: Due;
@@ -95,11 +101,18 @@ export class VrrpInstance {
 
   /**
    * Begins, once. `resumeAsMaster`: become MASTER at once, for a restarted process that was master a
-   * moment ago; without it what a predecessor left on the interface is taken off first.
+   * moment ago; without it what a predecessor left on the interface is taken off first. `awaitsChecks`: no
+   * living master is preempted before `serversChecked`.
    */
-  start(options: { readonly linkUp: boolean; readonly resumeAsMaster: boolean }): void {
-    const { linkUp, resumeAsMaster } = options;
-    this.#feed({ kind: 'started', isLinkUp: linkUp, resumeAsMaster });
+  start(options: StartOptions): void {
+    const { linkUp: isLinkUp, resumeAsMaster, awaitsChecks = false } = options;
+    const held = awaitsChecks ? { awaitsChecks } : {};
+    this.#feed({ kind: 'started', isLinkUp, resumeAsMaster, ...held });
+  }
+
+  /** From here on a living master of lower priority is preempted. */
+  serversChecked(): void {
+    this.#feed({ kind: 'serversChecked' });
   }
 
   /** An advert; for other routers' ids it is told and ignored, and anything bad is counted. */

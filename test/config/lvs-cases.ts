@@ -81,5 +81,9 @@ export const LVS_CASES: Readonly<Record<keyof typeof lvsDiagnostics, LvsCase>> =
   udpStays: { text: service(SERVER, '10.0.0.1 80', COMPLETE.replace('TCP', 'UDP')) },
   persistentStay: { text: service(`persistence_timeout 60\ndrain_timeout 9\n${SERVER}`) },
   portReuse: { text: `global_defs {\nlvs_conn_reuse_mode 1\n}\n${service(SERVER)}` },
+  flushOfKept: {
+    text: `global_defs {\nlvs_stop_policy keep\nlvs_flush_on_stop\n}\n${service(SERVER)}`,
+  },
+  drainWithoutTime: { text: `global_defs {\nlvs_stop_policy drain\n}\n${service(SERVER)}` },
   checkerWithoutPort: { text: mark('', 'real_server 10.0.0.2 {\nTCP_CHECK {\n}\n}\n') },
 };

@@ -274,7 +274,9 @@ async function runStopPolicies(director: Director) {
   client.destroy();
   const drainedStatus = await stopped;
   const after = await ipvsadm('-Sn');
+  const leftovers = await runLeftovers(director, keep);
   return {
+    leftovers,
     before,
     keptStatus,
     kept,
@@ -287,6 +289,25 @@ async function runStopPolicies(director: Director) {
     drainedStatus,
     after,
   };
+}
+
+/** What was left has another weight; and a drain that a second SIGTERM ends. */
+async function runLeftovers(director: Director, keep: string) {
+  await director.start(keep);
+  await weightsAre(UP);
+  await director.stop();
+  await ipvsadm('-e', '-t', `${VIP}:${PORT}`, '-r', `${SERVERS[0]}:${PORT}`, '-m', '-w', '9');
+  await ipvsadm('-e', '-t', `${VIP}:${PORT}`, '-r', `${SERVERS[1]}:${PORT}`, '-m', '-w', '0');
+  const left = await weights();
+  await director.start(keep.replace('policy keep', 'policy drain'));
+  await weightsAre(UP);
+  const client = await connectTo(VIP);
+  const stopped = director.stop();
+  await until('it drains', async () => (await weights()).endsWith(' 0'));
+  director.signal('SIGTERM');
+  const status = await stopped;
+  client.destroy();
+  return { left, status, after: await ipvsadm('-Sn') };
 }
 
 function echo(client: Socket): Promise<string> {

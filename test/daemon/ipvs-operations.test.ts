@@ -217,6 +217,10 @@ describe('lvs_stop_policy', () => {
     expect(echoed).toBe('still there');
   });
 
+  test('weights are those of the file, whatever was left, and a second SIGTERM ends a drain', () => {
+    expect(report.stopping.leftovers).toEqual({ left: `${A} 9, ${B} 0`, status: 0, after: '' });
+  });
+
   test('drain: through weight 0, shown, until the last connection has ended', () => {
     const { during, shown, echoedWhileDraining, drainedStatus, after } = report.stopping;
     expect(during).toMatch(/ 0$/);

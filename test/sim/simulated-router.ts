@@ -17,6 +17,8 @@ import type { Tracking } from '../../src/vrrp/priority.ts';
 
 /** A socket buffer is finite; what comes after is dropped, as the kernel does. */
 const SOCKET_BUFFER = 256;
+/** What the first checks of the servers take. */
+const CHECKED_AFTER_INTERVALS = 2;
 /** So long before a deadline that must be punctual its timer tells that it is near. */
 const APPROACH_MS = 3;
 
@@ -97,7 +99,14 @@ export class SimulatedRouter {
     this.instance = instance;
     this.#sequence = undefined;
     if (this.tracking !== undefined) instance.trackingChanged(this.tracking);
-    instance.start({ linkUp: this.isLinkUp, resumeAsMaster });
+    // Every other one has servers behind it, which are checked some time after the start.
+    const awaitsChecks = this.index % 2 === 1 && !resumeAsMaster;
+    instance.start({ linkUp: this.isLinkUp, resumeAsMaster, awaitsChecks });
+    if (awaitsChecks) {
+      this.#around.later(CHECKED_AFTER_INTERVALS * this.config.advertIntervalMs, () => {
+        if (this.instance === instance) instance.serversChecked();
+      });
+    }
   }
 
   /** SIGTERM. */
