@@ -3,7 +3,7 @@ import { beforeAll, describe, expect, test } from 'vitest';
 import { runInLab } from '../uml/run-in-uml.ts';
 import type { OperationsReport } from './ipvs-operations-program.ts';
 
-const BOOT_AND_RUN_MS = 400_000;
+const BOOT_AND_RUN_MS = 600_000;
 const root = new URL('../..', import.meta.url).pathname;
 const VIP = '10.80.0.188:8080';
 const [A, B] = ['10.80.0.101:8080', '10.80.0.102:8080'] as const;
@@ -156,6 +156,22 @@ describe('lvsd ipvs', () => {
     const { stats, statsByIpvsadm } = report.listing;
     expect(rows(stats.stdout).map(withoutHealth)).toEqual(rows(statsByIpvsadm));
     expect(stats.stdout).toMatch(/TCP {2}10\.80\.0\.188:8080 +6 /);
+  });
+
+  test('has rates between those that ipvsadm shows before and after: without traffic they fall', () => {
+    const { rateBefore, rate, rateAfter } = report.listing;
+    const figures = (text: string): number[][] =>
+      rows(text)
+        .map(withoutHealth)
+        .map((line) => line.split(' ').slice(-5).map(Number));
+    const [before, ours, after] = [rateBefore, rate.stdout, rateAfter].map(figures);
+    expect(ours).toHaveLength(4 + 1);
+    for (const [row, line] of (ours ?? []).entries()) {
+      for (const [column, value] of line.entries()) {
+        expect(value).toBeLessThanOrEqual(before?.[row]?.[column] ?? -1);
+        expect(value).toBeGreaterThanOrEqual(after?.[row]?.[column] ?? Number.NaN);
+      }
+    }
   });
 
   test('has rates and, as JSON, everything', () => {
