@@ -46,7 +46,7 @@ describe('lvsd', () => {
     ]);
     for (const command of commands.slice(0, -1))
       expect(lvsd('help', String(command)).status).toBe(0);
-  });
+  }, 60_000);
 
   it.each([['reboot'], ['run', '--nonsense'], ['realserver', 'up']])(
     'ends a wrong command line (%s) with 2 and says where help is',
