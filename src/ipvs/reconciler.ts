@@ -9,6 +9,7 @@ import type { Clock } from '../base/clock.ts';
 import type { Log } from '../base/log.ts';
 import { serverName, serviceName } from '../config/names.ts';
 import type { IpvsPort, OperationOutcome } from './client.ts';
+import type { Drain } from './drain.ts';
 import { Goals, type GoalsOptions, type OpenServices } from './goals.ts';
 import { loadOwnership, saveOwnership } from './ownership.ts';
 import {
@@ -86,6 +87,12 @@ export type StartOutcome =
     }
   | Refusal;
 
+/** `drains`: the servers that the operations leave at weight 0, to go later. */
+export interface Preview {
+  readonly operations: readonly Operation[];
+  readonly drains: readonly Drain[];
+}
+
 /** The plan was made from a table that is not so any more. */
 const STALE: ReadonlySet<string> = new Set(['EEXIST', 'ENOENT', 'ESRCH', 'ENOBUFS']);
 
@@ -147,6 +154,22 @@ export class Reconciler {
     this.#desired = desired;
     this.#hasWish = true;
     this.#timer.arm(this.#options.clock.monotonicMs());
+  }
+
+  /** Does at once what was set to be wanted, instead of when the event loop next turns. */
+  applyWish(): ReconcileOutcome {
+    const desired = this.#desired;
+    if (desired === undefined || this.#consecutiveErrors > 0) return this.reconcileNow();
+    return this.#reconcile(desired);
+  }
+
+  /** What would be done if the table should be `desired` and servers left it by `policy`. */
+  preview(desired: Table, policy: GoalsOptions): Preview {
+    const nowMs = this.#options.clock.monotonicMs();
+    const now = { owned: this.#owned, nowMs };
+    const { goals, drains } = this.#goals.preview(desired, this.#view, now, policy);
+    const names = new Set([...desired.keys(), ...this.#owned]);
+    return { operations: planTable(goals, this.#actual(names), this.#owned), drains };
   }
 
   /** Reads all, plans, applies and verifies at once. Never throws for what the kernel answers. */
