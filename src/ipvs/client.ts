@@ -9,9 +9,7 @@ import { GenericNetlink } from '../kernel/genetlink.ts';
 import { SysError } from '../kernel/libc.ts';
 import { IPVS_GENL_NAME } from './abi.ts';
 import {
-  decodeDestination,
   decodeInfo,
-  decodeService,
   encodeDestinationDump,
   encodeInfoRequest,
   encodeOperations,
@@ -19,6 +17,8 @@ import {
   type IpvsCommand,
   type IpvsInfo,
 } from './codec.ts';
+import { decodeDestination } from './codec-destination.ts';
+import { decodeService } from './codec-service.ts';
 import {
   decodeDaemon,
   decodeTimeouts,
