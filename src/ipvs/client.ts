@@ -29,6 +29,7 @@ import {
   encodeTimeoutsRequest,
   type Timeouts,
 } from './codec-settings.ts';
+import { ListingFile, type ListingPiece } from './listing-file.ts';
 import { describeOperation, type Operation } from './plan.ts';
 import type { SyncDaemon, SyncStep } from './sync-daemon.ts';
 import type {
@@ -97,6 +98,8 @@ export interface IpvsPort {
   services(): ListOutcome;
   /** The destinations of one service; none when there is no such service. */
   destinations(service: ServiceKey): ServersOutcome;
+  /** The first or the next piece of the table as text; empty at its end. */
+  readListing(isFirst: boolean): ListingPiece;
   /** One outcome for each operation, in order. */
   apply(operations: readonly Operation[]): readonly OperationOutcome[];
 }
@@ -108,6 +111,7 @@ interface Failure {
 
 export class IpvsClient implements IpvsPort {
   readonly #channel: GenericNetlink;
+  readonly #listing = new ListingFile();
 
   private constructor(channel: GenericNetlink) {
     this.#channel = channel;
@@ -184,6 +188,10 @@ export class IpvsClient implements IpvsPort {
     return { ok: true, destinations, status };
   }
 
+  readListing(isFirst: boolean): ListingPiece {
+    return this.#listing.read(isFirst);
+  }
+
   /** In order and in batches; an operation that fails does not stop those after it. */
   apply(operations: readonly Operation[]): readonly OperationOutcome[] {
     if (operations.length === 0) return [];
@@ -243,6 +251,7 @@ export class IpvsClient implements IpvsPort {
   }
 
   close(): void {
+    this.#listing.close();
     this.#channel.close();
   }
 }
