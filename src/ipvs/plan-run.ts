@@ -31,6 +31,9 @@ export class PlanRun {
   readonly #drift: ReadonlySet<string>;
   readonly #outcomes: OperationOutcome[];
   readonly #touched = new Set<ServiceName>();
+  /** What has to be read again: services, and which services there are. */
+  readonly #unread = new Set<ServiceName>();
+  #isListUnread = false;
   /** Services that the kernel refused, or that could not be made ours. */
   readonly #refused = new Set<ServiceName>();
   #at = 0;
@@ -104,6 +107,27 @@ export class PlanRun {
     return slice;
   }
 
+  /**
+   * What is to be read again now. Of a service in whose midst a slice ended only when the next has passed
+   * it, or a long one would be read as often as it has slices; and so for the making of many services.
+   */
+  takeUnread(): { readonly services: readonly ServiceName[]; readonly withList: boolean } {
+    const next = this.#plan[this.#at];
+    const isAmongServices = next !== undefined && !('destination' in next);
+    const withList = this.#isListUnread && !isAmongServices;
+    if (withList) this.#isListUnread = false;
+    const current = next === undefined ? undefined : serviceName(next.service);
+    const services = [...this.#unread].filter((name) => name !== current);
+    for (const name of services) this.#unread.delete(name);
+    return { services, withList };
+  }
+
+  /** The same where nothing more of the plan is done. */
+  takeAllUnread(): ReturnType<PlanRun['takeUnread']> {
+    this.#at = this.#plan.length;
+    return this.takeUnread();
+  }
+
   /** What came of a slice. Returns the services that were not made. */
   record(outcomes: readonly OperationOutcome[]): ReadonlySet<ServiceName> {
     const refused = new Set<ServiceName>();
@@ -112,6 +136,8 @@ export class PlanRun {
       const name = serviceName(operation.service);
       this.#outcomes.push(outcome);
       this.#touched.add(name);
+      if ('destination' in operation) this.#unread.add(name);
+      if (!('destination' in operation) || !outcome.ok) this.#isListUnread = true;
       if (outcome.ok && this.isDrift(operation)) this.#repairs += 1;
       if (!outcome.ok && operation.kind === 'addService') refused.add(name);
     }

@@ -21,6 +21,7 @@ import {
   operationKey,
   planTable,
 } from './plan.ts';
+import { inOrderOfTrash } from './plan-order.ts';
 import { PlanRun } from './plan-run.ts';
 import {
   backoffMs,
@@ -178,10 +179,12 @@ export class Reconciler {
   }
 
   #beginWish(desired: Table): void {
+    const touched = this.#run?.takeAllUnread() ?? { services: [], withList: false };
+    const read = this.#view.refresh(touched.services, touched.withList);
     this.#dropRun();
-    const read = this.#view.readUnread(this.#owned.names);
-    if (read.ok) this.#begin(desired);
-    else this.#fail(read);
+    const fresh = read.ok ? this.#view.readUnread(this.#owned.names) : read;
+    if (fresh.ok) this.#begin(desired);
+    else this.#fail(fresh);
   }
 
   /** What was carried out of it is as we left it: no drift. */
@@ -236,7 +239,8 @@ export class Reconciler {
   /** Plans; of each change it is known whether it puts back what somebody else changed. */
   #newRun(desired: Table, open: OpenServices, earlier?: readonly OperationOutcome[]): PlanRun {
     const actual = servicesNamed(this.#view.table, open.names);
-    const plan = planTable(open.goals, actual, this.#owned.names);
+    const sorted = planTable(open.goals, actual, this.#owned.names);
+    const plan = inOrderOfTrash(sorted, open.before, (name) => this.#view.positionOf(name));
     const drift = plan.length === 0 ? [] : planTable(open.before, actual, this.#owned.names);
     return new PlanRun({ desired, open, plan, drift: drift.map(operationKey), earlier });
   }
@@ -278,7 +282,8 @@ export class Reconciler {
       reasonOf: (operation) => this.#reason(operation),
       before,
     });
-    return this.#readTouched(outcomes);
+    const { services, withList } = run.takeUnread();
+    return this.#view.refresh(services, withList);
   }
 
   /** Done is what the kernel shows, not what it acknowledged. Undefined: there is a second plan. */
@@ -318,17 +323,6 @@ export class Reconciler {
   #postpone(names: Iterable<ServiceName>): void {
     const listed = [...names];
     this.#goals.postpone(listed, servicesNamed(this.#view.table, listed));
-  }
-
-  /** And which services there are, when one was made or removed, or was not as was thought. */
-  #readTouched(outcomes: readonly OperationOutcome[]): ReadOutcome {
-    const touched = new Set<ServiceName>();
-    let isListChanged = false;
-    for (const { operation, ok } of outcomes) {
-      if ('destination' in operation) touched.add(serviceName(operation.service));
-      if (!('destination' in operation) || !ok) isListChanged = true;
-    }
-    return this.#view.refresh(touched, isListChanged);
   }
 
   /** Everything is as it shall be now: remembers it, and looks again in time. */

@@ -48,6 +48,9 @@ export class TableView {
   readonly #unread = new Set<ServiceName>();
   /** Services whose servers are not what was read of them, or may not be. */
   readonly #suspects = new Set<ServiceName>();
+  /** The last list in the kernel's order; and where each of ours stood when it was last in one. */
+  #listed: readonly ServiceName[] = [];
+  #positions: ReadonlyMap<ServiceName, number | undefined> = new Map();
   /** How far the look that was begun has come. */
   #stage: 'begin' | 'listing' | 'servers' = 'begin';
   /** Where the round goes on, and when it began. */
@@ -79,6 +82,11 @@ export class TableView {
   /** How long the last round over all our servers took, ms: how old a count can be. */
   get roundMs(): number {
     return this.#roundMs;
+  }
+
+  /** Where one of our services stood in the kernel's order when a look last saw it. */
+  positionOf(service: ServiceName): number | undefined {
+    return this.#positions.get(service);
   }
 
   /** Why the table could not be read as text, when it could not. */
@@ -154,6 +162,7 @@ export class TableView {
   #beginLook({ owned, first }: LookOptions): ReadOutcome {
     const listed = this.#readList();
     if (!listed.ok) return listed;
+    this.#notePositions(owned);
     for (const name of this.#unread) this.#suspects.add(name);
     for (const name of first) {
       if (!owned.has(name)) continue;
@@ -201,8 +210,15 @@ export class TableView {
     if (!read.ok) return read;
     this.#readAtMs = this.#clock.realtimeMs();
     this.#forgetAllBut(read.table);
+    this.#listed = [...read.table.keys()];
     for (const service of read.table.values()) this.#keepService(service);
     return DONE;
+  }
+
+  #notePositions(owned: ReadonlySet<ServiceName>): void {
+    const listed = new Map(Array.from(this.#listed, (name, index) => [name, index]));
+    const known = [...owned].map((name) => [name, listed.get(name) ?? this.#positions.get(name)]);
+    this.#positions = new Map(known as [ServiceName, number | undefined][]);
   }
 
   #readServers(name: ServiceName): ReadOutcome {
