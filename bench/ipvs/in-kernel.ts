@@ -101,6 +101,8 @@ function sayLoads(size: Size, turns: readonly LoadTurn[]): void {
     say(`${what}-${named}`, 'ms', ours, { peer: of('keepalived'), peerName: KEEPALIVED });
     say(`${what}-${named}-ipvsadm`, 'ms', ours, { peer: of('ipvsadm'), peerName: IPVSADM });
   }
+  const verified = turns.map(({ ours }) => ours.verified ?? Number.NaN);
+  say(`load-verified-${named}`, 'ms', verified);
   const daemons = [
     ['start', 'load', 'ms'],
     ['reload-all', 'change', 'ms'],

@@ -168,14 +168,17 @@ function decodeDestinationKey(fields: Fields, serviceFamily: Family): Decoded<De
   return accept({ address: address.value, port: port.value });
 }
 
+/** Read in place: a large table has them by the ten thousand, and nothing is decided by them. */
 function decodeCounters(fields: Fields): TrafficCounters | undefined {
-  const totals = readNested(fields, abi.IPVS_DEST_ATTR_STATS64, 'STATS64');
-  if (!totals.ok) return undefined;
+  if (!fields.has(abi.IPVS_DEST_ATTR_STATS64)) return undefined;
+  const start = fields.startOf(abi.IPVS_DEST_ATTR_STATS64);
+  const end = start + fields.lengthOf(abi.IPVS_DEST_ATTR_STATS64);
+  const counter = (type: number): number => readCounter(fields.view, { start, end, type });
   return {
-    connections: readCounter(totals.value, abi.IPVS_STATS_ATTR_CONNS),
-    inPackets: readCounter(totals.value, abi.IPVS_STATS_ATTR_INPKTS),
-    outPackets: readCounter(totals.value, abi.IPVS_STATS_ATTR_OUTPKTS),
-    inBytes: readCounter(totals.value, abi.IPVS_STATS_ATTR_INBYTES),
-    outBytes: readCounter(totals.value, abi.IPVS_STATS_ATTR_OUTBYTES),
+    connections: counter(abi.IPVS_STATS_ATTR_CONNS),
+    inPackets: counter(abi.IPVS_STATS_ATTR_INPKTS),
+    outPackets: counter(abi.IPVS_STATS_ATTR_OUTPKTS),
+    inBytes: counter(abi.IPVS_STATS_ATTR_INBYTES),
+    outBytes: counter(abi.IPVS_STATS_ATTR_OUTBYTES),
   };
 }

@@ -12,6 +12,8 @@ export interface OperationLogOptions {
   readonly isDrift: (operation: Operation) => boolean;
   /** Why it is done otherwise. */
   readonly reasonOf: (operation: Operation) => string;
+  /** Whether a refusal was not said before. */
+  readonly isNews: (what: string) => boolean;
   /** Outcomes of this reconciliation that were here before. */
   readonly before: number;
 }
@@ -19,7 +21,7 @@ export interface OperationLogOptions {
 export function logOutcomes(
   log: Log,
   outcomes: readonly OperationOutcome[],
-  { isDrift, reasonOf, before }: OperationLogOptions,
+  { isDrift, reasonOf, isNews, before }: OperationLogOptions,
 ): void {
   for (const outcome of outcomes.slice(0, Math.max(LOGGED_CHANGES_MAX - before, 0))) {
     const { operation } = outcome;
@@ -28,7 +30,9 @@ export function logOutcomes(
     const fields = { operation: operation.kind, service, server };
     const text = describeOperation(operation);
     if (!outcome.ok) {
-      log.warn({ ...fields, code: outcome.code }, `cannot ${text}: ${outcome.detail}`);
+      const { code, detail } = outcome;
+      const level = isNews(`${text} ${code}`) ? 'warn' : 'debug';
+      log[level]({ ...fields, code }, `cannot ${text}: ${detail}`);
     } else if (isDrift(operation)) {
       const reason = `changed by somebody else, found: ${operation.reason}`;
       log.warn({ ...fields, reason }, `${text}: ${reason}`);

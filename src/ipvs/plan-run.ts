@@ -31,7 +31,7 @@ export class PlanRun {
   readonly #drift: ReadonlySet<string>;
   readonly #outcomes: OperationOutcome[];
   readonly #touched = new Set<ServiceName>();
-  /** What has to be read again: services, and which services there are. */
+  /** What has to be read again, when all is done: servers, and which services there are. */
   readonly #unread = new Set<ServiceName>();
   #isListUnread = false;
   /** Services that the kernel refused, or that could not be made ours. */
@@ -87,6 +87,12 @@ export class PlanRun {
     return this.#outcomes.some((outcome) => !outcome.ok && STALE.has(outcome.code));
   }
 
+  /** Whether it did this, as far as the kernel said. */
+  hasDone(operation: Operation): boolean {
+    const key = operationKey(operation);
+    return this.#outcomes.some((outcome) => outcome.ok && operationKey(outcome.operation) === key);
+  }
+
   isDrift(operation: Operation): boolean {
     return this.#drift.has(operationKey(operation));
   }
@@ -107,25 +113,18 @@ export class PlanRun {
     return slice;
   }
 
-  /**
-   * What is to be read again now. Of a service in whose midst a slice ended only when the next has passed
-   * it, or a long one would be read as often as it has slices; and so for the making of many services.
-   */
-  takeUnread(): { readonly services: readonly ServiceName[]; readonly withList: boolean } {
-    const next = this.#plan[this.#at];
-    const isAmongServices = next !== undefined && !('destination' in next);
-    const withList = this.#isListUnread && !isAmongServices;
-    if (withList) this.#isListUnread = false;
-    const current = next === undefined ? undefined : serviceName(next.service);
-    const services = [...this.#unread].filter((name) => name !== current);
-    for (const name of services) this.#unread.delete(name);
-    return { services, withList };
+  /** Services that were touched and not read since, until they are taken. */
+  takeUnread(): ServiceName | undefined {
+    const [name] = this.#unread;
+    if (name !== undefined) this.#unread.delete(name);
+    return name;
   }
 
-  /** The same where nothing more of the plan is done. */
-  takeAllUnread(): ReturnType<PlanRun['takeUnread']> {
-    this.#at = this.#plan.length;
-    return this.takeUnread();
+  /** Whether services came or went, or were not as was thought, since this was asked. */
+  takeListUnread(): boolean {
+    const isUnread = this.#isListUnread;
+    this.#isListUnread = false;
+    return isUnread;
   }
 
   /** What came of a slice. Returns the services that were not made. */

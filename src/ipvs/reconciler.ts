@@ -10,6 +10,7 @@ import type { Clock } from '../base/clock.ts';
 import type { Log } from '../base/log.ts';
 import { serverName, serviceName } from '../config/names.ts';
 import type { IpvsPort, OperationOutcome } from './client.ts';
+import { type Failure, Failures } from './failures.ts';
 import { Goals, type GoalsOptions, type OpenServices, servicesNamed } from './goals.ts';
 import { LookPace } from './look-pace.ts';
 import { logOutcomes, logRest } from './operation-log.ts';
@@ -24,7 +25,6 @@ import {
 import { inOrderOfTrash } from './plan-order.ts';
 import { PlanRun } from './plan-run.ts';
 import {
-  backoffMs,
   foreignRefusal,
   type ReconcileOutcome,
   type Refusal,
@@ -38,7 +38,7 @@ import type { ServiceName, Table } from './types.ts';
 export const SLICE_MS = 20;
 /** Time in each look for servers whose text is as before. */
 export const ROUND_MS = 10;
-/** Sent to the kernel at once, and then read back. */
+/** Sent to the kernel at once. */
 export const SLICE_OPERATIONS = 250;
 const NO_SERVICES: Table = new Map();
 const NOTHING_DONE: ReconcileOutcome = { ok: true, applied: [] };
@@ -71,6 +71,10 @@ export class Reconciler {
   readonly #view: TableView;
   #desired: Table | undefined;
   #hasWish = false;
+  /** What was touched by plans that were dropped. */
+  #interrupted: readonly ServiceName[] = [];
+  /** What is known of the table may not be so: a wish waits for the look. */
+  #mustLook = false;
   /** The plan that is being carried out. */
   #run: PlanRun | undefined;
   readonly #pace = new LookPace();
@@ -79,10 +83,8 @@ export class Reconciler {
   readonly #owned: OwnedServices;
   #foreign: readonly ServiceName[] = [];
   #lastApplied: ReconcilerSnapshot['lastApplied'];
-  #lastError: ReconcilerSnapshot['lastError'];
   #driftRepairs = 0;
-  #errors = 0;
-  #consecutiveErrors = 0;
+  readonly #failures = new Failures();
 
   constructor(options: ReconcilerOptions) {
     this.#options = options;
@@ -152,9 +154,9 @@ export class Reconciler {
       roundMs: this.#view.roundMs,
       ...(this.#lastApplied && { lastApplied: this.#lastApplied }),
       driftRepairs: this.#driftRepairs,
-      errors: this.#errors,
-      consecutiveErrors: this.#consecutiveErrors,
-      ...(this.#lastError && { lastError: this.#lastError }),
+      errors: this.#failures.total,
+      consecutiveErrors: this.#failures.consecutive,
+      ...(this.#failures.last && { lastError: this.#failures.last }),
     };
   }
 
@@ -171,25 +173,30 @@ export class Reconciler {
   #onTimer(): void {
     const desired = this.#desired;
     if (desired === undefined) return;
-    if (this.#hasWish && this.#consecutiveErrors === 0) this.#beginWish(desired);
+    if (this.#hasWish && !this.#mustLook) this.#beginWish(desired);
     else if (this.#run === undefined) this.#look(desired);
     if (this.#run === undefined) return;
     const outcome = this.#advance(this.#options.clock.monotonicMs() + SLICE_MS);
     if (outcome === undefined) this.#timer.arm(this.#options.clock.monotonicMs());
   }
 
+  /** Instead of what was being carried out: then what that touched has to be read first. */
   #beginWish(desired: Table): void {
-    const touched = this.#run?.takeAllUnread() ?? { services: [], withList: false };
-    const read = this.#view.refresh(touched.services, touched.withList);
-    this.#dropRun();
-    const fresh = read.ok ? this.#view.readUnread(this.#owned.names) : read;
-    if (fresh.ok) this.#begin(desired);
-    else this.#fail(fresh);
+    if (this.#run !== undefined && this.#run.touched.size > 0) {
+      this.#view.suspect(this.#run.touched);
+      this.#dropRun();
+      this.#mustLook = true;
+      this.#look(desired);
+      return;
+    }
+    this.#run = undefined;
+    const read = this.#view.readUnread(this.#owned.names);
+    if (read.ok) this.#begin(desired);
+    else this.#fail(read);
   }
 
-  /** What was carried out of it is as we left it: no drift. */
   #dropRun(): void {
-    if (this.#run !== undefined) this.#postpone(this.#run.touched);
+    if (this.#run !== undefined) this.#interrupted = [...this.#interrupted, ...this.#run.touched];
     this.#run = undefined;
   }
 
@@ -203,10 +210,7 @@ export class Reconciler {
       sliceMs: SLICE_MS,
       roundMs: ROUND_MS,
     });
-    if (!looked.ok) {
-      this.#fail(looked);
-      return;
-    }
+    if (!looked.ok) return void this.#fail(looked);
     const endedMs = clock.monotonicMs();
     this.#pace.note({ beganMs, endedMs, isDone: looked.isDone });
     if (!looked.isDone) {
@@ -225,7 +229,11 @@ export class Reconciler {
   }
 
   #begin(desired: Table): void {
+    // What was carried out of a plan that was dropped is as we left it: no drift.
+    this.#postpone(this.#interrupted);
+    this.#interrupted = [];
     this.#hasWish = false;
+    this.#mustLook = false;
     this.#run = this.#newRun(desired, this.#open(desired));
   }
 
@@ -254,19 +262,25 @@ export class Reconciler {
     while (this.#run !== undefined) {
       const run = this.#run;
       if (run.isDone) {
-        const outcome = this.#verify(run);
+        const read = this.#readAgain(run);
+        const outcome = read === undefined ? this.#verify(run) : undefined;
+        if (read?.ok === false) return this.#fail(read);
         if (outcome !== undefined) return outcome;
-      } else {
-        const read = this.#performSlice(run);
-        if (!read.ok) return this.#fail(read);
-      }
+      } else this.#performSlice(run);
       if (this.#options.clock.monotonicMs() >= untilMs) return undefined;
     }
     return NOTHING_DONE;
   }
 
-  /** Ownership before services, services before their servers; then reads again what was touched. */
-  #performSlice(run: PlanRun): ReadOutcome {
+  /** One piece of what was touched; undefined when all of it is read. */
+  #readAgain(run: PlanRun): ReadOutcome | undefined {
+    if (run.takeListUnread()) return this.#view.refresh([], true);
+    const name = run.takeUnread();
+    return name === undefined ? undefined : this.#view.refresh([name], false);
+  }
+
+  /** Ownership before services, services before their servers. */
+  #performSlice(run: PlanRun): void {
     if (!run.isBegun) this.#owned.add(run.creations);
     const claim = this.#owned.save();
     const slice = run.next(SLICE_OPERATIONS);
@@ -280,10 +294,9 @@ export class Reconciler {
     logOutcomes(this.#options.log, outcomes, {
       isDrift: (operation) => run.isDrift(operation),
       reasonOf: (operation) => this.#reason(operation),
+      isNews: (what) => this.#failures.isNews(what),
       before,
     });
-    const { services, withList } = run.takeUnread();
-    return this.#view.refresh(services, withList);
   }
 
   /** Done is what the kernel shows, not what it acknowledged. Undefined: there is a second plan. */
@@ -291,7 +304,9 @@ export class Reconciler {
     const { open, applied } = run;
     const actual = servicesNamed(this.#view.table, open.names);
     const [missing] = planTable(open.goals, actual, this.#owned.names);
-    if (missing !== undefined && run.isStale && !run.isSecond) return this.#retry(run);
+    if (missing !== undefined && !run.isSecond && (run.isStale || !run.hasDone(missing))) {
+      return this.#retry(run);
+    }
     this.#run = undefined;
     const { clock, log } = this.#options;
     logRest(log, { changes: run.outcomes.length, repairs: run.repairs });
@@ -320,9 +335,8 @@ export class Reconciler {
     return undefined;
   }
 
-  #postpone(names: Iterable<ServiceName>): void {
-    const listed = [...names];
-    this.#goals.postpone(listed, servicesNamed(this.#view.table, listed));
+  #postpone(names: readonly ServiceName[]): void {
+    this.#goals.postpone(names, servicesNamed(this.#view.table, names));
   }
 
   /** Everything is as it shall be now: remembers it, and looks again in time. */
@@ -331,29 +345,26 @@ export class Reconciler {
     const saved = this.#owned.save();
     if (!saved.ok) return this.#fail(saved);
     const { clock, log } = this.#options;
-    if (this.#consecutiveErrors > 0) {
-      log.info({ failures: this.#consecutiveErrors }, 'table is as wanted again');
-    }
-    this.#consecutiveErrors = 0;
+    const failures = this.#failures.end();
+    if (failures > 0) log.info({ failures }, 'table is as wanted again');
     if (this.#desired !== undefined) {
       this.#timer.arm(this.#hasWish ? clock.monotonicMs() : this.#pace.nextMs);
     }
     return { ok: true, applied };
   }
 
-  #fail(failure: { readonly code: string; readonly detail: string }): Refusal {
-    const { code, detail } = failure;
+  /** What stays wrong is said once. */
+  #fail({ code, detail }: Failure): Refusal {
     const { clock, log } = this.#options;
     this.#dropRun();
-    this.#view.suspectAll();
-    this.#errors += 1;
-    this.#consecutiveErrors += 1;
-    this.#lastError = { code, detail, atMs: clock.realtimeMs() };
-    const retryInMs = backoffMs(this.#consecutiveErrors);
-    const fields = { code, detail, failures: this.#consecutiveErrors };
-    if (this.#desired === undefined) log.error(fields, 'table is not as wanted');
+    this.#view.suspect();
+    this.#mustLook = true;
+    const retryInMs = this.#failures.add({ code, detail }, clock.realtimeMs());
+    const level = this.#failures.isNews(`${code} ${detail}`) ? 'error' : 'debug';
+    const fields = { code, detail, failures: this.#failures.consecutive };
+    if (this.#desired === undefined) log[level](fields, 'table is not as wanted');
     else {
-      log.error({ ...fields, retryInMs }, 'table is not as wanted');
+      log[level]({ ...fields, retryInMs }, 'table is not as wanted');
       this.#timer.arm(clock.monotonicMs() + retryInMs);
     }
     return { ok: false, code, detail };
@@ -364,10 +375,8 @@ export class Reconciler {
     this.#foreign = foreign;
     for (const service of foreign) {
       if (known.has(service)) continue;
-      this.#options.log.warn(
-        { service, code: 'FOREIGN_SERVICE' },
-        foreignRefusal([service]).detail,
-      );
+      const { code, detail } = foreignRefusal([service]);
+      this.#options.log.warn({ service, code }, detail);
     }
   }
 

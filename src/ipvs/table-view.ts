@@ -108,10 +108,10 @@ export class TableView {
     return DONE;
   }
 
-  /** The next look shall read all servers again. */
-  suspectAll(): void {
+  /** The next look shall begin anew and read the servers of these again; of all, when none is said. */
+  suspect(names: Iterable<ServiceName> = this.#services.keys()): void {
     this.#stage = 'begin';
-    for (const name of this.#services.keys()) this.#suspects.add(name);
+    for (const name of names) this.#suspects.add(name);
   }
 
   /** Services that a list showed for the first time are without servers until this. */

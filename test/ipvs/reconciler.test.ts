@@ -590,6 +590,9 @@ describe('when the kernel refuses', () => {
     advance();
     expect(deadlineMs).toBe(nowMs + 2000);
     expect(subject.snapshot()).toMatchObject({ errors: 2, consecutiveErrors: 2 });
+    const cannot = lines.filter(([level, text]) => level === 'warn' && text.startsWith('cannot'));
+    expect(cannot).toHaveLength(1);
+    expect(lines.filter(([level]) => level === 'error')).toHaveLength(1);
     kernel.refuse = undefined;
     advance();
     expect(kernel.table).toEqual(wanted);
