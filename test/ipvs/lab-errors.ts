@@ -142,10 +142,6 @@ export const ERRNO_ROWS: readonly ErrnoRow[] = [
   },
 ];
 
-const family = (value: number) => (writer: AttributeWriter) => {
-  writer.u16(abi.IPVS_SVC_ATTR_AF, value);
-};
-
 /** Messages that lvsd never sends, for what no operation of it can meet. */
 export const RAW_ROWS: readonly {
   readonly title: string;
@@ -157,13 +153,19 @@ export const RAW_ROWS: readonly {
   {
     title: 'a service of another family',
     command: abi.IPVS_CMD_NEW_SERVICE,
-    write: (writer) => writer.nested(abi.IPVS_CMD_ATTR_SERVICE, family(1)),
+    write: (writer) =>
+      writer.nested(abi.IPVS_CMD_ATTR_SERVICE, (inner) => {
+        inner.u16(abi.IPVS_SVC_ATTR_AF, 1).u32(abi.IPVS_SVC_ATTR_FWMARK, 7);
+      }),
     code: 'EAFNOSUPPORT',
   },
   {
     title: 'a service without a key',
     command: abi.IPVS_CMD_NEW_SERVICE,
-    write: (writer) => writer.nested(abi.IPVS_CMD_ATTR_SERVICE, family(abi.AF_INET)),
+    write: (writer) =>
+      writer.nested(abi.IPVS_CMD_ATTR_SERVICE, (inner) => {
+        inner.u16(abi.IPVS_SVC_ATTR_AF, abi.AF_INET);
+      }),
     code: 'EINVAL',
   },
   { title: 'no service', command: abi.IPVS_CMD_NEW_SERVICE, write: () => {}, code: 'EINVAL' },
