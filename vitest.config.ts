@@ -9,6 +9,7 @@ const SYSTEM_TESTS = [
   'test/daemon/notify-contract.test.ts',
   'test/daemon/refusals.test.ts',
   'test/daemon/run.test.ts',
+  'test/daemon/standing.test.ts',
   'test/daemon/transports.test.ts',
   'test/daemon/script-runner.test.ts',
   'test/daemon/scripts.test.ts',

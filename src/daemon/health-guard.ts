@@ -26,6 +26,8 @@ export interface HealthGuardPorts {
   readonly log: Log;
   readonly spawn: SpawnChild<ToHealth, FromHealth>;
   readonly setTimer: SetTimer;
+  /** Every check has had its first result. */
+  readonly onServersChecked: () => void;
   readonly onServices: (states: readonly ServiceState[]) => void;
   /** The process died and is started again. */
   readonly onRestart: (death: string) => void;
@@ -145,6 +147,9 @@ export class HealthGuard {
         return;
       case 'services':
         this.#ports.onServices(message.states);
+        return;
+      case 'serversChecked':
+        this.#ports.onServersChecked();
         return;
       case 'lvsNotice':
         this.#ports.onNotice(message.notice);

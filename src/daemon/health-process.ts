@@ -82,6 +82,8 @@ class HealthProcess {
         // After the turn: in the middle of a reload not every server is known yet.
         queueMicrotask(() => this.#judge(change, reason));
       },
+      // After the judgement of the last of them.
+      onAllChecked: () => queueMicrotask(() => this.#channel.send({ kind: 'serversChecked' })),
     });
     this.#engine.start(message.config.virtualServers);
     this.#ramp = new DeadlineTimer(() => this.#want());

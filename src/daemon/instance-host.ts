@@ -44,6 +44,8 @@ export interface InstanceHostOptions {
   readonly virtualAddresses: () => ReadonlySet<string>;
   /** What is tracked for this instance comes to, now. */
   readonly tracking: () => Tracking;
+  /** Whether the servers behind the addresses have not all been checked yet, now. */
+  readonly awaitsChecks: () => boolean;
   readonly onTransition: (transition: Transition) => void;
   readonly onOtherRouter?: (other: OtherRouter) => void;
   /** What instances share on this machine; see placement.ts. */
@@ -145,7 +147,8 @@ export class InstanceHost {
       return;
     }
     this.#standing.instance.trackingChanged(this.#tracking(source));
-    this.#standing.instance.start({ linkUp: isUsable(link), resumeAsMaster });
+    const awaitsChecks = this.#options.awaitsChecks();
+    this.#standing.instance.start({ linkUp: isUsable(link), resumeAsMaster, awaitsChecks });
   }
 
   /** What the first takeover would otherwise have to do: open packet sockets, compile its code. */
@@ -153,10 +156,6 @@ export class InstanceHost {
     for (const { device } of heldAddresses(this.#config)) {
       this.#options.grounds.announcer.prepare(device);
     }
-    this.#rehearse(source);
-  }
-
-  #rehearse(source: IpAddress): void {
     rehearse(this.#config, source, PEER_IN_REHEARSAL[this.#config.family]);
   }
 
@@ -179,6 +178,10 @@ export class InstanceHost {
   trackingChanged(): void {
     const standing = this.#standing;
     standing?.instance.trackingChanged(this.#tracking(standing.source));
+  }
+
+  serversChecked(): void {
+    this.#standing?.instance.serversChecked();
   }
 
   forceByGroup(order: GroupOrder, by: string): void {
@@ -340,12 +343,7 @@ export class InstanceHost {
       log,
       transport,
       ...(onOtherRouter === undefined ? {} : { onOtherRouter }),
-      newTimer: (onExpire, onApproach) =>
-        new DeadlineTimer(onExpire, () => {
-          onApproach();
-          this.#rehearse(source);
-          transport.warm(this.#config);
-        }),
+      newTimer: (onExpire, waking) => new DeadlineTimer(onExpire, waking),
       addresses: {
         add: (address) => this.#placement.add(address),
         remove: (address) => this.#placement.remove(address),

@@ -11,8 +11,8 @@ import type { VrrpInstanceConfig } from '../config/model.ts';
 import { openVrrpEndpoint, type SendOutcome } from '../kernel/datagram.ts';
 import { nextSequence } from '../vrrp/auth-hmac.ts';
 import {
+  type AdvertDatagram,
   advertDatagrams,
-  advertDestinations,
   advertGroup,
   isSealed,
   isUnicast,
@@ -37,9 +37,8 @@ export interface TransportOptions {
 
 /** What the two kinds of endpoint have in common. */
 interface Carrier {
-  send(payload: Uint8Array, destination: IpAddress): SendOutcome;
+  send(payload: Uint8Array, destination: IpAddress, isRehearsal?: boolean): SendOutcome;
   drain?(): void;
-  warm?(destination: IpAddress): SendOutcome;
   settle?(onSettled: () => void): void;
   close(): void;
 }
@@ -58,17 +57,15 @@ export class InstanceTransport implements AdvertTransport {
 
   /** One number for all peers: they get the same sealed advert. */
   send(advert: OwnAdvert): SendOutcome {
-    let failed: SendOutcome | undefined;
-    for (const { payload, destination } of advertDatagrams(advert, this.#number(advert))) {
-      const outcome = this.#carrier.send(payload, destination);
-      if (!outcome.ok) failed ??= outcome;
-    }
-    return failed ?? { ok: true };
+    return this.#sendAll(advertDatagrams(advert, this.#number(advert)));
   }
 
-  /** Shortly before an advert that must be punctual. What fails now fails again when it is sent. */
-  warm(config: VrrpInstanceConfig): void {
-    for (const destination of advertDestinations(config)) this.#carrier.warm?.(destination);
+  /** Goes the way of the send as well, without sending. What fails now fails again when it is sent. */
+  prepare(advert: OwnAdvert): () => SendOutcome {
+    const datagrams = advertDatagrams(advert, this.#number(advert));
+    const send = (isRehearsal: boolean): SendOutcome => this.#sendAll(datagrams, isRehearsal);
+    send(true);
+    return () => send(false);
   }
 
   drain(): void {
@@ -77,6 +74,15 @@ export class InstanceTransport implements AdvertTransport {
 
   close(): void {
     this.#carrier.close();
+  }
+
+  #sendAll(datagrams: readonly AdvertDatagram[], isRehearsal = false): SendOutcome {
+    let failed: SendOutcome | undefined;
+    for (const { payload, destination } of datagrams) {
+      const outcome = this.#carrier.send(payload, destination, isRehearsal);
+      if (!outcome.ok) failed ??= outcome;
+    }
+    return failed ?? { ok: true };
   }
 
   #number({ config }: OwnAdvert): bigint | undefined {

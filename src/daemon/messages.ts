@@ -34,7 +34,10 @@ export type ToVrrp =
       readonly resumeAsMaster: readonly string[];
       /** Of every tracker but links. */
       readonly trackers: readonly TrackerState[];
+      /** Not every server has been checked yet: nobody is preempted before `serversChecked`. */
+      readonly awaitsChecks: boolean;
     }
+  | { readonly kind: 'serversChecked' }
   | { readonly kind: 'reconfigure'; readonly config: Config }
   /**
    * Those that changed; before a reconfigure all of them, also those that only the new configuration
@@ -101,6 +104,8 @@ export type FromVrrp =
 
 export type FromHealth =
   | FromAnyChild[keyof FromAnyChild]
+  /** Every check has had its first result since the process began. */
+  | { readonly kind: 'serversChecked' }
   /** All services: before `ready`, and when one lost or regained its quorum. */
   | { readonly kind: 'services'; readonly states: readonly ServiceState[] }
   | { readonly kind: 'snapshot'; readonly id: number; readonly snapshot: HealthSnapshot }

@@ -23,6 +23,7 @@ const CHANGED = { ok: true, changed: true } as const;
 export function rehearse(config: VrrpInstanceConfig, source: IpAddress, peer: IpAddress): void {
   let nowMs = 0;
   let armedMs: number | undefined;
+  let approach = (): void => {};
   let expire = (): void => {};
   let sequence: bigint | undefined;
   const mac = new Uint8Array(MAC_LENGTH);
@@ -34,9 +35,14 @@ export function rehearse(config: VrrpInstanceConfig, source: IpAddress, peer: Ip
         advertDatagrams(advert);
         return DONE;
       },
+      prepare: (advert) => {
+        advertDatagrams(advert);
+        return () => DONE;
+      },
       drain: () => {},
     },
-    newTimer: (onExpire) => {
+    newTimer: (onExpire, waking) => {
+      approach = waking.onApproach;
       expire = onExpire;
       return {
         arm: (deadlineMs) => {
@@ -61,6 +67,7 @@ export function rehearse(config: VrrpInstanceConfig, source: IpAddress, peer: Ip
   const pass = (): void => {
     for (let expiry = 0; expiry < EXPIRIES_PER_ROUND && armedMs !== undefined; expiry += 1) {
       nowMs = Math.max(nowMs, armedMs);
+      approach();
       armedMs = undefined;
       expire();
     }

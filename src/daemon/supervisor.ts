@@ -39,9 +39,9 @@ import { Notices } from './notices.ts';
 import { judgePreflight, type Problem } from './preflight.ts';
 import { gatherFacts } from './preflight-facts.ts';
 import { syncRoleOf } from './sync-role.ts';
-import { nodeTimers } from './timers.ts';
+import { type CancelTimer, nodeTimers } from './timers.ts';
 import { Trackers } from './trackers.ts';
-import { VrrpGuard } from './vrrp-guard.ts';
+import { type GuardPorts, VrrpGuard } from './vrrp-guard.ts';
 
 const OWNERSHIP_FILE = 'ipvs-owned.json';
 /** Notify scripts of a stop have so long before they are killed. */
@@ -61,6 +61,12 @@ export interface SupervisorOptions {
   readonly log: Log;
 }
 
+/**
+ * A director that returns preempts nobody before its servers have been checked, so that it does not take the
+ * traffic with a table that it only hopes is true; but not longer than this.
+ */
+const CHECKS_AWAITED_MS = 30_000;
+
 /** Why the daemon did not start; nothing of it is left behind. */
 export interface Refusal {
   readonly problems: readonly Problem[];
@@ -79,6 +85,7 @@ export class Supervisor {
   readonly #notices: Notices;
   /** Of each instance; the health process may be started after the news. */
   readonly #syncRoles = new Map<string, 'master' | 'backup'>();
+  #cancelChecksWait: CancelTimer = () => {};
   #ending: Promise<void> | undefined;
   #isReloading = false;
   readonly #onEnded: (exitStatus: number) => void;
@@ -177,6 +184,7 @@ export class Supervisor {
   }
 
   async #end(): Promise<void> {
+    this.#cancelChecksWait();
     await this.#vrrp?.stop();
     this.#trackers.close();
     await this.#health?.stop();
@@ -201,7 +209,9 @@ export class Supervisor {
     const common = { clock, log: this.#log, setTimer: nodeTimers, onFatal };
     const isNewVrrp = this.#vrrp === undefined && this.#config.vrrpInstances.length > 0;
     if (isNewVrrp) {
-      this.#vrrp = new VrrpGuard(this.#config, {
+      // Of a daemon that starts: one that runs has its servers checked.
+      const awaitsChecks = this.#config.virtualServers.length > 0 && this.#health === undefined;
+      const ports: GuardPorts = {
         ...common,
         spawn: spawnBeside<ToVrrp, FromVrrp>('vrrp-process'),
         afterPending: setImmediate,
@@ -210,7 +220,8 @@ export class Supervisor {
         onNotice: (notice) => this.#hearNotice(notice),
         onReport: (report) => this.#notices.report(report),
         onRestart: (death) => this.#tellDeath('vrrp', death),
-      });
+      };
+      this.#vrrp = new VrrpGuard(this.#config, ports, awaitsChecks);
       this.#vrrp.prepare();
     }
     if (this.#health === undefined && this.#config.virtualServers.length > 0) {
@@ -221,6 +232,7 @@ export class Supervisor {
           ...common,
           spawn: spawnBeside<ToHealth, FromHealth>('health-process'),
           onServices: (states) => this.#trackers.setServices(states),
+          onServersChecked: () => this.#serversChecked(),
           onNotice: (notice) => this.#notices.service(notice),
           onRestart: (death) => this.#tellDeath('health', death),
         },
@@ -229,7 +241,19 @@ export class Supervisor {
       await this.#health.start();
     }
     await watching;
-    if (isNewVrrp && this.#ending === undefined) this.#vrrp?.start();
+    if (!isNewVrrp || this.#ending !== undefined) return;
+    this.#vrrp?.start();
+    if (this.#vrrp?.awaitsChecks !== true) return;
+    this.#cancelChecksWait = nodeTimers(CHECKS_AWAITED_MS, () => {
+      const fields = { waitedMs: CHECKS_AWAITED_MS };
+      this.#log.warn(fields, 'not every server has been checked, preempting all the same');
+      this.#vrrp?.serversChecked();
+    });
+  }
+
+  #serversChecked(): void {
+    this.#cancelChecksWait();
+    this.#vrrp?.serversChecked();
   }
 
   #hearNotice(notice: Notice): void {

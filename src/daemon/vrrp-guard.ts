@@ -64,6 +64,7 @@ export class VrrpGuard {
   #heardMs = 0;
   #isReady = false;
   #mayStart = false;
+  #awaitsChecks: boolean;
   #masterships: readonly Mastership[] = [];
   #backOff: BackOff = noBackOff;
   #restarts = 0;
@@ -72,8 +73,10 @@ export class VrrpGuard {
   #cancelRestart: CancelTimer = () => {};
   #stopped: (() => void) | undefined;
 
-  constructor(config: Config, ports: GuardPorts) {
+  /** `awaitsChecks`: nobody is preempted before `serversChecked`. */
+  constructor(config: Config, ports: GuardPorts, awaitsChecks = false) {
     this.#config = config;
+    this.#awaitsChecks = awaitsChecks;
     this.#ports = ports;
     this.#snapshots = new Snapshots(ports.setTimer);
     this.#handovers = new Snapshots(ports.setTimer, HANDOVER_TIMEOUT_MS);
@@ -103,6 +106,17 @@ export class VrrpGuard {
     this.#config = config;
     this.tellTrackers(this.#ports.trackers());
     this.#child?.send({ kind: 'reconfigure', config });
+  }
+
+  get awaitsChecks(): boolean {
+    return this.#awaitsChecks;
+  }
+
+  /** From here on living masters of lower priority are preempted. */
+  serversChecked(): void {
+    if (!this.#awaitsChecks) return;
+    this.#awaitsChecks = false;
+    if (this.#mayStart) this.#child?.send({ kind: 'serversChecked' });
   }
 
   tellTrackers(states: readonly TrackerState[]): void {
@@ -154,7 +168,14 @@ export class VrrpGuard {
 
   #begin(resumeAsMaster: readonly string[]): void {
     const trackers = this.#ports.trackers();
-    this.#child?.send({ kind: 'start', config: this.#config, resumeAsMaster, trackers });
+    const awaitsChecks = this.#awaitsChecks;
+    this.#child?.send({
+      kind: 'start',
+      config: this.#config,
+      resumeAsMaster,
+      trackers,
+      awaitsChecks,
+    });
     this.#heardMs = this.#ports.clock.monotonicMs();
     this.#watch(START_TIMEOUT_MS);
   }

@@ -48,6 +48,7 @@ class VrrpProcess {
   readonly #unknown = new UnknownRouters();
   readonly #igmp = new LocalIgmp();
   #logsUnknown = false;
+  #awaitsChecks = false;
 
   constructor() {
     this.#groups = new SyncGroups({
@@ -82,6 +83,10 @@ class VrrpProcess {
         this.#learn(message.states);
         this.#track();
         return;
+      case 'serversChecked':
+        this.#awaitsChecks = false;
+        for (const host of this.#hosts.values()) host.serversChecked();
+        return;
       case 'handover':
         handOver(message.instance, this.#hosts, systemClock, (outcome) =>
           this.#channel.send({ kind: 'handedOver', id: message.id, outcome }),
@@ -95,12 +100,12 @@ class VrrpProcess {
     }
   }
 
-  #start({ config, resumeAsMaster, trackers }: Extract<ToVrrp, { kind: 'start' }>): void {
+  #start(message: Extract<ToVrrp, { kind: 'start' }>): void {
+    const { config, resumeAsMaster, trackers } = message;
+    this.#awaitsChecks = message.awaitsChecks;
     const log = this.#channel.log;
-    const realtime = trySetRealtime(REALTIME_PRIORITY);
-    if (!realtime.ok) {
-      log.info({ code: realtime.code }, 'no real-time priority, running at the ordinary one');
-    }
+    // Whoever was master a moment ago has no time to lose.
+    if (resumeAsMaster.length > 0) this.#raisePriority();
     this.#links = LinkTable.open({
       onLinkChange: (link, ifindex) => {
         this.#groups.batch(() => {
@@ -147,7 +152,16 @@ class VrrpProcess {
       this.#startDelay = setTimeout(begin, delayMs);
     }
     this.#beat(config);
+    // Starting is long work that nobody waits for: at the higher priority it would hold up other such processes.
+    if (resumeAsMaster.length === 0) this.#raisePriority();
     this.#channel.send({ kind: 'ready' });
+  }
+
+  #raisePriority(): void {
+    const realtime = trySetRealtime(REALTIME_PRIORITY);
+    if (realtime.ok) return;
+    const { code } = realtime;
+    this.#channel.log.info({ code }, 'no real-time priority, running at the ordinary one');
   }
 
   /** What concerns the hearing of all instances together. */
@@ -198,6 +212,7 @@ class VrrpProcess {
       log: this.#channel.log,
       virtualAddresses: () => this.#virtualAddresses,
       tracking: () => this.#trackingOf(host.config),
+      awaitsChecks: () => this.#awaitsChecks,
       onTransition: (transition) => {
         this.#sendHeartbeat();
         const { to, name, priority, reason } = transition;

@@ -12,6 +12,7 @@ import type { Readable } from 'node:stream';
 import { runSync, searchPath } from './command.ts';
 import { isAlive } from './topology.ts';
 import { END_MARK, initScript } from './uml-init.ts';
+import { preloadAdvice, umlEnvironment } from './uml-preload.ts';
 
 export type LabKernel =
   | { readonly kind: 'host' }
@@ -88,7 +89,7 @@ export async function runInsideLabKernel(options: InsideOptions): Promise<number
   const kernel = spawn('linux.uml', bootArguments(directory, options.memory ?? DEFAULT_MEMORY), {
     // A process group of its own: Ctrl-C reaches us alone, and one kill ends all of it.
     detached: true,
-    env: { PATH: searchPath() },
+    env: { PATH: searchPath(), ...umlEnvironment() },
     stdio: ['ignore', 'pipe', 'ignore', 'pipe', 'pipe', 'pipe'],
   });
   const cleanUp = (): void => {
@@ -150,7 +151,10 @@ async function superviseKernel(kernel: ChildProcess, options: InsideOptions): Pr
   const status = /^exit (\d+)\r?$/m.exec(state.text)?.[1];
   if (status !== undefined) return Number(status);
   const tail = consoleTail.text.trimEnd().split('\n').slice(-CONSOLE_TAIL_LINES);
-  const why = startError?.message ?? 'it stopped before the drill had ended';
+  const why =
+    startError?.message ??
+    preloadAdvice(consoleTail.text) ??
+    'it stopped before the drill had ended';
   options.stderr.write(`The lab kernel (linux.uml) failed: ${why}\n`);
   for (const line of tail) options.stderr.write(`  ${line.trimEnd()}\n`);
   return EXIT_FAILURE;

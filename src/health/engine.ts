@@ -56,6 +56,8 @@ export interface HealthEngineOptions {
   readonly random: () => number;
   /** A server went up or down; `isUp` answers the new way already. Not called for the state at start. */
   readonly onChange: (change: ServerChange) => void;
+  /** Every checker has passed or failed once; called once, after the `onChange` of the last of them. */
+  readonly onAllChecked?: () => void;
   /** The event loop's timers unless a test brings its own. */
   readonly timers?: Timers;
   /** The real probes unless a test brings its own. */
@@ -77,6 +79,8 @@ export class HealthEngine {
   readonly #selfDelay = new SelfDelay();
   readonly #queue = new DueQueue<Checker>();
   readonly #runs = new Set<Run>();
+  /** Checkers that have not passed or failed yet; undefined once that was told to be over. */
+  #unchecked: Set<Checker> | undefined = new Set();
   #servers: ReadonlyMap<string, Server> = new Map();
   /** The one timer of the queue, and what it waits for. */
   #timer: { readonly handle: Timer; readonly dueMs: number } | undefined;
@@ -156,6 +160,7 @@ export class HealthEngine {
     for (const server of after.values()) {
       this.#refresh(server, { reason: CHECKS_CHANGED, detail });
     }
+    this.#tellAllChecked();
     this.#pump();
   }
 
@@ -169,6 +174,7 @@ export class HealthEngine {
     const delayMs = firstCheckDelayMs(config.warmupMs, this.#options.random);
     const state = initialState(isUp, this.#clock.monotonicMs() + delayMs);
     const checker = new Checker(serverName, config, state);
+    this.#unchecked?.add(checker);
     this.#queue.put(checker, state.dueMs);
     return checker;
   }
@@ -213,6 +219,7 @@ export class HealthEngine {
   #drop(checkers: readonly Checker[]): void {
     for (const checker of checkers) {
       this.#queue.remove(checker);
+      this.#unchecked?.delete(checker);
       checker.run?.withdraw();
       checker.run = undefined;
     }
@@ -289,6 +296,14 @@ export class HealthEngine {
     if (judgement.change !== undefined && server !== undefined) {
       this.#refresh(server, judgement.change);
     }
+    if (checker.state.hasRun) this.#unchecked?.delete(checker);
+    this.#tellAllChecked();
+  }
+
+  #tellAllChecked(): void {
+    if (this.#unchecked === undefined || this.#unchecked.size > 0) return;
+    this.#unchecked = undefined;
+    this.#options.onAllChecked?.();
   }
 
   /** Brings the server in line with its checkers; tells when that changes it. */

@@ -59,13 +59,12 @@ export type SendOutcome =
   | { readonly ok: false; readonly code: string; readonly detail: string };
 
 export interface Endpoint {
-  /** To a group or to one router. Never waits: EAGAIN where the send buffer is full. */
-  send(payload: Uint8Array, destination: IpAddress): SendOutcome;
   /**
-   * Goes the way of a send without sending anything: the first send in a long time costs some 100 us more
-   * than the next.
+   * To a group or to one router. Never waits: EAGAIN where the send buffer is full. A rehearsal goes the
+   * same way, through our code and the kernel's, and sends nothing: the first send in a long time costs some
+   * 100 us more than the next.
    */
-  warm(destination: IpAddress): SendOutcome;
+  send(payload: Uint8Array, destination: IpAddress, isRehearsal?: boolean): SendOutcome;
   /** Reads everything that is there now, delivering to `onReceive` before it returns. */
   drain(): void;
   close(): void;
@@ -156,8 +155,7 @@ interface Wire {
   readonly incoming: IncomingMessage;
   /** The datagram in `incoming`; undefined when it is malformed. */
   decode(): Datagram | undefined;
-  send(payload: Uint8Array, destination: IpAddress): void;
-  probe(destination: IpAddress): void;
+  messageTo(destination: IpAddress): OutgoingMessage;
 }
 
 /** One message a destination, kept: an advert goes to the same few for ever. */
@@ -189,8 +187,7 @@ function endpointV4(fd: number, options: VrrpEndpointOptions): Endpoint {
   const messageTo = messagesBy((to) => new OutgoingMessage(packSockaddrIn(to), source));
   return new RawEndpoint(fd, options, {
     incoming,
-    send: (payload, destination) => messageTo(destination).send(fd, payload),
-    probe: (destination) => messageTo(destination).probe(fd),
+    messageTo,
     decode: () => {
       const datagram = decodeIpv4Datagram(incoming.payload);
       if (!datagram.ok) return undefined;
@@ -218,8 +215,7 @@ function endpointV6(fd: number, options: VrrpEndpointOptions): Endpoint {
   return new RawEndpoint(fd, options, {
     incoming,
     decode: () => decodeV6(incoming),
-    send: (payload, destination) => messageTo(destination).send(fd, payload),
-    probe: (destination) => messageTo(destination).probe(fd),
+    messageTo,
   });
 }
 
@@ -266,14 +262,9 @@ class RawEndpoint implements Endpoint {
     this.#watch = watchReadable(fd, () => this.#receive(TURN_DATAGRAMS_MAX));
   }
 
-  send(payload: Uint8Array, destination: IpAddress): SendOutcome {
+  send(payload: Uint8Array, destination: IpAddress, isRehearsal = false): SendOutcome {
     if (this.#isClosed) return CLOSED;
-    return attempt(() => this.#wire.send(payload, destination));
-  }
-
-  warm(destination: IpAddress): SendOutcome {
-    if (this.#isClosed) return CLOSED;
-    return attempt(() => this.#wire.probe(destination));
+    return attempt(() => this.#wire.messageTo(destination).send(this.#fd, payload, isRehearsal));
   }
 
   drain(): void {

@@ -18,7 +18,6 @@ import { MSG_CONFIRM, MSG_DONTWAIT, MSG_PROBE, MSG_TRUNC } from './linux.ts';
 const MSGHDR_LENGTH = 56;
 const IOVEC_LENGTH = 16;
 const CMSGHDR_LENGTH = 16;
-const EMPTY = new Uint8Array(0);
 
 /** Room for one control message with this much data, as CMSG_SPACE counts it. */
 export function controlSpace(dataLength: number): number {
@@ -58,7 +57,8 @@ export class IncomingMessage {
   /** False when nothing is waiting. Throws SysError. */
   receive(fd: number): boolean {
     this.#header.writeUInt32LE(this.#name.length, 8);
-    this.#header.writeBigUInt64LE(BigInt(this.#control.length), 40);
+    // The upper half of the length is always 0; no BigInt, as this runs in the wait for a deadline.
+    this.#header.writeUInt32LE(this.#control.length, 40);
     const length = recvmsg(fd, this.#header, MSG_DONTWAIT | MSG_TRUNC);
     if (length === undefined) return false;
     this.#payloadLength = length;
@@ -120,19 +120,16 @@ export class OutgoingMessage {
     this.#header.writeBigUInt64LE(BigInt(this.#control.length), 40);
   }
 
-  /** Returns bytes sent; throws SysError. */
-  send(fd: number, payload: Uint8Array, flags = 0): number {
-    this.#iovec.writeBigUInt64LE(addressOf(payload), 0);
-    this.#iovec.writeBigUInt64LE(BigInt(payload.length), 8);
-    return sendmsg(fd, this.#header, flags | MSG_DONTWAIT);
-  }
-
   /**
-   * Goes the way of a send as far as the route and the neighbour, and sends nothing: both flags together
-   * with no payload (raw_sendmsg, rawv6_sendmsg). Throws SysError.
+   * Throws SysError. A rehearsal goes as far as the route and the neighbour, and sends nothing: both flags
+   * together with no payload (raw_sendmsg, rawv6_sendmsg).
    */
-  probe(fd: number): void {
-    this.send(fd, EMPTY, MSG_CONFIRM | MSG_PROBE);
+  send(fd: number, payload: Uint8Array, isRehearsal = false): void {
+    const length = isRehearsal ? 0 : payload.length;
+    const flags = isRehearsal ? MSG_CONFIRM | MSG_PROBE : 0;
+    this.#iovec.writeBigUInt64LE(addressOf(payload), 0);
+    this.#iovec.writeBigUInt64LE(BigInt(length), 8);
+    sendmsg(fd, this.#header, flags | MSG_DONTWAIT);
   }
 }
 

@@ -10,8 +10,16 @@ const ITIMERSPEC_LENGTH = 32;
 const MS_PER_SECOND = 1000;
 const NS_PER_MS = 1e6;
 const NS_PER_SECOND = 1e9;
-/** Twice what a rehearsed takeover takes on a slow machine; awake for that long before one deadline. */
-const APPROACH_MS = 3;
+/** Several times what getting ready for a takeover takes on a slow machine; awake for that long before it. */
+const APPROACH_MS = 5;
+
+/** What is done shortly before a deadline that is approached; either may arm another. */
+export interface Waking {
+  /** Once, some milliseconds before it: to get ready. */
+  readonly onApproach: () => void;
+  /** Again and again until it comes: what is short and allocates nothing that a collector would want. */
+  readonly onWait: () => void;
+}
 
 /**
  * One deadline at a time; arming again replaces it, and a deadline that was replaced never fires.
@@ -20,19 +28,18 @@ export class DeadlineTimer {
   readonly #fd: number;
   readonly #watch: Watch;
   readonly #onExpire: () => void;
-  readonly #onApproach: (() => void) | undefined;
+  readonly #waking: Waking | undefined;
   /** The deadline that is waited for awake, from the moment the wake-up is armed until it comes. */
   #approached: number | undefined;
+  /** Of armings, disarmings and the end: one that is waited for awake may be put off meanwhile. */
+  #changes = 0;
   readonly #expirations = Buffer.alloc(8);
   #isClosed = false;
 
-  /**
-   * `onApproach` is called some milliseconds before a deadline that was armed with `isApproached`: to get
-   * ready. Throws SysError when the process has no file descriptors left.
-   */
-  constructor(onExpire: () => void, onApproach?: () => void) {
+  /** Throws SysError when the process has no file descriptors left. */
+  constructor(onExpire: () => void, waking?: Waking) {
     this.#onExpire = onExpire;
-    this.#onApproach = onApproach;
+    this.#waking = waking;
     this.#fd = libc.timerfdCreate(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC);
     this.#watch = watchReadable(this.#fd, () => this.#expire());
   }
@@ -43,11 +50,13 @@ export class DeadlineTimer {
    * timer's expiry to the first system call, so the last milliseconds are spent awake.
    */
   arm(deadlineMs: number, isApproached = false): void {
+    this.#changes += 1;
     this.#approached = isApproached ? deadlineMs : undefined;
     this.#set(isApproached ? deadlineMs - APPROACH_MS : deadlineMs);
   }
 
   disarm(): void {
+    this.#changes += 1;
     this.#approached = undefined;
     libc.timerfdSettime(this.#fd, 0, Buffer.alloc(ITIMERSPEC_LENGTH));
   }
@@ -55,6 +64,7 @@ export class DeadlineTimer {
   close(): void {
     if (this.#isClosed) return;
     this.#isClosed = true;
+    this.#changes += 1;
     this.#watch.close();
     libc.close(this.#fd);
   }
@@ -70,12 +80,15 @@ export class DeadlineTimer {
 
   /** Gets ready, then waits awake; false when the deadline was changed meanwhile, or all is over. */
   #approach(deadlineMs: number): boolean {
-    this.#onApproach?.();
-    if (this.#isClosed || this.#approached !== deadlineMs) return false;
+    const changes = this.#changes;
+    this.#waking?.onApproach();
+    if (this.#changes !== changes) return false;
     this.#approached = undefined;
     this.#set(deadlineMs);
+    // The timer itself says when: never early.
     while (!this.#hasExpired()) {
-      // The timer itself says when: never early, and nothing is allocated that a collector would want.
+      this.#waking?.onWait();
+      if (this.#changes !== changes) return false;
     }
     return true;
   }

@@ -13,12 +13,13 @@ type Remarks = InstanceSnapshot & {
   }[];
   readonly splitBrain?: { readonly peer: string; readonly priority?: number };
   readonly handedOver?: boolean;
+  readonly awaitsChecks?: boolean;
 };
 
 /** Lines below the table of instances: faults, the sum of a priority, split brain, a handover. */
 export function renderRemarks(instances: readonly Remarks[]): readonly string[] {
   return instances.flatMap((instance) => {
-    const { name, faults = [], contributions = [], splitBrain, handedOver } = instance;
+    const { name, faults = [], contributions = [], splitBrain } = instance;
     const moving = contributions.filter(({ amount }) => amount !== 0);
     const parts = moving.map(({ source, amount }) => `${signed(amount)} ${source}`);
     const reasons = contributions.map(({ source, reason }) => [source, reason] as const);
@@ -36,7 +37,10 @@ export function renderRemarks(instances: readonly Remarks[]): readonly string[] 
         : [
             `${name} SPLIT BRAIN: ${splitBrain.peer} (${splitBrain.priority ?? '?'}) is master too`,
           ]),
-      ...(handedOver === true ? [`${name} was handed over and does not take it back`] : []),
+      ...(instance.handedOver ? [`${name} was handed over and does not take it back`] : []),
+      ...(instance.awaitsChecks
+        ? [`${name} preempts nobody before its servers have been checked`]
+        : []),
     ];
   });
 }

@@ -15,10 +15,10 @@ export function backupHears(context: Context, state: BackupState, event: AdvertR
   if (event.priority === 0) return masterResigned(context, state);
   const master = { address: event.source, priority: event.priority };
   const delayed = runPreemptDelay(context, state, event.priority);
-  const preempts = config.preempt && !state.hasHandedOver;
-  const isLower = event.priority < state.priority;
+  const wantsIt = config.preempt && !state.hasHandedOver && event.priority < state.priority;
   const isDelayed = delayed.preemptAtMs !== undefined && nowMs < delayed.preemptAtMs;
-  if (preempts && isLower && !isDelayed) {
+  const isHeld = wantsIt && !isDelayed && state.awaitsChecks === true;
+  if (wantsIt && !isDelayed && !isHeld) {
     // RFC 5798 (470): discarded, so its master-down timer runs out while it is still talking.
     return {
       state: { ...delayed, master, isPreempting: true },
@@ -28,9 +28,11 @@ export function backupHears(context: Context, state: BackupState, event: AdvertR
   const masterAdvertIntervalMs =
     config.version === 3 ? event.advertIntervalMs : config.advertIntervalMs;
   const downMs = downIntervalMs(config, state.priority, masterAdvertIntervalMs);
+  const { heldFromMs = state.timers.masterDown, ...unheld } = delayed;
   return {
     state: {
-      ...delayed,
+      ...unheld,
+      ...(isHeld && heldFromMs !== undefined ? { heldFromMs } : {}),
       master,
       masterAdvertIntervalMs,
       wait: 'MASTER_SILENT',
@@ -39,8 +41,17 @@ export function backupHears(context: Context, state: BackupState, event: AdvertR
       wantsMaster: false,
       timers: { ...state.timers, masterDown: nowMs + downMs },
     },
-    actions: [],
+    actions: isHeld ? [{ kind: 'count', name: 'preemptionHeld' }] : [],
   };
+}
+
+/** What would have been preempted meanwhile is preempted when it would have been, or now. */
+export function backupChecked({ nowMs }: Context, state: BackupState): Step {
+  const { heldFromMs, awaitsChecks: _over, ...ready } = state;
+  if (heldFromMs === undefined) return { state: ready, actions: [] };
+  const masterDown = Math.max(nowMs, heldFromMs);
+  const timers = { ...ready.timers, masterDown };
+  return { state: { ...ready, timers, isPreempting: true }, actions: [] };
 }
 
 /** One of our timers fired, at the deadline it was armed with. */

@@ -20,20 +20,25 @@ export class Expiry {
   readonly #transport: AdvertTransport;
   readonly #timer: DeadlineTimerPort;
   readonly #onDue: (due: Due) => void;
+  readonly #onNear: (due: Due) => void;
   readonly #deadlines = new Map<TimerName, number>();
   #armedMs: number | undefined;
   #isSettling = false;
   #isClosed = false;
 
-  /** `onDue` hears each deadline once, in their order; it may set others. */
-  constructor(ports: InstancePorts, onDue: (due: Due) => void) {
+  /**
+   * `onDue` hears each deadline once, in their order; it may set others. `onNear` hears shortly before of one
+   * that must be punctual, which may still be put off.
+   */
+  constructor(ports: InstancePorts, onDue: (due: Due) => void, onNear: (due: Due) => void) {
     this.#clock = ports.clock;
     this.#transport = ports.transport;
     this.#onDue = onDue;
-    this.#timer = ports.newTimer(
-      () => this.#expire(),
-      () => this.#approach(),
-    );
+    this.#onNear = onNear;
+    this.#timer = ports.newTimer(() => this.#expire(), {
+      onApproach: () => this.#approach(),
+      onWait: () => this.#transport.drain(),
+    });
   }
 
   /** Counts from the next `arm` on. */
@@ -91,7 +96,11 @@ export class Expiry {
 
   /** A takeover is near: what has arrived may put it off, and then nobody waits for it awake. */
   #approach(): void {
-    if (!this.#isClosed) this.#transport.drain();
+    if (this.#isClosed) return;
+    const approachedMs = this.#armedMs;
+    this.#transport.drain();
+    const near = this.#earliest();
+    if (near !== undefined && near.deadlineMs === approachedMs) this.#onNear(near);
   }
 
   #earliest(): Due | undefined {

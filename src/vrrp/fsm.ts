@@ -5,6 +5,7 @@
  */
 import {
   backupApplied,
+  backupChecked,
   backupHears,
   backupTimer,
   rescheduleBackup,
@@ -83,6 +84,11 @@ function handle(context: Context, state: State, event: Event): Step {
   switch (event.kind) {
     case 'started':
       return start(context, state, event);
+    case 'serversChecked': {
+      if (state.name === 'BACKUP') return backupChecked(context, state);
+      const { awaitsChecks: _over, ...ready } = state;
+      return unmoved(ready);
+    }
     case 'stopped':
       return stop(context, state);
     case 'advertReceived':
@@ -113,7 +119,8 @@ function handle(context: Context, state: State, event: Event): Step {
 
 function start(context: Context, state: State, event: Extract<Event, { kind: 'started' }>): Step {
   if (state.name !== 'INIT') throw new Error(`Started in ${state.name}, expected INIT`);
-  const started = { ...state, isLinkUp: event.isLinkUp };
+  const { isLinkUp, awaitsChecks } = event;
+  const started = { ...state, isLinkUp, ...(awaitsChecks ? { awaitsChecks } : {}) };
   const faulty = failIfFaulty(context, started);
   if (faulty !== undefined) return faulty;
   return event.resumeAsMaster

@@ -6,9 +6,10 @@
  *            timer --> drain, re-check --^        outcomes --^
  */
 import type { IpAddress } from '../base/address.ts';
+import type { SendOutcome } from '../kernel/datagram.ts';
 import { AddressService } from './address-service.ts';
 import { type AdmissionMemory, admitAdvert, NOTHING_HEARD } from './admission.ts';
-import { Expiry } from './expiry.ts';
+import { type Due, Expiry } from './expiry.ts';
 import { initialState, step } from './fsm.ts';
 import { Journal } from './journal.ts';
 import type {
@@ -18,9 +19,10 @@ import type {
   MemberConfig,
   RouterConfig,
   State,
+  Step,
   VrrpState,
 } from './machine.ts';
-import { encodeOwnAdvert } from './own-advert.ts';
+import { encodeOwnAdvert, type OwnAdvert } from './own-advert.ts';
 import { decodeAdvert } from './packet.ts';
 import { PeerTable } from './peer-table.ts';
 import type { HandoverEnd, InstancePorts, ReceivedAdvert } from './ports.ts';
@@ -40,6 +42,19 @@ const RIVAL_REFUSALS: ReadonlySet<string> = new Set([
   'AUTH_FAILURE',
   'ADDRESS_LIST_REFUSED',
 ]);
+
+interface StartOptions {
+  readonly linkUp: boolean;
+  readonly resumeAsMaster: boolean;
+  readonly awaitsChecks?: boolean;
+}
+
+/** What a deadline that is near will do, unless anything happens before it. */
+interface PlannedStep {
+  readonly due: Due;
+  readonly step: Step;
+  readonly send: () => SendOutcome;
+}
 
 type OutcomeEvent = Extract<Event, { kind: 'addressesApplied' }>;
 
@@ -61,6 +76,9 @@ export class VrrpInstance {
   #onReleased: (() => void) | undefined;
   #onHandedOver: ((end: HandoverEnd) => void) | undefined;
   #contributions: Tracking['contributions'] = [];
+  #planned: PlannedStep | undefined;
+  /** The advert of the planned step that is being performed. */
+  #plannedSend: (() => SendOutcome) | undefined;
 
   /** Throws when the configuration does not fit into an advert: here, not at the first takeover. */
   constructor(config: MemberConfig, primaryAddress: IpAddress, ports: InstancePorts) {
@@ -74,16 +92,27 @@ export class VrrpInstance {
       state: this.#state.name,
     }));
     this.#addresses = new AddressService(ports, this.#journal);
-    this.#expiry = new Expiry(ports, (due) => this.#feed({ kind: 'timerFired', ...due }));
+    this.#expiry = new Expiry(
+      ports,
+      (due) => this.#feed(timerFired(due)),
+      (due) => this.#plan(due),
+    );
   }
 
   /**
    * Begins, once. `resumeAsMaster`: become MASTER at once, for a restarted process that was master a
-   * moment ago; without it what a predecessor left on the interface is taken off first.
+   * moment ago; without it what a predecessor left on the interface is taken off first. `awaitsChecks`: no
+   * living master is preempted before `serversChecked`.
    */
-  start(options: { readonly linkUp: boolean; readonly resumeAsMaster: boolean }): void {
-    const { linkUp, resumeAsMaster } = options;
-    this.#feed({ kind: 'started', isLinkUp: linkUp, resumeAsMaster });
+  start(options: StartOptions): void {
+    const { linkUp: isLinkUp, resumeAsMaster, awaitsChecks = false } = options;
+    const held = awaitsChecks ? { awaitsChecks } : {};
+    this.#feed({ kind: 'started', isLinkUp, resumeAsMaster, ...held });
+  }
+
+  /** From here on a living master of lower priority is preempted. */
+  serversChecked(): void {
+    this.#feed({ kind: 'serversChecked' });
   }
 
   /** An advert; for other routers' ids it is told and ignored, and anything bad is counted. */
@@ -252,9 +281,34 @@ export class VrrpInstance {
     this.#expiry.arm();
   }
 
-  #run(event: Event, atMs: number): void {
+  /**
+   * The takeover's advert is what ends the wait of everybody else: it is decided and made while we wait.
+   * The machine is asked what it would do at the deadline, and nothing of it is done.
+   */
+  #plan(due: Due): void {
+    if (this.#isClosed || this.#isRunning) return;
+    const planned = step(this.#config, this.#state, timerFired(due), due.deadlineMs);
+    const [first] = planned.actions;
+    if (first?.kind !== 'sendAdvert') return;
+    const send = this.#ports.transport.prepare(this.#ownAdvert(first.priority));
+    this.#planned = { due, step: planned, send };
+  }
+
+  /** What was planned for this very event; whatever else happens makes it void. */
+  #takePlanned(event: Event): PlannedStep | undefined {
+    const planned = this.#planned;
+    this.#planned = undefined;
+    if (event.kind !== 'timerFired' || planned === undefined) return undefined;
+    const { timer, deadlineMs } = planned.due;
+    return event.timer === timer && event.deadlineMs === deadlineMs ? planned : undefined;
+  }
+
+  #run(event: Event, happenedMs: number): void {
     const config = this.#config;
-    const { state, actions } = step(config, this.#state, event, atMs);
+    const planned = this.#takePlanned(event);
+    const atMs = planned?.due.deadlineMs ?? happenedMs;
+    const { state, actions } = planned?.step ?? step(config, this.#state, event, atMs);
+    this.#plannedSend = planned?.send;
     this.#ports.record?.({ atMs, config, event, actions });
     if (state.name !== this.#state.name) this.#journal.beginState();
     this.#state = state;
@@ -324,13 +378,16 @@ export class VrrpInstance {
     }
   }
 
+  #ownAdvert(priority: number): OwnAdvert {
+    const config = this.#config;
+    const peerForms = this.#peers.checksumForms();
+    return { config, source: config.primaryAddress, priority, peerForms };
+  }
+
   #sendAdvert(priority: number): void {
-    const outcome = this.#ports.transport.send({
-      config: this.#config,
-      source: this.#config.primaryAddress,
-      priority,
-      peerForms: this.#peers.checksumForms(),
-    });
+    const send = this.#plannedSend;
+    this.#plannedSend = undefined;
+    const outcome = send?.() ?? this.#ports.transport.send(this.#ownAdvert(priority));
     if (outcome.ok) {
       this.#journal.count(priority === 0 ? 'priorityZeroSent' : 'advertsSent');
       this.#lastAdvertSentMs = this.#ports.clock.monotonicMs();
@@ -391,4 +448,8 @@ export class VrrpInstance {
     const restored = addresses.map(({ text }) => text).join(' ');
     this.#journal.logOnce(`restored ${restored}`, { addresses: restored }, 'taken away, put back');
   }
+}
+
+function timerFired(due: Due): Extract<Event, { kind: 'timerFired' }> {
+  return { kind: 'timerFired', ...due };
 }

@@ -117,6 +117,8 @@ export interface StateBase {
   readonly groupFault?: string;
   /** An operator handed mastership over: we do not preempt it back. */
   readonly hasHandedOver: boolean;
+  /** The servers behind our addresses have not all been checked: a living master is not preempted yet. */
+  readonly awaitsChecks?: true;
   /** No longer in the configuration, and the kernel may still hold them; absent when there are none. */
   readonly owed?: readonly VirtualAddressConfig[];
 }
@@ -136,6 +138,8 @@ export interface BackupState extends StateBase {
   readonly master?: Peer;
   /** The running preempt delay: lower-priority adverts are accepted until then. */
   readonly preemptAtMs?: number;
+  /** When we would have preempted, had the servers been checked. */
+  readonly heldFromMs?: number;
   /** The master that is running out has lower priority than we. */
   readonly isPreempting: boolean;
   /** The wait is over, and the other members of the sync group are not ready. */
@@ -176,7 +180,11 @@ export type Event =
       readonly isLinkUp: boolean;
       /** We were master a moment ago (a restarted process): do not let the addresses go. */
       readonly resumeAsMaster: boolean;
+      /** The servers behind our addresses have not all been checked; `serversChecked` follows. */
+      readonly awaitsChecks?: true;
     }
+  /** Every server has its first verdict, or nobody waits for it any longer. */
+  | { readonly kind: 'serversChecked' }
   | { readonly kind: 'stopped' }
   | {
       readonly kind: 'advertReceived';
@@ -278,6 +286,8 @@ export type CounterName =
   | 'becameMaster'
   | 'priorityZeroReceived'
   | 'lowerPriorityReceived'
+  /** A lower-priority master was left alone, as the servers have not all been checked. */
+  | 'preemptionHeld'
   | 'higherPriorityReceived'
   | 'staleTimers'
   | 'addressFailures'

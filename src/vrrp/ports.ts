@@ -8,6 +8,7 @@ import type { Log } from '../base/log.ts';
 import type { VirtualAddressConfig } from '../config/model.ts';
 import type { SendOutcome } from '../kernel/datagram.ts';
 import type { AddressOutcome } from '../kernel/links.ts';
+import type { Waking } from '../kernel/timer.ts';
 import type { Action, TransitionReason, VrrpState } from './machine.ts';
 import type { NoticeState, Report } from './notice.ts';
 import type { OwnAdvert } from './own-advert.ts';
@@ -15,7 +16,8 @@ import type { RecordedStep } from './recording.ts';
 
 /**
  * A one-shot timer for an absolute CLOCK_MONOTONIC deadline in ms; arming replaces. `isApproached`: to be
- * punctual it may call `onApproach` shortly before, and does not when the deadline is near already.
+ * punctual it may call `onApproach` shortly before, then `onWait` until it comes, and neither when the
+ * deadline is near already.
  */
 export interface DeadlineTimerPort {
   arm(deadlineMs: number, isApproached: boolean): void;
@@ -48,6 +50,11 @@ export interface ReceivedAdvert {
 export interface AdvertTransport {
   /** To the group, or to every peer; fails with the first failure, after trying all. */
   send(advert: OwnAdvert): SendOutcome;
+  /**
+   * Everything that a send of this advert takes but the sending: for one that must be punctual. What it
+   * returns sends these bytes, at most once, with the outcome of `send`.
+   */
+  prepare(advert: OwnAdvert): () => SendOutcome;
   /** Deliver everything that has arrived to `receive`, now: a timeout is believed only after this. */
   drain(): void;
   /**
@@ -84,7 +91,7 @@ export interface InstancePorts {
   readonly transport: AdvertTransport;
   /** Hears of adverts for other virtual routers, which may be configured beside this one. */
   onOtherRouter?(other: OtherRouter): void;
-  newTimer(onExpire: () => void, onApproach: () => void): DeadlineTimerPort;
+  newTimer(onExpire: () => void, waking: Waking): DeadlineTimerPort;
   readonly addresses: {
     add(address: VirtualAddressConfig): AddressOutcome;
     remove(address: VirtualAddressConfig): AddressOutcome;

@@ -43,6 +43,8 @@ export interface InstanceSnapshot {
   readonly contributions?: readonly Contribution[];
   /** An operator handed mastership over, and we do not preempt it back. */
   readonly handedOver?: boolean;
+  /** A living master is not preempted before the servers have been checked. */
+  readonly awaitsChecks?: boolean;
   /** Ready to be master, and waiting for the rest of the sync group. */
   readonly waitsForGroup?: boolean;
   /** Another master is heard while we are one. */
@@ -105,6 +107,7 @@ export function snapshotOf(source: SnapshotSource): InstanceSnapshot {
     ...(faults.length === 0 ? {} : { faults }),
     ...(source.contributions.length === 0 ? {} : { contributions: source.contributions }),
     ...(state.hasHandedOver ? { handedOver: true } : {}),
+    ...(state.name === 'BACKUP' && state.awaitsChecks ? { awaitsChecks: true } : {}),
     ...(state.name === 'BACKUP' && state.wantsMaster ? { waitsForGroup: true } : {}),
     ...splitBrainOf(state),
   };

@@ -149,10 +149,11 @@ function leave(context: Context, state: State, target: Target): readonly Action[
 
 /** What stays the same in every state. */
 function baseOf(state: State): StateBase {
-  const { priority, isLinkUp, faults, groupFault, hasHandedOver, owed } = state;
+  const { priority, isLinkUp, faults, groupFault, hasHandedOver, awaitsChecks, owed } = state;
   const group = groupFault === undefined ? {} : { groupFault };
   const debt = owed === undefined ? {} : { owed };
-  return { timers: {}, priority, isLinkUp, faults, hasHandedOver, ...group, ...debt };
+  const held = awaitsChecks === undefined ? {} : { awaitsChecks };
+  return { timers: {}, priority, isLinkUp, faults, hasHandedOver, ...group, ...held, ...debt };
 }
 
 function enter(context: Context, state: State, target: Target, reason: TransitionReason): Step {

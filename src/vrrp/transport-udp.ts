@@ -33,8 +33,11 @@ export interface UdpEndpointOptions {
 }
 
 export interface UdpEndpoint {
-  /** Never waits; node tells a failure only later, so it is the outcome of the next send. */
-  send(payload: Uint8Array, destination: IpAddress): SendOutcome;
+  /**
+   * Never waits; node tells a failure only later, so it is the outcome of the next send. A rehearsal is none:
+   * there is no way through dgram that sends nothing.
+   */
+  send(payload: Uint8Array, destination: IpAddress, isRehearsal?: boolean): SendOutcome;
   /** Calls back when everything that had arrived has been given to `onReceive`. */
   settle(onSettled: () => void): void;
   close(): void;
@@ -90,8 +93,9 @@ function endpointOf(
   let isClosed = false;
   let failed: SendOutcome | undefined;
   return {
-    send: (payload, destination) => {
+    send: (payload, destination, isRehearsal = false) => {
       if (isClosed) return { ok: false, code: 'CLOSED', detail: 'The socket is closed' };
+      if (isRehearsal) return { ok: true };
       const outcome = failed ?? { ok: true };
       failed = undefined;
       socket.send(payload, peerPort, scoped(destination, ifname), (error) => {

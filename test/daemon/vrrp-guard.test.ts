@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { silentLog } from '../../src/base/log.ts';
 import type { ChildDeath } from '../../src/daemon/child-handle.ts';
 import type { FromVrrp, Mastership, ToVrrp } from '../../src/daemon/messages.ts';
-import { VrrpGuard } from '../../src/daemon/vrrp-guard.ts';
+import { type GuardPorts, VrrpGuard } from '../../src/daemon/vrrp-guard.ts';
 import type { TrackerState } from '../../src/vrrp/tracker-state.ts';
 import { configWith, vrrpInstance } from '../fake/configs.ts';
 import { FakeTime } from '../fake/fake-time.ts';
@@ -27,12 +27,12 @@ class FakeChild {
   }
 }
 
-function setUp() {
+function setUp({ awaitsChecks = false } = {}) {
   const time = new FakeTime();
   const children: FakeChild[] = [];
   const givenUp: string[] = [];
   const heard: string[] = [];
-  const guard = new VrrpGuard(config, {
+  const ports: GuardPorts = {
     clock: time.clock,
     log: silentLog,
     setTimer: time.setTimer,
@@ -55,7 +55,8 @@ function setUp() {
         },
       };
     },
-  });
+  };
+  const guard = new VrrpGuard(config, ports, awaitsChecks);
   guard.start();
   const latest = (): FakeChild => {
     const child = children.at(-1);
@@ -77,7 +78,7 @@ describe('VrrpGuard', () => {
   it('starts the process with the configuration and nothing to resume', () => {
     const { latest } = setUp();
     expect(latest().told).toEqual([
-      { kind: 'start', config, resumeAsMaster: [], trackers: [tracker] },
+      { kind: 'start', config, resumeAsMaster: [], trackers: [tracker], awaitsChecks: false },
     ]);
   });
 
@@ -227,5 +228,19 @@ describe('VrrpGuard', () => {
     latest().die();
     await expect(lost).resolves.toBeUndefined();
     await expect(guard.handover('VI_1')).resolves.toBeUndefined();
+  });
+
+  it('lets the process wait for the first checks, also one that replaces it, until they are done', () => {
+    const { guard, latest, time } = setUp({ awaitsChecks: true });
+    expect(latest().told[0]).toMatchObject({ awaitsChecks: true });
+    latest().die();
+    time.advance(10_000);
+    expect(latest().told).toMatchObject([{ kind: 'start', awaitsChecks: true }]);
+    guard.serversChecked();
+    guard.serversChecked();
+    expect(latest().told.slice(1)).toEqual([{ kind: 'serversChecked' }]);
+    latest().die();
+    time.advance(10_000);
+    expect(latest().told[0]).toMatchObject({ awaitsChecks: false });
   });
 });

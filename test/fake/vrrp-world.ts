@@ -8,6 +8,7 @@ import {
   type AdvertDatagram,
   advertDatagrams,
   encodeOwnAdvert,
+  type OwnAdvert,
 } from '../../src/vrrp/own-advert.ts';
 import { VRRP_TTL, vrrpGroup } from '../../src/vrrp/packet.ts';
 import type { InstancePorts, ReceivedAdvert } from '../../src/vrrp/ports.ts';
@@ -29,6 +30,8 @@ export class VrrpWorld {
   /** What has arrived and nobody has read. */
   readonly waiting: ReceivedAdvert[] = [];
   armedMs: number | undefined;
+  /** A punctual deadline is near. */
+  approach: () => void = () => {};
   #onExpire: () => void = () => {};
 
   constructor(config: RouterConfig = router()) {
@@ -95,6 +98,12 @@ export class VrrpWorld {
     };
   }
 
+  #send(advert: OwnAdvert): { readonly ok: true } {
+    this.sent.push(...advertDatagrams(advert));
+    this.done.push(`send ${advert.priority}`);
+    return { ok: true };
+  }
+
   #ports(): InstancePorts {
     const ok = { ok: true } as const;
     return {
@@ -103,17 +112,21 @@ export class VrrpWorld {
         this.logged.push({ level, code: String(code ?? ''), message });
       }),
       transport: {
-        send: (advert) => {
-          this.sent.push(...advertDatagrams(advert));
-          this.done.push(`send ${advert.priority}`);
-          return ok;
+        send: (advert) => this.#send(advert),
+        prepare: (advert) => {
+          this.done.push(`prepare ${advert.priority}`);
+          return () => {
+            this.done.push('prepared:');
+            return this.#send(advert);
+          };
         },
         drain: () => {
           for (const datagram of this.waiting.splice(0)) this.instance.receive(datagram);
         },
       },
-      newTimer: (onExpire) => {
+      newTimer: (onExpire, waking) => {
         this.#onExpire = onExpire;
+        this.approach = waking.onApproach;
         const disarm = (): void => {
           this.armedMs = undefined;
         };

@@ -54,6 +54,26 @@ describe('at the start', () => {
     expect(stage.changes).toMatchObject([{ isUp: true, reason: 'CHECK_PASSED' }]);
   });
 
+  it('tells once that every check has passed or failed, after the change that the last one made', async () => {
+    const stage = new Stage();
+    stage.tell(A, pass);
+    stage.tell(B, inconclusive);
+    await stage.start(checkedServers([A, B], { alpha: true }));
+    expect(stage.told).toEqual(['UP']);
+    stage.tell(B, pass);
+    await stage.time.advance(60_000);
+    expect(stage.told).toEqual(['UP', 'UP', 'all checked']);
+    stage.tell(A, fail());
+    await stage.time.advance(60_000);
+    expect(stage.told).toEqual(['UP', 'UP', 'all checked', 'DOWN']);
+  });
+
+  it('tells at once that all are checked where nothing is', async () => {
+    const stage = new Stage();
+    await stage.start([service([realServer(A, [])])]);
+    expect(stage.told).toEqual(['all checked']);
+  });
+
   it('first checks lie within the warm-up, where chance puts them', async () => {
     const draws = [0.1, 0.9];
     const stage = new Stage(() => draws.shift() ?? 0);

@@ -11,6 +11,8 @@ export class Stage {
   readonly time = new FakeTime();
   readonly servers = new FakeProbes();
   readonly changes: ServerChange[] = [];
+  /** UP, DOWN and `all checked`, in their order. */
+  readonly told: string[] = [];
   readonly lines: { level: string; fields: LogFields; message: string }[] = [];
   readonly engine: HealthEngine;
 
@@ -24,7 +26,9 @@ export class Stage {
       onChange: (change) => {
         expect(this.engine.isUp(change.serverName)).toBe(change.isUp);
         this.changes.push(change);
+        this.told.push(change.isUp ? 'UP' : 'DOWN');
       },
+      onAllChecked: () => this.told.push('all checked'),
     });
   }
 

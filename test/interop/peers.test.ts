@@ -13,6 +13,11 @@ import { ended, eventually, type Host, Segment, said } from '../netns/segment.ts
 
 type PeerName = 'keepalived' | 'frr';
 
+/** What is read of `show vrrp json`. */
+interface FrrRouter {
+  readonly v4: { readonly status: string };
+}
+
 interface Group {
   readonly peer: PeerName;
   readonly version: 2 | 3;
@@ -32,6 +37,7 @@ const groups: readonly Group[] = [
   { peer: 'frr', version: 3, family: 4, advertIntervalMs: 100, preempt: true },
   { peer: 'frr', version: 3, family: 4, advertIntervalMs: 100, preempt: false },
   { peer: 'frr', version: 2, family: 4, advertIntervalMs: 1000, preempt: true },
+  { peer: 'frr', version: 2, family: 4, advertIntervalMs: 1000, preempt: false },
 ];
 
 const MS_PER_SECOND = 1000;
@@ -156,12 +162,20 @@ function holder(group: Group): string {
   return theirs ? 'them' : 'nobody';
 }
 
+/**
+ * By its own word: the device with its addresses is up also while vrrpd has not yet begun, and that was taken
+ * for a master. Our director was then sometimes the first to speak, and FRR never became one.
+ */
 function isFrrMaster(): boolean {
-  const [link] = JSON.parse(segment.run(them, 'ip', '-j', 'link', 'show', 'dev', FRR_DEVICE)) as {
-    protodown?: boolean;
-    operstate: string;
-  }[];
-  return link?.protodown !== true && link?.operstate === 'UP' && peer?.exitCode === null;
+  if (peer?.exitCode !== null) return false;
+  const options = ['-d', 'vrrpd', '--vty_socket', directory, '-c', 'show vrrp json'];
+  try {
+    const [router] = JSON.parse(segment.run(them, 'vtysh', ...options)) as FrrRouter[];
+    return router?.v4.status === 'Master';
+  } catch {
+    // It does not answer yet, or no more.
+    return false;
+  }
 }
 
 const holds = (group: Group, who: string): Promise<void> =>

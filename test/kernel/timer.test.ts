@@ -54,7 +54,14 @@ describe('a timer of the kernel', () => {
   test('that is approached may be put off meanwhile, and is still never early', async () => {
     const program = Program.start('approach', {});
     const { happened } = await program.next('happened');
-    expect(happened).toEqual(['approached', 'approached', 'fired']);
+    expect(happened).toEqual([
+      'approached',
+      'approached',
+      'waited',
+      'approached',
+      'waited',
+      'fired',
+    ]);
     await program.end();
   });
 });

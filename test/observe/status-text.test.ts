@@ -91,6 +91,7 @@ describe('renderStatus', () => {
       ],
       splitBrain: { peer: '192.168.10.99', priority: 100, sinceMs: 1 },
       handedOver: true,
+      awaitsChecks: true,
     };
     const text = renderStatus(
       {
@@ -138,11 +139,12 @@ describe('renderStatus', () => {
       },
       { color: false, nowMs: NOW },
     );
-    expect(text.split('\n').slice(5, 17)).toEqual([
+    expect(text.split('\n').slice(5, 18)).toEqual([
       'VI_1 is held in FAULT by script chk (exit status 2)',
       'VI_1 priority 90 = 100 - 10 file load',
       'VI_1 SPLIT BRAIN: 192.168.10.99 (100) is master too',
       'VI_1 was handed over and does not take it back',
+      'VI_1 preempts nobody before its servers have been checked',
       '',
       'TRACKER     STATE  VALUE  WEIGHT     BECAUSE',
       'script chk  DOWN   -      0          exit status 2: no route',

@@ -3,7 +3,8 @@
  * did. Time moves only by `advance`; armed timers fire at their deadlines on the way.
  *
  *    router prio 100 preempt_delay 5s      (first; every word is optional)
- *    start [link down] [resume]
+ *    start [link down] [resume] [unchecked]     (unchecked: the servers have not all been checked)
+ *    checked                                    (now they have)
  *    advert from 10.0.0.2 prio 150 [interval 500ms]
  *    advance 3609ms
  *    link up | link down
@@ -143,8 +144,11 @@ function readEvent(verb: string, words: readonly string[]): Event {
   switch (verb) {
     case 'start': {
       const isLinkUp = !words.includes('down');
-      return { kind: 'started', isLinkUp, resumeAsMaster: words.includes('resume') };
+      const held = words.includes('unchecked') ? { awaitsChecks: true as const } : {};
+      return { kind: 'started', isLinkUp, resumeAsMaster: words.includes('resume'), ...held };
     }
+    case 'checked':
+      return { kind: 'serversChecked' };
     case 'stop':
       return { kind: 'stopped' };
     case 'advert':
@@ -297,6 +301,7 @@ function showState(config: RouterConfig, state: State): string {
   }
   if (state.name === 'BACKUP' && state.wantsMaster) facts.push('waits for its group');
   if (state.hasHandedOver) facts.push('handed over');
+  if (state.awaitsChecks) facts.push('awaits checks');
   facts.push(...faultCauses(config, state).filter(() => state.name === 'FAULT'));
   return facts.join(', ');
 }

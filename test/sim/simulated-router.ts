@@ -7,6 +7,7 @@
  *         └── drain, receive ── socket buffer ◀── the network
  */
 import { silentLog } from '../../src/base/log.ts';
+import type { SendOutcome } from '../../src/kernel/datagram.ts';
 import { nextSequence } from '../../src/vrrp/auth-hmac.ts';
 import { VrrpInstance } from '../../src/vrrp/instance.ts';
 import type { RouterConfig, VrrpState } from '../../src/vrrp/machine.ts';
@@ -16,6 +17,10 @@ import type { Tracking } from '../../src/vrrp/priority.ts';
 
 /** A socket buffer is finite; what comes after is dropped, as the kernel does. */
 const SOCKET_BUFFER = 256;
+/** What the first checks of the servers take. */
+const CHECKED_AFTER_INTERVALS = 2;
+/** So long before a deadline that must be punctual its timer tells that it is near. */
+const APPROACH_MS = 3;
 
 /** What the router reaches outside itself. */
 export interface Surroundings {
@@ -94,7 +99,14 @@ export class SimulatedRouter {
     this.instance = instance;
     this.#sequence = undefined;
     if (this.tracking !== undefined) instance.trackingChanged(this.tracking);
-    instance.start({ linkUp: this.isLinkUp, resumeAsMaster });
+    // Every other one has servers behind it, which are checked some time after the start.
+    const awaitsChecks = this.index % 2 === 1 && !resumeAsMaster;
+    instance.start({ linkUp: this.isLinkUp, resumeAsMaster, awaitsChecks });
+    if (awaitsChecks) {
+      this.#around.later(CHECKED_AFTER_INTERVALS * this.config.advertIntervalMs, () => {
+        if (this.instance === instance) instance.serversChecked();
+      });
+    }
   }
 
   /** SIGTERM. */
@@ -173,6 +185,21 @@ export class SimulatedRouter {
     return 1_700_000_000_000 + this.#around.nowMs() + this.realtimeOffsetMs;
   }
 
+  #send(advert: OwnAdvert): SendOutcome {
+    const around = this.#around;
+    const { virtualAddresses, advertIntervalMs } = this.config;
+    const isStale =
+      advert.config.virtualAddresses !== virtualAddresses ||
+      advert.config.advertIntervalMs !== advertIntervalMs;
+    if (isStale) throw new Error(`${this.name} sends an advert of a configuration it has no more`);
+    around.onAdvert(this, advert.priority);
+    if (!around.transmit(this, advert, this.#number())) {
+      return { ok: false, code: 'ENETDOWN', detail: 'simulated' };
+    }
+    this.advertsSent += 1;
+    return { ok: true };
+  }
+
   #ports(): InstancePorts {
     const around = this.#around;
     const refusal = { ok: false, code: 'ENOMEM', detail: 'simulated' } as const;
@@ -183,23 +210,23 @@ export class SimulatedRouter {
       },
       log: silentLog,
       transport: {
-        send: (advert) => {
-          around.onAdvert(this, advert.priority);
-          if (!around.transmit(this, advert, this.#number())) {
-            return { ok: false, code: 'ENETDOWN', detail: 'simulated' };
-          }
-          this.advertsSent += 1;
-          return { ok: true };
-        },
+        send: (advert) => this.#send(advert),
+        prepare: (advert) => () => this.#send(advert),
         drain: () => {
           for (const datagram of this.socket.splice(0)) this.instance?.receive(datagram);
         },
       },
-      newTimer: (onExpire) => {
+      newTimer: (onExpire, waking) => {
         this.#onExpire = onExpire;
         return {
-          arm: (deadlineMs) => {
+          arm: (deadlineMs, isApproached) => {
             this.armedMs = deadlineMs;
+            if (!isApproached) return;
+            const waitMs = deadlineMs - APPROACH_MS - around.nowMs();
+            around.later(Math.max(0, waitMs), () => {
+              const isAwake = !this.isStalled(around.nowMs());
+              if (this.armedMs === deadlineMs && isAwake) waking.onApproach();
+            });
           },
           disarm: () => {
             this.armedMs = undefined;

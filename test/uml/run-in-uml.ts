@@ -10,6 +10,7 @@ import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { chmodSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { preloadAdvice, umlEnvironment } from '../../src/drill/uml-preload.ts';
 
 export interface LabRun {
   /** Exit status of the command; 128 + signal when a signal ended it, as in the shell. */
@@ -133,7 +134,7 @@ function runGroup(command: readonly string[], options: LabOptions): Promise<stri
   return new Promise((resolve, reject) => {
     const child = spawn(program, rest, {
       cwd: options.cwd,
-      env: ENVIRONMENT,
+      env: { ...ENVIRONMENT, ...umlEnvironment() },
       stdio: ['ignore', 'pipe', 'pipe'],
       detached: true,
     });
@@ -181,7 +182,9 @@ function readResult(directory: string, name: string, console: string): string {
   try {
     return readFileSync(join(directory, name), 'utf8');
   } catch (cause) {
-    throw new Error(`The lab ended without a result:\n${console}`, { cause });
+    const advice = preloadAdvice(console);
+    const why = advice === undefined ? '' : `: ${advice}`;
+    throw new Error(`The lab ended without a result${why}:\n${console}`, { cause });
   }
 }
 

@@ -69,7 +69,11 @@ class Listener {
     this.instance = new VrrpInstance(config, config.primaryAddress, {
       clock: { monotonicMs: () => 1000, realtimeMs: () => 1000 },
       log: silentLog,
-      transport: { send: () => this.#did('send'), drain: () => {} },
+      transport: {
+        send: () => this.#did('send'),
+        prepare: () => () => this.#did('send'),
+        drain: () => {},
+      },
       newTimer: () => ({
         arm: (deadlineMs) => {
           this.armedMs = deadlineMs;

@@ -47,6 +47,7 @@ const move: fc.Arbitrary<Move> = fc.oneof(
     by: fc.constant('VI_2'),
   }),
   fc.record({ kind: fc.constant('handoverRequested' as const) }),
+  fc.record({ kind: fc.constant('serversChecked' as const) }),
   fc.record({
     kind: fc.constant('foreignMasterHeard' as const),
     source: fc.constant(ip('10.0.0.9')),
@@ -64,6 +65,12 @@ const move: fc.Arbitrary<Move> = fc.oneof(
   }),
   { weight: 1, arbitrary: fc.constant({ kind: 'stopped' as const }) },
 );
+const starts = fc.constantFrom(
+  { isLinkUp: true },
+  { isLinkUp: false },
+  { isLinkUp: true, awaitsChecks: true as const },
+  { isLinkUp: false, awaitsChecks: true as const },
+);
 const configs = fc.constantFrom(
   router(),
   router({ priority: 255 }),
@@ -79,9 +86,9 @@ const configs = fc.constantFrom(
 describe('every history', () => {
   it('keeps the laws of the states', () => {
     fc.assert(
-      fc.property(configs, fc.boolean(), fc.array(move, { maxLength: 60 }), (config, up, moves) => {
+      fc.property(configs, starts, fc.array(move, { maxLength: 60 }), (config, start, moves) => {
         const history = new History(config);
-        history.feed({ kind: 'started', isLinkUp: up, resumeAsMaster: false });
+        history.feed({ kind: 'started', resumeAsMaster: false, ...start });
         for (const next of moves) history.make(next);
       }),
       { numRuns: 500 },

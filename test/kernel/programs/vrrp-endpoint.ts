@@ -37,6 +37,9 @@ const endpoint = openVrrpEndpoint({
 });
 
 /** Keeps the event loop from turning until the file is there; says how many `drain` delivered. */
+/** What a rehearsal must not send. */
+const UNSENT = Buffer.from('rehearsed');
+
 function stallAndDrain(file: string): void {
   say({ stalled: true });
   const pause = new Int32Array(new SharedArrayBuffer(4));
@@ -51,7 +54,7 @@ hear<{ send?: string; to?: string; warm?: true; stallUntil?: string }>(
     if (command.stallUntil !== undefined) return stallAndDrain(command.stallUntil);
     const destination = command.to === undefined ? group : addressOf(command.to);
     if (destination === undefined) throw new Error('Nobody to send to');
-    if (command.warm === true) return say({ result: endpoint.warm(destination) });
+    if (command.warm === true) return say({ result: endpoint.send(UNSENT, destination, true) });
     say({ result: endpoint.send(Buffer.from(command.send ?? '', 'hex'), destination) });
   },
   () => endpoint.close(),
