@@ -152,9 +152,12 @@ export class Supervisor {
     const loaded = loadConfig(file, { configId, compat: compat === true });
     const config = this.#acceptReload(loaded, file);
     if (config === undefined) return;
-    const changes = diffConfig(this.#config, config);
+    const before = this.#config;
     this.#config = config;
     this.#loadedAt = this.#now();
+    // The table first: what has changed takes a large file a while to find out.
+    this.#health?.reconfigure(config);
+    const changes = diffConfig(before, config);
     for (const change of changes) this.#log.info({ change: describeChange(change) }, 'reload');
     this.#log.info({ file, changes: changes.length }, 'reloaded');
     this.#tellConfig('reloaded');
@@ -165,7 +168,6 @@ export class Supervisor {
   }
 
   async #apply(config: Config): Promise<void> {
-    this.#health?.reconfigure(config);
     this.#notices.configure(config, true);
     await this.#trackers.reconfigure(config);
     if (this.#ending !== undefined) return;

@@ -105,7 +105,7 @@ export class VrrpGuard {
   reconfigure(config: Config): void {
     this.#config = config;
     this.tellTrackers(this.#ports.trackers());
-    this.#child?.send({ kind: 'reconfigure', config });
+    this.#child?.send({ kind: 'reconfigure', config: withoutTable(config) });
   }
 
   get awaitsChecks(): boolean {
@@ -171,7 +171,7 @@ export class VrrpGuard {
     const awaitsChecks = this.#awaitsChecks;
     this.#child?.send({
       kind: 'start',
-      config: this.#config,
+      config: withoutTable(this.#config),
       resumeAsMaster,
       trackers,
       awaitsChecks,
@@ -294,4 +294,13 @@ export class VrrpGuard {
   #intervalMs(name: string): number | undefined {
     return this.#config.vrrpInstances.find((instance) => instance.name === name)?.advertIntervalMs;
   }
+}
+
+/**
+ * Without what is the health process's alone: of 37,298 servers the vrrp process would read eight
+ * megabytes of text between two adverts.
+ */
+function withoutTable(config: Config): Config {
+  const { virtualServerGroups: _, ...rest } = config;
+  return { ...rest, virtualServers: [] };
 }
