@@ -63,15 +63,11 @@ export class Contender {
     this.#child.kill('SIGHUP');
   }
 
-  /** Operations of lvsd's last reconciliation, and repairs up to now. */
-  reconciled(): { readonly operations: number; readonly driftRepairs: number } {
+  /** What lvsd's last reconciliation did; undefined when the health process does not answer in time. */
+  reconciled(): Reconciled | undefined {
     const words = ['status', '--json', '--socket', this.#socket];
     const text = execFileSync('bin/lvsd', words, { encoding: 'utf8', maxBuffer: TEXT_MAX });
-    const { operations, driftRepairs } = findReconciled(JSON.parse(text)) ?? {};
-    if (operations === undefined || driftRepairs === undefined) {
-      throw new Error('The status of lvsd does not tell what it did');
-    }
-    return { operations, driftRepairs };
+    return findReconciled(JSON.parse(text));
   }
 
   cost(): Cost {

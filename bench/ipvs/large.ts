@@ -122,7 +122,7 @@ export async function measureLarge(
       reloadCpuSeconds: reloaded.cpuSeconds - idle.cpuSeconds,
       advertGapMs: wire.longestGapMs(fromMs),
       changedEntries: differences(before, kernel.lines()),
-      ...(name === 'lvsd' && { operations: daemon.reconciled().operations }),
+      ...(name === 'lvsd' && { operations: await operationsOf(daemon) }),
     };
     if (name === 'keepalived') return { times, left: await leavesDrift(kernel, changed, quietMs) };
     return { times, drift: await driftTimes(kernel, pools, { count: drifts, quietMs }) };
@@ -131,6 +131,17 @@ export async function measureLarge(
     wire.close();
     kernel.clear();
   }
+}
+
+/** A health process that is busy with a large table may not answer at once. */
+async function operationsOf(daemon: Contender): Promise<number> {
+  let operations: number | undefined;
+  const isTold = (): boolean => {
+    operations = daemon.reconciled()?.operations;
+    return operations !== undefined;
+  };
+  await until('the status tells what was done', isTold, performance.now());
+  return operations ?? Number.NaN;
 }
 
 /** True when a server that was deleted by hand is still missing after a while. */
