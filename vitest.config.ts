@@ -7,6 +7,7 @@ const SYSTEM_TESTS = [
   'test/daemon/fifo.test.ts',
   'test/daemon/file-trackers.test.ts',
   'test/daemon/handover-refused.test.ts',
+  'test/daemon/ipvs-operations.test.ts',
   'test/daemon/notify-contract.test.ts',
   'test/daemon/refusals.test.ts',
   'test/daemon/run.test.ts',

@@ -34,6 +34,8 @@ const STOP_SLACK_MS = 2_000;
 const RELEASE_INTERVALS = 2;
 /** The process bounds a handover itself, by advert intervals of at most 255 s. */
 export const HANDOVER_TIMEOUT_MS = 600_000;
+/** It waits 10 s for instances that a reload removed. */
+const RECONFIGURE_TIMEOUT_MS = 12_000;
 
 export interface GuardPorts {
   readonly clock: Clock;
@@ -58,6 +60,7 @@ export class VrrpGuard {
   readonly #ports: GuardPorts;
   readonly #snapshots: Snapshots<readonly InstanceSnapshot[]>;
   readonly #handovers: Snapshots<HandoverOutcome>;
+  readonly #reconfigurations: Snapshots<readonly string[]>;
   #config: Config;
   #child: ChildHandle<ToVrrp> | undefined;
   #bornMs = 0;
@@ -79,6 +82,7 @@ export class VrrpGuard {
     this.#awaitsChecks = awaitsChecks;
     this.#ports = ports;
     this.#snapshots = new Snapshots(ports.setTimer);
+    this.#reconfigurations = new Snapshots(ports.setTimer, RECONFIGURE_TIMEOUT_MS);
     this.#handovers = new Snapshots(ports.setTimer, HANDOVER_TIMEOUT_MS);
   }
 
@@ -102,10 +106,17 @@ export class VrrpGuard {
     else this.#begin([]);
   }
 
-  reconfigure(config: Config): void {
+  /**
+   * Resolves when the process runs on `config`, with the instances that are still being released;
+   * with undefined when it is away, or takes too long. A replacement starts with `config` either way.
+   */
+  reconfigure(config: Config): Promise<readonly string[] | undefined> {
     this.#config = config;
     this.tellTrackers(this.#ports.trackers());
-    this.#child?.send({ kind: 'reconfigure', config: withoutTable(config) });
+    if (this.#child === undefined) return Promise.resolve(undefined);
+    return this.#reconfigurations.ask((id) =>
+      this.#child?.send({ kind: 'reconfigure', id, config: withoutTable(config) }),
+    );
   }
 
   get awaitsChecks(): boolean {
@@ -202,6 +213,9 @@ export class VrrpGuard {
       case 'report':
         this.#ports.onReport(message.report);
         return;
+      case 'reconfigured':
+        this.#reconfigurations.answer(message.id, message.releasing);
+        return;
       case 'handedOver':
         this.#handovers.answer(message.id, message.outcome);
         return;
@@ -238,6 +252,7 @@ export class VrrpGuard {
     this.#cancelDeadline();
     this.#snapshots.abandon();
     this.#handovers.abandon();
+    this.#reconfigurations.abandon();
     this.#child = undefined;
     const nowMs = clock.monotonicMs();
     const held = this.#masterships;

@@ -44,6 +44,8 @@ export interface ServerChange {
 export interface ServerHealth {
   readonly name: string;
   readonly isUp: boolean;
+  /** `ha_suspend`: not checked while the address of its service is not on this host. */
+  readonly isSuspended?: boolean;
   /** Wall clock of the last change, or of the start; ms since 1970. */
   readonly sinceMs: number;
   readonly checkers: readonly CheckerHealth[];
@@ -63,6 +65,9 @@ export interface HealthEngineOptions {
   /** The real probes unless a test brings its own. */
   readonly probes?: Probes;
 }
+
+/** Whether servers are up, by name. */
+type Verdicts = ReadonlyMap<string, boolean>;
 
 interface Server {
   readonly name: string;
@@ -84,6 +89,8 @@ export class HealthEngine {
   #servers: ReadonlyMap<string, Server> = new Map();
   /** The one timer of the queue, and what it waits for. */
   #timer: { readonly handle: Timer; readonly dueMs: number } | undefined;
+  #inherited: Verdicts = new Map();
+  #suspended: ReadonlySet<string> = new Set();
   #isYielding = false;
   #warnedMs = Number.NEGATIVE_INFINITY;
   #state: 'new' | 'watching' | 'closed' = 'new';
@@ -95,12 +102,17 @@ export class HealthEngine {
     this.#probes = options.probes ?? probes;
   }
 
-  /** Starts watching. From here on `isUp` answers: up, or down where a checker is alpha. */
-  start(virtualServers: readonly VirtualServerConfig[]): void {
+  /**
+   * Starts watching. From here on `isUp` answers: as `inherited` from a predecessor, by server; else up, or
+   * down where a checker is alpha.
+   */
+  start(virtualServers: readonly VirtualServerConfig[], inherited: Verdicts = new Map()): void {
     if (this.#state !== 'new')
       throw new Error(`Cannot start a health engine that is ${this.#state}`);
     this.#state = 'watching';
+    this.#inherited = inherited;
     this.#adopt(planServers(virtualServers));
+    this.#inherited = new Map();
   }
 
   /**
@@ -111,6 +123,31 @@ export class HealthEngine {
     if (this.#state !== 'watching')
       throw new Error(`Cannot reload a health engine that is ${this.#state}`);
     this.#adopt(planServers(virtualServers));
+  }
+
+  /**
+   * From now on these servers, and no others, are not checked: `ha_suspend`. Their verdicts stand; a server
+   * that is let go on is checked at once. Names that are not watched are remembered.
+   */
+  suspend(names: ReadonlySet<string>): void {
+    const before = this.#suspended;
+    this.#suspended = names;
+    const nowMs = this.#clock.monotonicMs();
+    for (const server of this.#servers.values()) {
+      const isSuspended = names.has(server.name);
+      if (isSuspended === before.has(server.name)) continue;
+      const { name } = server;
+      this.#options.log.info({ server: name }, isSuspended ? 'checks suspended' : 'checks resumed');
+      if (isSuspended) this.#drop(server.checkers);
+      else for (const checker of server.checkers) this.#checkAt(checker, nowMs);
+    }
+    if (this.#state === 'watching') this.#tellAllChecked();
+    this.#pump();
+  }
+
+  #checkAt(checker: Checker, dueMs: number): void {
+    checker.state = { ...checker.state, dueMs };
+    this.#queue.put(checker, dueMs);
   }
 
   /** Whether the server may have traffic. Throws for a name that is not watched. */
@@ -125,6 +162,7 @@ export class HealthEngine {
     return Array.from(this.#servers.values(), ({ name, isUp, sinceMs, checkers }) => ({
       name,
       isUp,
+      ...(this.#suspended.has(name) ? { isSuspended: true } : {}),
       sinceMs,
       checkers: checkers.map((checker) => checker.snapshot(nowMs)),
     }));
@@ -156,6 +194,9 @@ export class HealthEngine {
       if (!after.has(server.name)) this.#drop(server.checkers);
     }
     this.#servers = after;
+    for (const server of after.values()) {
+      if (this.#suspended.has(server.name)) this.#drop(server.checkers);
+    }
     const detail = 'what decided is not checked any more, or was replaced';
     for (const server of after.values()) {
       this.#refresh(server, { reason: CHECKS_CHANGED, detail });
@@ -165,7 +206,10 @@ export class HealthEngine {
   }
 
   #newServer({ name, checkers: configs }: ServerPlan): Server {
-    const checkers = configs.map((config) => this.#newChecker(name, config, !config.alpha));
+    const verdict = this.#inherited.get(name);
+    const checkers = configs.map((config) =>
+      this.#newChecker(name, config, verdict ?? !config.alpha),
+    );
     const isUp = checkers.every((checker) => checker.state.isUp);
     return { name, checkers, isUp, sinceMs: this.#clock.realtimeMs() };
   }
@@ -212,8 +256,7 @@ export class HealthEngine {
     if (checker.run !== undefined) return;
     const latestMs = this.#clock.monotonicMs() + checker.config.delayLoopMs;
     if (checker.state.dueMs <= latestMs) return;
-    checker.state = { ...checker.state, dueMs: latestMs };
-    this.#queue.put(checker, latestMs);
+    this.#checkAt(checker, latestMs);
   }
 
   #drop(checkers: readonly Checker[]): void {

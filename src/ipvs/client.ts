@@ -29,6 +29,13 @@ import {
   encodeTimeoutsRequest,
   type Timeouts,
 } from './codec-settings.ts';
+import {
+  decodeServerTraffic,
+  decodeServiceTraffic,
+  type ServerStatistics,
+  type ServiceStatistics,
+  type TableStatistics,
+} from './codec-traffic.ts';
 import { ListingFile, type ListingPiece } from './listing-file.ts';
 import { describeOperation, type Operation } from './plan.ts';
 import type { SyncDaemon, SyncStep } from './sync-daemon.ts';
@@ -71,6 +78,8 @@ export type ServersOutcome =
       readonly status: readonly DestinationStatus[];
     }
   | ClientRefusal;
+
+export type StatisticsOutcome = ({ readonly ok: true } & TableStatistics) | ClientRefusal;
 
 export type DaemonsOutcome =
   | { readonly ok: true; readonly daemons: readonly SyncDaemon[] }
@@ -192,6 +201,30 @@ export class IpvsClient implements IpvsPort {
     return this.#listing.read(isFirst);
   }
 
+  /** The whole table with what the kernel counts of services and servers, and its version. */
+  statistics(): StatisticsOutcome {
+    const info = this.info();
+    if (!info.ok) return info;
+    const list = this.#channel.dump(...requestOf(encodeServiceDump()));
+    if (!list.ok) return clientRefusal(list);
+    const services: ServiceStatistics[] = [];
+    for (const message of list.messages) {
+      const service = decodeService(message.attributes);
+      if (!service.ok) continue;
+      const read = this.#channel.dump(...requestOf(encodeDestinationDump(service.value)));
+      if (!read.ok) return clientRefusal(read);
+      const family = familyOfEndpoint(service.value);
+      const servers = read.messages.flatMap(({ attributes }): ServerStatistics[] => {
+        const decoded = decodeDestination(attributes, family);
+        if (!decoded.ok) return [];
+        return [{ ...decoded.value, traffic: decodeServerTraffic(attributes) }];
+      });
+      const traffic = decodeServiceTraffic(message.attributes);
+      services.push({ service: service.value, servers, traffic });
+    }
+    return { ok: true, version: info.version, size: info.connectionTableSize, services };
+  }
+
   /** In order and in batches; an operation that fails does not stop those after it. */
   apply(operations: readonly Operation[]): readonly OperationOutcome[] {
     if (operations.length === 0) return [];
@@ -254,6 +287,10 @@ export class IpvsClient implements IpvsPort {
     this.#listing.close();
     this.#channel.close();
   }
+}
+
+function requestOf({ command, attributes }: IpvsCommand): [number, Uint8Array] {
+  return [command, attributes];
 }
 
 function openChannel(): ReturnType<typeof GenericNetlink.open> {

@@ -7,8 +7,8 @@ import {
   accept,
   type Decoded,
   type Fields,
+  findCounter,
   readAddress,
-  readCounter,
   readFamily,
   readFields,
   readNested,
@@ -173,7 +173,7 @@ function decodeCounters(fields: Fields): TrafficCounters | undefined {
   if (!fields.has(abi.IPVS_DEST_ATTR_STATS64)) return undefined;
   const start = fields.startOf(abi.IPVS_DEST_ATTR_STATS64);
   const end = start + fields.lengthOf(abi.IPVS_DEST_ATTR_STATS64);
-  const counter = (type: number): number => readCounter(fields.view, { start, end, type });
+  const counter = (type: number): number => findCounter(fields.view, { start, end, type });
   return {
     connections: counter(abi.IPVS_STATS_ATTR_CONNS),
     inPackets: counter(abi.IPVS_STATS_ATTR_INPKTS),

@@ -127,8 +127,18 @@ export function readU32(fields: Fields, type: number, name: string): Decoded<num
   return at.ok ? accept(fields.view.getUint32(at.value, LITTLE_ENDIAN)) : at;
 }
 
-/** A total among the attributes from `start` to `end`; 0 when it is absent or short. */
-export function readCounter(
+/** A total; 0 when it is absent or short: counters decide nothing. */
+export function readCounter(fields: Fields, type: number): number {
+  if (fields.lengthOf(type) < 8) return 0;
+  return readU64(fields.view, fields.startOf(type));
+}
+
+function readU64(view: DataView, at: number): number {
+  return view.getUint32(at + 4, LITTLE_ENDIAN) * 2 ** 32 + view.getUint32(at, LITTLE_ENDIAN);
+}
+
+/** The same among the attributes from `start` to `end`, read in place. */
+export function findCounter(
   view: DataView,
   { start, end, type }: { readonly start: number; readonly end: number; readonly type: number },
 ): number {
@@ -136,9 +146,7 @@ export function readCounter(
     const length = view.getUint16(at, LITTLE_ENDIAN);
     if (length < NLA_HEADER_LENGTH || at + length > end) return 0;
     if ((view.getUint16(at + 2, LITTLE_ENDIAN) & NLA_TYPE_MASK) === type) {
-      if (length < NLA_HEADER_LENGTH + 8) return 0;
-      const low = view.getUint32(at + 4, LITTLE_ENDIAN);
-      return view.getUint32(at + 8, LITTLE_ENDIAN) * 2 ** 32 + low;
+      return length < NLA_HEADER_LENGTH + 8 ? 0 : readU64(view, at + NLA_HEADER_LENGTH);
     }
     at += (length + 3) & ~3;
   }

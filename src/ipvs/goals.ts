@@ -4,7 +4,7 @@
  * planned.
  */
 
-import { type Drain, type DrainPolicy, drainService } from './drain.ts';
+import { type Drain, type Drained, type DrainPolicy, drainService } from './drain.ts';
 import { destinationName } from './plan.ts';
 import type { Destination, DestinationStatus, Service, ServiceName, Table } from './types.ts';
 
@@ -41,6 +41,14 @@ interface Settled {
   readonly wanted: Service | undefined;
   readonly actual: Service | undefined;
   readonly before: Service | undefined;
+}
+
+/** One of our services, as it is wanted and as it is. */
+interface Moment {
+  readonly wanted: Service | undefined;
+  readonly actual: Service;
+  readonly found: Found;
+  readonly nowMs: number;
 }
 
 const NO_DRAIN: DrainPolicy = { timeoutMs: 0, freesTemplates: false };
@@ -94,6 +102,29 @@ export class Goals {
     return { names, goals, before };
   }
 
+  /** What each service would be if `desired` were wanted and servers left by `policy`. */
+  preview(
+    desired: Table,
+    found: Found,
+    { owned, nowMs }: { readonly owned: ReadonlySet<ServiceName>; readonly nowMs: number },
+    policy: GoalsOptions,
+  ): { readonly goals: Table; readonly drains: readonly Drain[] } {
+    const goals = new Map<ServiceName, Service>();
+    const drains: Drain[] = [];
+    for (const name of new Set([...desired.keys(), ...owned])) {
+      const wanted = desired.get(name);
+      const actual = found.table.get(name);
+      const isOurs = actual !== undefined && owned.has(name);
+      const drained = isOurs
+        ? this.#drain(name, { wanted, actual, found, nowMs }, policy)
+        : undefined;
+      const goal = drained === undefined ? wanted : drained.goal;
+      if (goal !== undefined) goals.set(name, goal);
+      if (drained !== undefined) drains.push(...drained.drains.values());
+    }
+    return { goals, drains };
+  }
+
   /** These are as they shall be; of the others it is not known. */
   settle(names: Iterable<ServiceName>, { desired, actual, owned }: SettledTables): void {
     for (const name of this.#settled.keys()) if (!owned.has(name)) this.#settled.delete(name);
@@ -115,28 +146,24 @@ export class Goals {
     }
   }
 
-  #drained(
-    name: ServiceName,
-    now: {
-      readonly wanted: Service | undefined;
-      readonly actual: Service;
-      readonly found: Found;
-      readonly nowMs: number;
-    },
-  ): Service | undefined {
-    const { wanted, actual, found, nowMs } = now;
-    const { goal, drains } = drainService({
-      wanted,
-      actual,
-      status: found.statusOf(name),
-      policy: this.#options.drainPolicyOf?.(name) ?? NO_DRAIN,
-      drains: this.#drains.get(name) ?? NO_DRAINS,
-      hasFailed: (destination) => this.#options.hasFailed?.(name, destination) ?? false,
-      nowMs,
-    });
+  #drained(name: ServiceName, now: Moment): Service | undefined {
+    const { goal, drains } = this.#drain(name, now, this.#options);
     if (drains.size === 0) this.#drains.delete(name);
     else this.#drains.set(name, drains);
     return goal;
+  }
+
+  #drain(name: ServiceName, now: Moment, { drainPolicyOf, hasFailed }: GoalsOptions): Drained {
+    const { wanted, actual, found, nowMs } = now;
+    return drainService({
+      wanted,
+      actual,
+      status: found.statusOf(name),
+      policy: drainPolicyOf?.(name) ?? NO_DRAIN,
+      drains: this.#drains.get(name) ?? NO_DRAINS,
+      hasFailed: (destination) => hasFailed?.(name, destination) ?? false,
+      nowMs,
+    });
   }
 }
 

@@ -10,6 +10,7 @@ import type { Clock } from '../base/clock.ts';
 import type { Log } from '../base/log.ts';
 import { serverName, serviceName } from '../config/names.ts';
 import type { IpvsPort, OperationOutcome } from './client.ts';
+import type { Drain } from './drain.ts';
 import { type Failure, Failures } from './failures.ts';
 import { Goals, type GoalsOptions, type OpenServices, servicesNamed } from './goals.ts';
 import { LookPace } from './look-pace.ts';
@@ -63,6 +64,12 @@ export interface ReconcilerOptions extends GoalsOptions {
   readonly reasonOf?: (serverName: string) => string | undefined;
   /** Take over wanted services that somebody else made, instead of refusing to start. */
   readonly adopt?: boolean;
+}
+
+/** `drains`: the servers that the operations leave at weight 0, to go later. */
+export interface Preview {
+  readonly operations: readonly Operation[];
+  readonly drains: readonly Drain[];
 }
 
 export class Reconciler {
@@ -124,10 +131,31 @@ export class Reconciler {
     this.#timer.arm(this.#options.clock.monotonicMs());
   }
 
+  /** Does at once what was set to be wanted, instead of when the event loop next turns. */
+  applyWish(): ReconcileOutcome {
+    const desired = this.#desired;
+    if (desired === undefined || this.#mustLook || this.#run !== undefined) {
+      return this.reconcileNow();
+    }
+    return this.#reconcile(desired);
+  }
+
+  /** What would be done if the table should be `desired` and servers left it by `policy`. */
+  preview(desired: Table, policy: GoalsOptions): Preview {
+    const nowMs = this.#options.clock.monotonicMs();
+    const owned = this.#owned.names;
+    const now = { owned, nowMs };
+    const { goals, drains } = this.#goals.preview(desired, this.#view, now, policy);
+    const names = new Set([...desired.keys(), ...owned]);
+    const actual = servicesNamed(this.#view.table, names);
+    return { operations: planTable(goals, actual, owned), drains };
+  }
+
   /** Reads all, plans, applies and verifies at once. Never throws for what the kernel answers. */
   reconcileNow(): ReconcileOutcome {
     const desired = this.#desired;
     if (desired === undefined) return NOTHING_DONE;
+    this.#dropRun();
     const read = this.#view.readAll();
     return read.ok ? this.#reconcile(desired) : this.#fail(read);
   }

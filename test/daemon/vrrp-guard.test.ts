@@ -202,7 +202,7 @@ describe('VrrpGuard', () => {
     expect(latest().told.slice(1)).toEqual([
       { kind: 'trackers', states: [] },
       { kind: 'trackers', states: [tracker] },
-      { kind: 'reconfigure', config },
+      { kind: 'reconfigure', id: 1, config },
     ]);
   });
 

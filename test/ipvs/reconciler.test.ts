@@ -644,3 +644,29 @@ describe('the orderly stop', () => {
     expect(deadlineMs).toBeUndefined();
   });
 });
+
+test('a preview says what would be done, drains included, and does nothing', () => {
+  const ours = reconciler();
+  ours.start(table(web(one, two)));
+  const done = kernel.operations.length;
+  const drainPolicyOf = () => ({ timeoutMs: 5000, freesTemplates: false });
+  const { operations, drains } = ours.preview(table(web(one)), { drainPolicyOf });
+  expect(operations.map(({ kind, reason }) => `${kind} ${reason}`)).toEqual([
+    'lowerWeight weight 1 -> 0',
+  ]);
+  expect(drains).toMatchObject([{ server: '10.0.0.2:80', deadlineMs: 6000 }]);
+  expect(ours.preview(table(web(one)), {}).operations.map(({ kind }) => kind)).toEqual([
+    'deleteServer',
+  ]);
+  expect(kernel.operations).toHaveLength(done);
+  expect(ours.snapshot().draining).toEqual([]);
+});
+
+test('a wish can be done at once', () => {
+  const ours = reconciler();
+  ours.start(table(web(one)));
+  ours.setDesired(table(web(one, two)));
+  expect(ours.applyWish()).toMatchObject({ ok: true, applied: [{ kind: 'addServer' }] });
+  ours.close();
+  expect(ours.applyWish()).toEqual({ ok: true, applied: [] });
+});
