@@ -118,6 +118,8 @@ const DRIVERS: readonly string[] = [
   'health/timers.ts',
   'health/tcp.ts',
   'ipvs/client.ts',
+  'ipvs/listing-file.ts',
+  'ipvs/owned-services.ts',
   'ipvs/ownership.ts',
   'ipvs/reconciler.ts',
   'ipvs/settings.ts',
