@@ -1,6 +1,7 @@
 /** Keywords of global_defs: scripts and FIFOs, IPVS, and what the daemon does not do yet. */
 import {
   BOOLEAN,
+  choice,
   each,
   integer,
   NOTHING,
@@ -97,6 +98,12 @@ const ipvs: readonly WorkingRow[] = [
   },
   { name: 'lvs_flush', ...SWITCH, doc: 'Empties the IPVS table at start' },
   FLUSH_ON_STOP,
+  {
+    name: 'lvs_stop_policy',
+    value: choice('keep', 'drain', 'remove'),
+    defaultText: 'remove',
+    doc: 'What becomes of our IPVS services at a stop; keep: the next start takes them over',
+  },
   oldSpelling('lvs_flush_onstop', FLUSH_ON_STOP.name, [FLUSH_ON_STOP]),
   {
     name: 'lvs_expire_nodest_conn',

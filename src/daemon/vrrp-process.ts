@@ -29,6 +29,10 @@ import { SyncGroups } from './sync-groups.ts';
 /** Above ordinary daemons, below the kernel's own threads and watchdogs. */
 const REALTIME_PRIORITY = 50;
 
+/** A reload waits so long for removed instances, and looks that often. */
+const RELEASE_WAIT_MS = 10_000;
+const RELEASE_LOOK_MS = 50;
+
 class VrrpProcess {
   readonly #channel: ChildChannel<FromVrrp>;
   readonly #hosts = new Map<string, InstanceHost>();
@@ -71,6 +75,7 @@ class VrrpProcess {
         return;
       case 'reconfigure':
         this.#reconfigure(message.config);
+        this.#answerReload(message.id);
         return;
       case 'snapshot':
         this.#channel.send({
@@ -299,6 +304,18 @@ class VrrpProcess {
     // One that takes the name or the addresses of a removed one waits for its release.
     if (removed.length === 0) this.#addMissing(new Set());
     this.#beat(config);
+  }
+
+  /** When removed instances are gone, or have taken too long. */
+  #answerReload(id: number): void {
+    const deadlineMs = systemClock.monotonicMs() + RELEASE_WAIT_MS;
+    const answer = (): void => {
+      const releasing = Array.from(this.#releasing, (host) => host.config.name);
+      const isDone = releasing.length === 0 || systemClock.monotonicMs() >= deadlineMs;
+      if (isDone) this.#channel.send({ kind: 'reconfigured', id, releasing });
+      else setTimeout(answer, RELEASE_LOOK_MS);
+    };
+    answer();
   }
 
   #release(host: InstanceHost): void {

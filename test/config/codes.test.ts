@@ -102,7 +102,7 @@ const CASES: Readonly<Record<DiagnosticName, Case>> = {
   portMapping: { text: service(COMPLETE + SERVER.replace('80', '8080')) },
   mixedServerFamily: { text: service(COMPLETE + SERVER.replace('10.0.0.2', '2001:db8::2')) },
   noRealServers: { text: service(COMPLETE) },
-  missingProtocol: { text: without('protocol') },
+  missingProtocol: { text: without('protocol'), along: ['LVS1135'] },
   defaultDelayLoop: { text: without('delay_loop') },
   defaultForwarding: { text: without('lb_kind') },
   defaultScheduler: { text: without('lb_algo') },
