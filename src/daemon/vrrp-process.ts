@@ -22,9 +22,11 @@ import { HostState } from './host-state.ts';
 import { InstanceHost } from './instance-host.ts';
 import { instanceIdentity, membersOf } from './instance-matching.ts';
 import { leftoverAddresses, virtualAddressTexts } from './leftovers.ts';
+import { LinkBeliefs } from './link-beliefs.ts';
 import { LocalIgmp } from './local-igmp.ts';
 import { type FromVrrp, heartbeatTiming, type ToVrrp } from './messages.ts';
 import { SyncGroups } from './sync-groups.ts';
+import { nodeTimers } from './timers.ts';
 
 /** Above ordinary daemons, below the kernel's own threads and watchdogs. */
 const REALTIME_PRIORITY = 50;
@@ -51,6 +53,7 @@ class VrrpProcess {
   #stopping = false;
   readonly #unknown = new UnknownRouters();
   readonly #igmp = new LocalIgmp();
+  readonly #beliefs: LinkBeliefs;
   #logsUnknown = false;
   #awaitsChecks = false;
 
@@ -58,6 +61,11 @@ class VrrpProcess {
     this.#groups = new SyncGroups({
       force: (member, order, by) => this.#hosts.get(member)?.forceByGroup(order, by),
       onNotice: (notice) => this.#channel.send({ kind: 'notice', notice }),
+    });
+    this.#beliefs = new LinkBeliefs({
+      setTimer: nodeTimers,
+      monotonicMs: () => systemClock.monotonicMs(),
+      onBelieved: (ifindex) => this.#linkChanged(ifindex),
     });
     this.#channel = openChildChannel<ToVrrp, FromVrrp>({
       onMessage: (message) => this.#receive(message),
@@ -113,10 +121,8 @@ class VrrpProcess {
     if (resumeAsMaster.length > 0) this.#raisePriority();
     this.#links = LinkTable.open({
       onLinkChange: (link, ifindex) => {
-        this.#groups.batch(() => {
-          for (const host of this.#hosts.values()) host.linkChanged(link, ifindex);
-          for (const host of this.#hosts.values()) host.trackingChanged();
-        });
+        this.#beliefs.see(link, ifindex);
+        this.#linkChanged(ifindex);
         this.#hostState?.linkChanged();
       },
       onAddressChange: (address, present) => {
@@ -128,6 +134,7 @@ class VrrpProcess {
     const resumed = new Set(resumeAsMaster);
     this.#config = config;
     this.#learn(trackers);
+    this.#beliefs.configure(config.interfaceDelays ?? [], this.#links.links());
     this.#virtualAddresses = virtualAddressTexts(config);
     this.#listen(config);
     this.#removeLeftovers(config, resumed);
@@ -160,6 +167,15 @@ class VrrpProcess {
     // Starting is long work that nobody waits for: at the higher priority it would hold up other such processes.
     if (resumeAsMaster.length === 0) this.#raisePriority();
     this.#channel.send({ kind: 'ready' });
+  }
+
+  /** Instances on it look first, then all that track it; groups decide when all have. */
+  #linkChanged(ifindex: number): void {
+    const link = this.#links?.byIndex(ifindex);
+    this.#groups.batch(() => {
+      for (const host of this.#hosts.values()) host.linkChanged(link, ifindex);
+      for (const host of this.#hosts.values()) host.trackingChanged();
+    });
   }
 
   #raisePriority(): void {
@@ -218,6 +234,7 @@ class VrrpProcess {
       virtualAddresses: () => this.#virtualAddresses,
       tracking: () => this.#trackingOf(host.config),
       awaitsChecks: () => this.#awaitsChecks,
+      isLinkUp: (link) => this.#beliefs.isUp(link),
       onTransition: (transition) => {
         this.#sendHeartbeat();
         const { to, name, priority, reason } = transition;
@@ -268,7 +285,7 @@ class VrrpProcess {
       stateOf: (kind, tracker) => this.#trackers.get(`${kind} ${tracker}`),
       isLinkUp: (device) => {
         const link = this.#links?.byName(device);
-        return link?.isUp === true && link.hasCarrier;
+        return link !== undefined && this.#beliefs.isUp(link);
       },
     });
     if (!this.#staticFaults.has(name)) return tracking;
@@ -278,6 +295,7 @@ class VrrpProcess {
   /** Kept instances keep their state, by identity; removed ones are released; others are replaced. */
   #reconfigure(config: Config): void {
     this.#config = config;
+    this.#beliefs.configure(config.interfaceDelays ?? [], this.#links?.links() ?? []);
     this.#virtualAddresses = virtualAddressTexts(config);
     this.#listen(config);
     this.#hostState?.reconfigure(config);
@@ -352,6 +370,7 @@ class VrrpProcess {
     const end = (): void => {
       this.#groups.end();
       clearInterval(this.#heartbeat);
+      this.#beliefs.close();
       this.#hostState?.close();
       this.#links?.close();
       this.#igmp.restore(this.#channel.log);
