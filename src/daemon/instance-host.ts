@@ -15,6 +15,7 @@ import type { InterfaceAddress, Link, LinkTable } from '../kernel/links.ts';
 import { writeSysctl } from '../kernel/sysctl.ts';
 import { DeadlineTimer } from '../kernel/timer.ts';
 import { heldAddresses } from '../vrrp/addresses.ts';
+import type { MemberView } from '../vrrp/group-contest.ts';
 import {
   type InstanceNotice,
   type InstanceSnapshot,
@@ -26,6 +27,7 @@ import type { Report } from '../vrrp/notice.ts';
 import { isUnicast } from '../vrrp/own-advert.ts';
 import type { GroupNews, HandoverEnd, OtherRouter } from '../vrrp/ports.ts';
 import type { Tracking } from '../vrrp/priority.ts';
+import { waitingSnapshot } from '../vrrp/snapshot.ts';
 import { ConflictWatch } from './conflict-watch.ts';
 import type { Followers } from './followers.ts';
 import { type InstanceTransport, openTransport, TransportRefused } from './instance-transport.ts';
@@ -260,24 +262,15 @@ export class InstanceHost {
 
   snapshot(): InstanceSnapshot {
     if (this.#standing !== undefined) return this.#standing.instance.snapshot();
-    const { name, virtualRouterId, version, priority, advertIntervalMs } = this.#config;
-    return {
-      name,
-      interface: this.#config.interface,
-      virtualRouterId,
-      version,
-      state: 'FAULT',
-      sinceMs: this.#waitingSinceMs,
-      reason: this.#waitingFor,
-      priority,
-      effectivePriority: priority,
-      advertIntervalMs,
-      masterDownIntervalMs: 0,
-      addresses: heldAddresses(this.#config).map(({ address }) => address.text),
-      faults: [this.#waitingFor],
-      releasing: false,
-      counters: {},
-    };
+    return waitingSnapshot(this.#config, this.#waitingFor, this.#waitingSinceMs);
+  }
+
+  /** For its sync group; undefined while it cannot stand, or is in FAULT. */
+  view(): MemberView | undefined {
+    const { instance } = this.#standing ?? {};
+    if (instance === undefined || instance.state === 'FAULT') return undefined;
+    const { name, effectivePriority, advertIntervalMs, peers = [] } = instance.snapshot();
+    return { name, priority: effectivePriority, advertIntervalMs, peers };
   }
 
   /** Orderly release; `onReleased` is called once, when the addresses are off. */

@@ -56,8 +56,9 @@ export class LinkBeliefs {
     this.#keep(ifindex, link.name, belief);
   }
 
-  /** Up with a carrier, as far as it is believed. */
-  isUp(link: Link): boolean {
+  /** There, up and with a carrier, as far as it is believed. */
+  isUp(link: Link | undefined): boolean {
+    if (link === undefined) return false;
     return this.#watched.get(link.index)?.belief.isUp ?? isUsable(link);
   }
 

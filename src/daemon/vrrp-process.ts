@@ -17,6 +17,7 @@ import { startDelayMs } from '../vrrp/timing.ts';
 import type { TrackerState } from '../vrrp/tracker-state.ts';
 import { UnknownRouters } from '../vrrp/unknown-routers.ts';
 import { type ChildChannel, openChildChannel, sendLast } from './child-channel.ts';
+import { GroupContests } from './group-contests.ts';
 import { handOver } from './handover.ts';
 import { HostState } from './host-state.ts';
 import { InstanceHost } from './instance-host.ts';
@@ -41,6 +42,7 @@ class VrrpProcess {
   /** Removed by a reload, still serving. */
   readonly #releasing = new Set<InstanceHost>();
   readonly #groups: SyncGroups;
+  readonly #contests = new GroupContests();
   readonly #trackers = new Map<string, TrackerState>();
   #config: Config | undefined;
   /** Instances of the track groups of static items that are missing. */
@@ -283,10 +285,7 @@ class VrrpProcess {
       group: this.#groups.groupOf(name),
       blocks: this.#config ?? {},
       stateOf: (kind, tracker) => this.#trackers.get(`${kind} ${tracker}`),
-      isLinkUp: (device) => {
-        const link = this.#links?.byName(device);
-        return link !== undefined && this.#beliefs.isUp(link);
-      },
+      isLinkUp: (device) => this.#beliefs.isUp(this.#links?.byName(device)),
     });
     if (!this.#staticFaults.has(name)) return tracking;
     return { ...tracking, faults: [...tracking.faults, 'static items of its track group'] };
@@ -353,7 +352,16 @@ class VrrpProcess {
     this.#sendHeartbeat();
   }
 
+  #lookForContests(): void {
+    const nowMs = systemClock.monotonicMs();
+    for (const report of this.#contests.look(this.#config, this.#hosts, nowMs)) {
+      this.#channel.log.warn({ group: report.instance, ...report.fields }, 'sync group contested');
+      this.#channel.send({ kind: 'report', report });
+    }
+  }
+
   #sendHeartbeat(): void {
+    this.#lookForContests();
     this.#channel.send({
       kind: 'heartbeat',
       masterships: [...this.#hosts.values(), ...this.#releasing].flatMap(
