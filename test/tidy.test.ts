@@ -151,6 +151,7 @@ const DRIVERS: readonly string[] = [
   'daemon/host-state.ts',
   'daemon/instance-host.ts',
   'daemon/instance-transport.ts',
+  'daemon/link-beliefs.ts',
   'daemon/local-igmp.ts',
   'daemon/notices.ts',
   'daemon/notify.ts',

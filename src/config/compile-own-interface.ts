@@ -1,9 +1,14 @@
 /** `use_vmac` and `use_ipvlan`: words in any order, told apart by their form. */
+import type { Family } from '../base/address.ts';
 import { IGNORES_IT } from './compat-text.ts';
 import { checkDeviceName } from './device-name.ts';
 import type { Report } from './diagnostics.ts';
 import type { VirtualAddressConfig, VrrpInstanceConfig } from './model.ts';
-import type { OwnInterfaceConfig, VrrpInstanceOptions } from './model-vrrp.ts';
+import type {
+  AddressInterfaceConfig,
+  OwnInterfaceConfig,
+  VrrpInstanceOptions,
+} from './model-vrrp.ts';
 import { compact } from './present.ts';
 import type { Entry, ReadBlock } from './read-block.ts';
 import { parsePrefix } from './read-prefix.ts';
@@ -43,29 +48,72 @@ export function compileOwnInterface(block: ReadBlock, report: Report): VrrpInsta
 
 const MAX_COPIES = 255;
 
+/** Names of interfaces that are made: the prefix, and those given already. */
+export interface MadeNames {
+  readonly prefix: string;
+  readonly taken: Set<string>;
+}
+
 /**
  * The name of the instance's own interface, made up where none is written (`vrrp.51`, `vrrp6.51` for
  * IPv6, `vrrp.51.2` for a second of the same number), and its addresses on it: those that name no other
- * interface.
+ * interface. With `use_vmac_addr` the others are on macvlans of their own.
  */
 export function placeOnOwnInterface(
   instance: VrrpInstanceConfig,
-  prefix: string,
-  taken: Set<string>,
+  names: MadeNames,
 ): VrrpInstanceConfig {
-  const { ownInterface, family, virtualRouterId } = instance;
-  if (ownInterface?.kind !== 'vmac') return instance;
+  const { ownInterface } = instance;
+  if (ownInterface === undefined) return placeOnAddressInterfaces(instance, names);
+  const name = ownInterface.name ?? makeName(instance.family, instance.virtualRouterId, names);
+  names.taken.add(name);
+  const mixes = instance.usesVmacForAddresses === true;
+  const placed = mapAddresses(instance, (one) => {
+    const isElsewhere = mixes && one.address.family !== instance.family;
+    return one.device === instance.interface && !isElsewhere ? { ...one, device: name } : one;
+  });
+  return placeOnAddressInterfaces({ ...placed, ownInterface: { ...ownInterface, name } }, names);
+}
+
+/**
+ * `use_vmac_addr`: a macvlan for each other interface and family of the addresses, with the virtual MAC
+ * of that family, as keepalived makes them (vrrp1.7@eth1, vrrp6.7@eth1 beside vrrp.7@eth0).
+ */
+function placeOnAddressInterfaces(
+  instance: VrrpInstanceConfig,
+  names: MadeNames,
+): VrrpInstanceConfig {
+  if (instance.usesVmacForAddresses !== true) return instance;
+  const made = new Map<string, AddressInterfaceConfig>();
+  const placed = mapAddresses(instance, (one) => {
+    const { family } = one.address;
+    const isInPlace = one.device === instance.interface && family === instance.family;
+    if (isInPlace || one.device === instance.ownInterface?.name) return one;
+    const key = `${family} ${one.device}`;
+    const known = made.get(key);
+    const name = known?.name ?? makeName(family, instance.virtualRouterId, names);
+    if (known === undefined) made.set(key, { name, parent: one.device, family });
+    return { ...one, device: name };
+  });
+  return made.size === 0 ? placed : { ...placed, addressInterfaces: [...made.values()] };
+}
+
+function makeName(family: Family, virtualRouterId: number, { prefix, taken }: MadeNames): string {
   const stem = `${prefix}${family === 'inet' ? '' : '6'}.${virtualRouterId}`;
   const names = [stem, ...Array.from({ length: MAX_COPIES }, (_, index) => `${stem}.${index + 2}`)];
-  const name = ownInterface.name ?? names.find((candidate) => !taken.has(candidate)) ?? stem;
+  const name = names.find((candidate) => !taken.has(candidate)) ?? stem;
   taken.add(name);
-  const place = (address: VirtualAddressConfig): VirtualAddressConfig =>
-    address.device === instance.interface ? { ...address, device: name } : address;
-  const { excludedAddresses } = instance;
+  return name;
+}
+
+function mapAddresses(
+  instance: VrrpInstanceConfig,
+  place: (address: VirtualAddressConfig) => VirtualAddressConfig,
+): VrrpInstanceConfig {
+  const { virtualAddresses, excludedAddresses } = instance;
   return {
     ...instance,
-    ownInterface: { ...ownInterface, name },
-    virtualAddresses: instance.virtualAddresses.map(place),
+    virtualAddresses: virtualAddresses.map(place),
     ...(excludedAddresses === undefined ? {} : { excludedAddresses: excludedAddresses.map(place) }),
   };
 }

@@ -22,7 +22,7 @@ const GARP_EXTRA: WorkingRow = {
   name: 'vrrp_garp_extra_if',
   value: words('[all] SECONDS'),
   defaultText: '0',
-  doc: 'Announces so often on other interfaces that hold the addresses',
+  doc: 'Announces so often on the macvlans of use_vmac_addr, with all on every other interface too',
 };
 
 const vrrp: readonly WorkingRow[] = [
@@ -174,7 +174,7 @@ const announcing: readonly WorkingRow[] = each(['vrrp_garp_interval', 'vrrp_gna_
 });
 
 export const plannedGlobalRows = [
-  ...works('global_defs', [...election, ...announcing, ...scripts, ...ipvs]),
-  ...plannedRows('global_defs', [...vrrp, ...own]),
+  ...works('global_defs', [...election, ...vrrp, ...announcing, ...scripts, ...ipvs]),
+  ...plannedRows('global_defs', own),
   ...plannedRows('shared_state', sharedState),
 ];

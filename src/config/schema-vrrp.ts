@@ -260,7 +260,7 @@ const GARP_EXTRA: WorkingRow = {
   value: words('[all] SECONDS'),
   defaultText: 'vrrp_garp_extra_if',
   neutralText: '0',
-  doc: 'Announces so often on other interfaces that hold the addresses',
+  doc: 'Announces so often on the macvlans of use_vmac_addr, with all on every other interface too',
 };
 
 const HELD_WHILE_MASTER: readonly WorkingRow[] = [
@@ -297,6 +297,11 @@ const OWN_INTERFACE: readonly WorkingRow[] = [
     doc: 'Addresses on a macvlan with the MAC 00:00:5e:00:01:VRID',
   },
   { name: 'vmac_xmit_base', value: FLAG, doc: 'Adverts leave by the interface below the macvlan' },
+  {
+    name: 'use_vmac_addr',
+    value: FLAG,
+    doc: 'Macvlans with the virtual MAC for addresses on other interfaces and of the other family',
+  },
 ];
 
 const OTHER_INTERFACES: readonly WorkingRow[] = [
@@ -306,8 +311,6 @@ const OTHER_INTERFACES: readonly WorkingRow[] = [
     doc: 'Addresses on an ipvlan',
   },
   { name: 'vrf', value: text('a name'), doc: 'VRF of the macvlan' },
-  GARP_EXTRA,
-  { name: 'use_vmac_addr', value: FLAG, doc: 'A macvlan for addresses on other interfaces too' },
 ];
 
 const HMAC: readonly WorkingRow[] = [
@@ -355,6 +358,8 @@ export const vrrpRows = [
     ...NOTIFY,
     ...HELD_WHILE_MASTER,
     ...OWN_INTERFACE,
+    GARP_EXTRA,
+    oldSpelling('vmac_garp_intvl', 'garp_extra_if', [GARP_EXTRA]),
     ...ELECTION,
     oldSpelling('thread_timer_expired', 'timer_expired_backup', ELECTION),
     ...trackerRows,
@@ -369,7 +374,6 @@ export const vrrpRows = [
     ...plannedTrackerRows,
     ...PLANNED_ELECTION,
     ...OTHER_INTERFACES,
-    oldSpelling('vmac_garp_intvl', 'garp_extra_if', [GARP_EXTRA]),
   ]),
   ...acceptedRows('vrrp_instance', 'lvsd sends no mail; follow its log or `lvsd status`', [
     { name: 'smtp_alert', value: BOOLEAN, defaultText: 'off', doc: 'Mail on a change of state' },

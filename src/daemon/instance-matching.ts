@@ -21,6 +21,7 @@ export function instanceIdentity(config: VrrpInstanceConfig): string {
     config.receiveBufferBytes,
     config.ownInterface,
     config.vmacTransmitsOnBase,
+    config.addressInterfaces,
   ]);
 }
 

@@ -66,7 +66,7 @@ const CASES: Readonly<Record<DiagnosticName, Case>> = {
   bracesUnclear: { text: 'a\n}\nb', along: ['LVS1012'] },
   unknownKeyword: { text: instance('priorty 5') },
   misplacedKeyword: { text: instance('lb_algo rr') },
-  notSupportedYet: { text: instance('garp_extra_if 5') },
+  notSupportedYet: { text: `${instance('')}net_namespace a\n` },
   noEffect: { text: instance('debug 1') },
   deprecatedKeyword: {
     text: service(

@@ -78,7 +78,7 @@ export const VRRP_CASES: Readonly<Record<keyof typeof vrrpDiagnostics, VrrpCase>
     text: `global_defs {\nvrrp_version 3\n}\n${password('auth_type PASS\nauth_pass a')}`,
   },
   passwordTooLong: { text: password('auth_type PASS\nauth_pass 123456789') },
-  authenticationHeader: { text: password('auth_type AH\nauth_pass a'), along: PLANNED },
+  authenticationHeader: { text: password('auth_type AH\nauth_pass a') },
   authenticationTwice: {
     text: instance(`authentication {\nauth_type PASS\nauth_pass a\n}\nauth_hmac {\n${KEY}\n}`),
   },
