@@ -2,7 +2,9 @@ import { defineConfig } from 'vitest/config';
 
 /** Real kernels, real daemons, real peers: one file at a time, so that two cores are enough for each. */
 const SYSTEM_TESTS = [
+  'test/bench/ipvs.test.ts',
   'test/cli/**/*.test.ts',
+  'test/daemon/check-scripts.test.ts',
   'test/daemon/fifo.test.ts',
   'test/daemon/file-trackers.test.ts',
   'test/daemon/handover-refused.test.ts',
@@ -14,7 +16,9 @@ const SYSTEM_TESTS = [
   'test/daemon/transports.test.ts',
   'test/daemon/script-runner.test.ts',
   'test/daemon/scripts.test.ts',
+  'test/daemon/weights.test.ts',
   'test/drill/**/*.test.ts',
+  'test/health/many-probes.test.ts',
   'test/host/realserver.test.ts',
   'test/interop/**/*.test.ts',
   'test/ipvs/kernel.test.ts',

@@ -2,7 +2,17 @@
  * Checker blocks to the model, with what they inherit from the real server and the virtual server.
  */
 import type { IpAddress } from '../base/address.ts';
-import { compileFree, compileProbe, isConnectingKind, readHost } from './compile-probe.ts';
+import {
+  compileBfd,
+  compileFile,
+  compileMisc,
+  compilePlannedProbe,
+  compileRunningProbe,
+  type FreeInput,
+  isPlannedProbe,
+  readHost,
+  type VirtualTarget,
+} from './compile-probe.ts';
 import { compileHttpOptions, compileUrl } from './compile-url.ts';
 import { checkDeviceName } from './device-name.ts';
 import type { LvsContext } from './lvs-context.ts';
@@ -26,20 +36,17 @@ const HTTP_DELAY_BEFORE_RETRY_MS = 3000;
 /** Where they differ from 1. */
 const DEFAULT_RETRY: Readonly<Record<string, number>> = { DNS_CHECK: 3, MISC_CHECK: 0 };
 
-const KINDS = ['TCP_CHECK', 'HTTP_GET'] as const;
-const PLANNED_KINDS = [
-  'SSL_GET',
-  'MISC_CHECK',
-  'SMTP_CHECK',
-  'DNS_CHECK',
+const KINDS = [
+  'TCP_CHECK',
+  'HTTP_GET',
   'UDP_CHECK',
+  'DNS_CHECK',
   'PING_CHECK',
+  'MISC_CHECK',
   'FILE_CHECK',
-  'BFD_CHECK',
-  'REDIS_CHECK',
-  'AGENT_CHECK',
   'DSR_CHECK',
 ] as const;
+const PLANNED_KINDS = ['SSL_GET', 'SMTP_CHECK', 'BFD_CHECK', 'REDIS_CHECK', 'AGENT_CHECK'] as const;
 
 export interface CompiledChecker {
   readonly config: CheckerConfig;
@@ -51,25 +58,39 @@ export interface CheckedServer {
   readonly endpoint: { readonly address: IpAddress; readonly port: number };
   readonly service: ReadBlock;
   readonly server: ReadBlock;
+  readonly virtual: VirtualTarget;
 }
 
-/** The checkers of one real server, TCP_CHECKs first, each kind in the order of the file. */
+/** The checkers of one real server, by kind and in the order of the file. */
 export function compileCheckers(
   checked: CheckedServer,
   context: LvsContext,
 ): readonly CompiledChecker[] {
-  const checkers: CompiledChecker[] = [];
-  for (const kind of KINDS) {
-    for (const entry of checked.server.all(kind)) {
+  return KINDS.filter((kind) => checked.server.has(kind)).flatMap((kind) =>
+    checked.server.all(kind).flatMap((entry): readonly CompiledChecker[] => {
       const read = readChecker(kind, entry, checked, context);
-      const isDelayLoopDefault = !read.levels.some((level) => level.has('delay_loop'));
+      const isTimed = kind === 'FILE_CHECK' || read.levels.some((level) => level.has('delay_loop'));
       const base = compileBase(kind, read, checked, context);
-      const config =
-        kind === 'TCP_CHECK' ? { kind, ...base } : compileHttp(kind, read, base, context);
-      checkers.push({ config, isDelayLoopDefault });
-    }
-  }
-  return checkers;
+      const config = compileKind(kind, { ...read, base, checked }, context);
+      return config === undefined ? [] : [{ config, isDelayLoopDefault: !isTimed }];
+    }),
+  );
+}
+
+/** Undefined when it names nothing that is there. */
+function compileKind(
+  kind: (typeof KINDS)[number],
+  read: ReadChecker & FreeInput,
+  context: LvsContext,
+): CheckerConfig | undefined {
+  const { base } = read;
+  if (kind !== 'MISC_CHECK' && kind !== 'FILE_CHECK') checkScope(kind, read, context);
+  if (kind === 'TCP_CHECK') return { kind, ...base };
+  if (kind === 'HTTP_GET') return compileHttp(kind, read, base, context);
+  if (kind === 'MISC_CHECK') return compileMisc(read, context);
+  if (kind === 'FILE_CHECK') return compileFile(read, context);
+  const probe = compileRunningProbe(kind, read, context.report);
+  return probe === undefined ? undefined : { ...base, ...probe };
 }
 
 /** Those that the daemon does not run yet, by kind and in the order of the file. */
@@ -82,13 +103,13 @@ export function compilePlannedCheckers(
       const read = readChecker(kind, entry, checked, context);
       const base = compileBase(kind, read, checked, context);
       if (kind === 'SSL_GET') return [compileHttp(kind, read, base, context)];
-      if (isConnectingKind(kind)) {
-        const probe = compileProbe(kind, read.block, context.report);
+      if (isPlannedProbe(kind)) {
+        const probe = compilePlannedProbe(kind, read.block);
         const hosts = read.block.all('host').map((host) => readHost(host, context.report));
         return (hosts.length === 0 ? [{}] : hosts).map((host) => ({ ...base, ...host, ...probe }));
       }
-      const free = compileFree(kind, { ...read, base, checked }, context);
-      return free === undefined ? [] : [free];
+      const bfd = compileBfd({ ...read, base, checked }, context);
+      return bfd === undefined ? [] : [bfd];
     }),
   );
 }
@@ -137,6 +158,18 @@ function compileBase(
     alpha: levels.some((level) => level.flag('alpha')),
     ...compileOptions(block, context),
   };
+}
+
+/** fe80::/10 is there on every interface. */
+function checkScope(
+  kind: string,
+  { block, base }: { readonly block: ReadBlock; readonly base: CheckerBase },
+  { report }: LvsContext,
+): void {
+  const { connectAddress, bindInterface } = base;
+  if (!/^fe[89ab][\da-f]:/.test(connectAddress.text) || bindInterface !== undefined) return;
+  const place = block.placeOf('connect_ip');
+  report('linkLocalWithoutInterface', place, { kind, address: connectAddress.text });
 }
 
 function defaultDelay(kind: string, delayLoopMs: number): number {

@@ -1,14 +1,18 @@
 /** What the checkers have that the daemon does not run yet, kind by kind. */
+import type { IpAddress } from '../base/address.ts';
 import type { Report } from './diagnostics.ts';
 import { didYouMean } from './did-you-mean.ts';
 import { type LvsContext, readLvsScript } from './lvs-context.ts';
 import type { CheckerBase } from './model.ts';
-import type {
-  BfdCheckConfig,
-  ConnectingProbe,
-  FileCheckConfig,
-  MiscCheckConfig,
-  UdpProbe,
+import {
+  type BfdCheckConfig,
+  DNS_TYPES,
+  type DnsProbe,
+  type FileCheckConfig,
+  type MiscCheckConfig,
+  type PlannedProbe,
+  type RunningProbe,
+  type UdpProbe,
 } from './model-lvs.ts';
 import { compact } from './present.ts';
 import { type Entry, type ReadBlock, readBlock } from './read-block.ts';
@@ -19,34 +23,42 @@ const HELO_NAME = 'smtpchecker.keepalived.org';
 const MAX_REPLY_LENGTH = 255;
 const WEIGHT = { kind: 'integer', min: -(2 ** 31 - 1), max: 2 ** 31 - 1 } as const;
 
-type ConnectingKind = ConnectingProbe['kind'];
-
-const CONNECTING: ReadonlySet<string> = new Set<ConnectingKind>([
+const PLANNED: ReadonlySet<string> = new Set<PlannedProbe['kind']>([
   'SMTP_CHECK',
-  'DNS_CHECK',
-  'UDP_CHECK',
-  'PING_CHECK',
   'REDIS_CHECK',
   'AGENT_CHECK',
-  'DSR_CHECK',
 ]);
 
-export function isConnectingKind(kind: string): kind is ConnectingKind {
-  return CONNECTING.has(kind);
+export function isPlannedProbe(kind: string): kind is PlannedProbe['kind'] {
+  return PLANNED.has(kind);
 }
 
-export function compileProbe(
-  kind: ConnectingKind,
-  block: ReadBlock,
+/** Undefined when it asks for what this service cannot have. */
+export function compileRunningProbe(
+  kind: RunningProbe['kind'],
+  { block, checked }: FreeInput,
   report: Report,
-): ConnectingProbe {
+): RunningProbe | undefined {
+  switch (kind) {
+    case 'DNS_CHECK':
+      return compileDns(block);
+    case 'UDP_CHECK':
+      return compileUdp(block, report);
+    case 'PING_CHECK':
+      return { kind };
+    case 'DSR_CHECK':
+      if (checked.virtual.ok) return { kind, virtualAddress: checked.virtual.address };
+      report('dsrCheckNeeds', block.place, { need: checked.virtual.need });
+      return undefined;
+    default:
+      return kind satisfies never;
+  }
+}
+
+export function compilePlannedProbe(kind: PlannedProbe['kind'], block: ReadBlock): PlannedProbe {
   switch (kind) {
     case 'SMTP_CHECK':
       return { kind, heloName: block.text('helo_name') ?? HELO_NAME };
-    case 'DNS_CHECK':
-      return { kind, type: block.text('type') ?? 'SOA', name: block.text('name') ?? '.' };
-    case 'UDP_CHECK':
-      return compileUdp(block, report);
     case 'REDIS_CHECK':
       return compact({
         kind,
@@ -57,12 +69,22 @@ export function compileProbe(
       });
     case 'AGENT_CHECK':
       return compact({ kind, send: block.text('send') });
-    case 'PING_CHECK':
-    case 'DSR_CHECK':
-      return { kind };
     default:
       return kind satisfies never;
   }
+}
+
+function compileDns(block: ReadBlock): DnsProbe {
+  const written = block.text('type');
+  const answers = block
+    .all('expect_answer')
+    .map(({ words }) => words.map(({ text }) => text).join(' '));
+  return compact({
+    kind: 'DNS_CHECK' as const,
+    type: DNS_TYPES.find((type) => type === written) ?? 'SOA',
+    name: block.text('name') ?? '.',
+    answers: answers.length === 0 ? undefined : answers,
+  });
 }
 
 /** The old form: what one host block says instead of the checker. */
@@ -81,6 +103,15 @@ export function readHost(entry: Entry, report: Report): Partial<CheckerBase> {
     fwmark: block.number('fwmark') || undefined,
   });
 }
+
+/** The file says when to look; once a minute anyway. keepalived knows no retries here. */
+const FILE_TIMING = {
+  delayLoopMs: 60_000,
+  retry: 0,
+  delayBeforeRetryMs: 0,
+  warmupMs: 0,
+  alpha: false,
+} as const;
 
 function compileUdp(block: ReadBlock, report: Report): UdpProbe {
   const reply = readHex(block.entry('require_reply'), report);
@@ -121,26 +152,21 @@ function readHex(entry: Entry | undefined, report: Report): string | undefined {
   return undefined;
 }
 
-type FreeKind = 'MISC_CHECK' | 'FILE_CHECK' | 'BFD_CHECK';
-
-interface FreeInput {
+/** What checkers that do not connect are compiled from. */
+export interface FreeInput {
   readonly block: ReadBlock;
   readonly base: CheckerBase;
   /** The virtual server that the server is in. */
-  readonly checked: { readonly service: ReadBlock };
+  readonly checked: { readonly service: ReadBlock; readonly virtual: VirtualTarget };
 }
 
-/** Checkers that do not connect; undefined when they name nothing that is there. */
-export function compileFree(
-  kind: FreeKind,
-  input: FreeInput,
-  context: LvsContext,
-): MiscCheckConfig | FileCheckConfig | BfdCheckConfig | undefined {
-  if (kind === 'MISC_CHECK') return compileMisc(input, context);
-  return kind === 'FILE_CHECK' ? compileFile(input, context) : compileBfd(input, context);
-}
+/** What clients of the server ask for, or what it lacks to be asked for by DSR_CHECK. */
+export type VirtualTarget =
+  | { readonly ok: true; readonly address: IpAddress }
+  | { readonly ok: false; readonly need: string };
 
-function compileMisc(
+/** Undefined when it names no script. */
+export function compileMisc(
   { block, base, checked }: FreeInput,
   context: LvsContext,
 ): MiscCheckConfig | undefined {
@@ -171,7 +197,8 @@ function compileMisc(
   };
 }
 
-function compileFile(
+/** Undefined when it names no track_file that is there. */
+export function compileFile(
   { block, base }: FreeInput,
   { report, trackFiles }: LvsContext,
 ): FileCheckConfig | undefined {
@@ -183,7 +210,8 @@ function compileFile(
     report('unknownTrackFile', place, { name }, () => didYouMean(name, trackFiles));
     return undefined;
   }
-  return compact({ kind: 'FILE_CHECK' as const, span: base.span, trackFile: name, ...weight });
+  const { span } = base;
+  return compact({ kind: 'FILE_CHECK' as const, span, trackFile: name, ...FILE_TIMING, ...weight });
 }
 
 function readWeight(
@@ -200,7 +228,8 @@ function readWeight(
   return { weight: readInteger(WEIGHT, entry.keyword, word, report), isReversed };
 }
 
-function compileBfd(
+/** Undefined when it names no bfd_instance that is there. */
+export function compileBfd(
   { block, base }: FreeInput,
   { report, bfdInstances }: LvsContext,
 ): BfdCheckConfig | undefined {

@@ -6,10 +6,16 @@ import {
   compilePlannedCheckers,
 } from './compile-checker.ts';
 import { type Forwarding, readForwarding } from './compile-forwarding.ts';
+import type { VirtualTarget } from './compile-probe.ts';
 import { describeFamily } from './compile-virtual-address.ts';
 import type { Report } from './diagnostics.ts';
 import { type LvsContext, readLvsScript } from './lvs-context.ts';
-import type { ForwardingMethod, RealServerConfig, ServiceIdentity } from './model.ts';
+import type {
+  ForwardingMethod,
+  RealServerConfig,
+  ServiceIdentity,
+  TransportProtocol,
+} from './model.ts';
 import type { ServerOptions } from './model-lvs.ts';
 import { compact } from './present.ts';
 import { type Entry, type ReadBlock, readBlock } from './read-block.ts';
@@ -40,6 +46,7 @@ export interface ServiceContext {
   /** Absent when it could not be read: then the servers are only looked through. */
   readonly identity: WrittenIdentity | undefined;
   readonly forwarding: Forwarding | undefined;
+  readonly protocol: TransportProtocol;
 }
 
 export interface CompiledServer {
@@ -85,7 +92,8 @@ function compileServer(
   const forwarding = readForwarding(block.entry('lvs_method'), report) ?? service.forwarding;
   const forwardingMethod = forwarding?.method ?? 'masq';
   const target = endpoint ?? PLACEHOLDER;
-  const checked = { endpoint: target, service: service.block, server: block };
+  const virtual = virtualTarget(service, forwardingMethod);
+  const checked = { endpoint: target, service: service.block, server: block, virtual };
   const checkers = compileCheckers(checked, context);
   const planned = compilePlannedCheckers(checked, context);
   const options = compileServerOptions(block, forwarding, context);
@@ -105,6 +113,16 @@ function compileServer(
     checkers,
     isMethodDefault: !block.has('lvs_method'),
   };
+}
+
+function virtualTarget(
+  { identity, protocol }: ServiceContext,
+  forwardingMethod: ForwardingMethod,
+): VirtualTarget {
+  if (forwardingMethod !== 'droute') return { ok: false, need: "'lvs_method DR'" };
+  if (protocol !== 'tcp') return { ok: false, need: "'protocol TCP'" };
+  if (identity?.kind === 'address') return { ok: true, address: identity.address };
+  return { ok: false, need: 'a virtual_server with an address of its own' };
 }
 
 function compileServerOptions(

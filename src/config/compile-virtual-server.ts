@@ -15,7 +15,7 @@ import { describeFamily } from './compile-virtual-address.ts';
 import type { Report } from './diagnostics.ts';
 import { didYouMean } from './did-you-mean.ts';
 import type { LvsContext } from './lvs-context.ts';
-import type { TransportProtocol, VirtualServerConfig } from './model.ts';
+import type { CheckerConfig, TransportProtocol, VirtualServerConfig } from './model.ts';
 import { serviceName } from './names.ts';
 import { type Entry, type ReadBlock, readBlock } from './read-block.ts';
 import { readAddress, readInteger, reportTrailing } from './read-value.ts';
@@ -72,7 +72,7 @@ function compileService(entry: Entry, context: LvsContext): VirtualServerConfig 
   const block = readBlock({ context: 'virtual_server', place }, statements, report);
   const protocol = readProtocol(block, identity, report);
   const forwarding = readForwarding(block.entry('lvs_method'), report);
-  const around = { block, identity, forwarding };
+  const around = { block, identity, forwarding, protocol };
   const compiled = compileServers(block.all('real_server'), around, context);
   const pool = compilePool(block, around, context);
   const servers = compiled.map(({ server }) => server);
@@ -103,11 +103,15 @@ function compileService(entry: Entry, context: LvsContext): VirtualServerConfig 
 /** Where the service has no port, neither have its servers, and a check needs one. */
 function checkPorts(compiled: readonly CompiledServer[], place: Place, report: Report): void {
   for (const { server, checkers } of compiled) {
-    const checker = checkers.find(({ config }) => config.connectPort === 0);
+    const checker = checkers.find(({ config }) => lacksPort(config));
     if (checker === undefined) continue;
     const { kind } = checker.config;
     report('checkerWithoutPort', place, { server: server.address.text, kind });
   }
+}
+
+function lacksPort(config: CheckerConfig): boolean {
+  return 'connectPort' in config && config.kind !== 'PING_CHECK' && config.connectPort === 0;
 }
 
 /** A group may have both families: its IPv6 members have no use for IPv4 servers. */
@@ -211,5 +215,9 @@ function warnOfDefaults(
   if (checkers.some(({ isDelayLoopDefault }) => isDelayLoopDefault)) {
     report('defaultDelayLoop', block.place, {});
   }
-  if (checkers.some(({ config }) => !config.alpha)) report('notAlpha', block.place, {});
+  // A FILE_CHECK knows no alpha: its file is read before anything starts.
+  const isAlphaMissing = checkers.some(
+    ({ config }) => config.kind !== 'FILE_CHECK' && !config.alpha,
+  );
+  if (isAlphaMissing) report('notAlpha', block.place, {});
 }

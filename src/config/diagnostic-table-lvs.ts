@@ -262,4 +262,18 @@ export const lvsDiagnostics = {
     message: "'lvs_stop_policy drain' waits for nothing: no virtual_server has a drain_timeout",
     help: "add 'drain_timeout SECONDS' to the services that shall be drained",
   },
+  linkLocalWithoutInterface: {
+    code: 'LVS1140',
+    severity: 'error',
+    compat: 'keepalived lets every check fail',
+    message: '{kind} of {address} does not say on which interface that is: it is link-local',
+    help: "add 'bind_if INTERFACE' to the check",
+  },
+  dsrCheckNeeds: {
+    code: 'LVS1141',
+    severity: 'error',
+    compat: 'keepalived does not know the word and leaves the check out',
+    message: 'DSR_CHECK needs {need}',
+    help: 'it asks for the virtual address by TCP, as clients do, at the MAC of the server',
+  },
 } as const;

@@ -54,11 +54,15 @@ export interface ServerOptions {
   readonly lowerThreshold?: number;
 }
 
-export interface CheckerOptions {
+export interface CheckerOptions extends PacingOptions {
   readonly bindAddress?: IpAddress;
   readonly bindInterface?: string;
   readonly bindPort?: number;
   readonly fwmark?: number;
+}
+
+/** lvsd's own: when a checker changes its mind, and how often it looks. */
+export interface PacingOptions {
   readonly rise?: number;
   readonly fall?: number;
   readonly fastIntervalMs?: number;
@@ -103,14 +107,43 @@ export interface RegexConfig {
 }
 
 /** What one kind of checker that connects has to itself. */
-export type ConnectingProbe =
+export type ConnectingProbe = RunningProbe | PlannedProbe;
+
+export type RunningProbe = UdpProbe | DnsProbe | { readonly kind: 'PING_CHECK' } | DsrProbe;
+
+export interface DsrProbe {
+  readonly kind: 'DSR_CHECK';
+  /** That of the service; asked for at `connectPort`, at the MAC of `connectAddress`. */
+  readonly virtualAddress: IpAddress;
+}
+
+/** Those that the daemon does not run yet. */
+export type PlannedProbe =
   | { readonly kind: 'SMTP_CHECK'; readonly heloName: string }
-  | { readonly kind: 'DNS_CHECK'; readonly type: string; readonly name: string }
-  | UdpProbe
-  | { readonly kind: 'PING_CHECK' }
   | RedisProbe
-  | { readonly kind: 'AGENT_CHECK'; readonly send?: string }
-  | { readonly kind: 'DSR_CHECK' };
+  | { readonly kind: 'AGENT_CHECK'; readonly send?: string };
+
+export interface DnsProbe {
+  readonly kind: 'DNS_CHECK';
+  readonly type: DnsType;
+  readonly name: string;
+  /** Each must be among the answers, in the notation of dns-answer.ts; any answer will do when absent. */
+  readonly answers?: readonly string[];
+}
+
+export type DnsType = (typeof DNS_TYPES)[number];
+
+export const DNS_TYPES = [
+  'A',
+  'NS',
+  'CNAME',
+  'SOA',
+  'MX',
+  'TXT',
+  'AAAA',
+  'RRSIG',
+  'DNSKEY',
+] as const;
 
 export interface UdpProbe {
   readonly kind: 'UDP_CHECK';
@@ -131,14 +164,8 @@ export interface RedisProbe {
   readonly tls: boolean;
 }
 
-/** What a checker without a connection has. */
-export interface MiscCheckConfig extends CheckerOptions {
-  readonly kind: 'MISC_CHECK';
-  readonly span: Span;
-  readonly command: ScriptCommand;
-  readonly timeoutMs: number;
-  /** `misc_dynamic`. */
-  readonly isDynamic: boolean;
+/** Times of a checker without a connection. */
+export interface CheckTiming extends PacingOptions {
   readonly delayLoopMs: number;
   readonly retry: number;
   readonly delayBeforeRetryMs: number;
@@ -146,7 +173,17 @@ export interface MiscCheckConfig extends CheckerOptions {
   readonly alpha: boolean;
 }
 
-export interface FileCheckConfig {
+export interface MiscCheckConfig extends CheckTiming {
+  readonly kind: 'MISC_CHECK';
+  readonly span: Span;
+  readonly command: ScriptCommand;
+  readonly timeoutMs: number;
+  /** `misc_dynamic`. */
+  readonly isDynamic: boolean;
+}
+
+/** Judged whenever the file was read; the times are for the look in between. */
+export interface FileCheckConfig extends CheckTiming {
   readonly kind: 'FILE_CHECK';
   readonly span: Span;
   readonly trackFile: string;

@@ -8,10 +8,11 @@ import type { GlobalOptions } from './model-global.ts';
 import type {
   BfdCheckConfig,
   CheckerOptions,
-  ConnectingProbe,
   FileCheckConfig,
   HttpOptions,
   MiscCheckConfig,
+  PlannedProbe,
+  RunningProbe,
   ServerOptions,
   ServiceOptions,
   TlsClientConfig,
@@ -190,7 +191,17 @@ export interface StatusCodeRange {
   readonly to: number;
 }
 
-export type CheckerConfig = TcpCheckConfig | HttpGetConfig;
+/** Checkers with a probe of few settings, which the daemon runs. */
+export type ProbeCheckerConfig = CheckerBase & RunningProbe;
+export type UdpCheckConfig = Extract<ProbeCheckerConfig, { kind: 'UDP_CHECK' }>;
+export type DnsCheckConfig = Extract<ProbeCheckerConfig, { kind: 'DNS_CHECK' }>;
+export type PingCheckConfig = Extract<ProbeCheckerConfig, { kind: 'PING_CHECK' }>;
+export type DsrCheckConfig = Extract<ProbeCheckerConfig, { kind: 'DSR_CHECK' }>;
+
+/** Checkers that connect. */
+export type ConnectingCheckerConfig = TcpCheckConfig | HttpGetConfig | ProbeCheckerConfig;
+
+export type CheckerConfig = ConnectingCheckerConfig | MiscCheckConfig | FileCheckConfig;
 
 export interface SslGetConfig extends CheckerBase, HttpOptions {
   readonly kind: 'SSL_GET';
@@ -198,9 +209,4 @@ export interface SslGetConfig extends CheckerBase, HttpOptions {
 }
 
 /** Checkers that the daemon does not run yet. */
-export type PlannedCheckerConfig =
-  | SslGetConfig
-  | (CheckerBase & ConnectingProbe)
-  | MiscCheckConfig
-  | FileCheckConfig
-  | BfdCheckConfig;
+export type PlannedCheckerConfig = SslGetConfig | (CheckerBase & PlannedProbe) | BfdCheckConfig;

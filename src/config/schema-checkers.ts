@@ -1,5 +1,6 @@
 /** Keywords of the checkers. */
-import { CONNECT_TIMEOUT, inheritedRows, TARGET_ROWS } from './schema-lvs.ts';
+import { DNS_TYPES } from './model-lvs.ts';
+import { CONNECT_TIMEOUT, inheritedRows, RUNNING_CHECKERS, TARGET_ROWS } from './schema-lvs.ts';
 import {
   ADDRESS,
   acceptedRows,
@@ -24,7 +25,6 @@ const MAX_MARK = 2 ** 32 - 1;
 const MAX_REDIRECTS = 20;
 const MAX_EXPIRY_DAYS = 3650;
 const MAX_UDP_PAYLOAD = 65_507;
-export const DNS_TYPES = ['A', 'NS', 'CNAME', 'SOA', 'MX', 'TXT', 'AAAA', 'RRSIG', 'DNSKEY'];
 
 /** Checkers that connect, with their defaults of retry and delay_before_retry. */
 const CONNECTING: readonly (readonly [name: string, retry: string, delay: string])[] = [
@@ -91,13 +91,15 @@ const logRow: WorkingRow = {
   doc: 'Logs every failure',
 };
 
-const workingKinds = new Set(['TCP_CHECK', 'HTTP_GET']);
+/** Checkers that connect from where bindto, bind_if, bind_port and fwmark say. */
+const honoursSource = new Set(['TCP_CHECK', 'UDP_CHECK', 'DNS_CHECK', 'PING_CHECK', 'DSR_CHECK']);
 
 const connectingRows = CONNECTING.flatMap(([context, retry, delay]) => {
   const rows = [...inheritedRows(retry, delay), CONNECT_TIMEOUT, ...TARGET_ROWS];
   return [
-    ...(workingKinds.has(context) ? works(context, rows) : plannedRows(context, rows)),
-    ...plannedRows(context, [...sourceRows, ...pacingRows]),
+    ...(RUNNING_CHECKERS.has(context) ? works(context, rows) : plannedRows(context, rows)),
+    ...(honoursSource.has(context) ? works(context, sourceRows) : plannedRows(context, sourceRows)),
+    ...(RUNNING_CHECKERS.has(context) ? works : plannedRows)(context, pacingRows),
     ...acceptedRows(context, LOGGED, [logRow]),
   ];
 });
@@ -232,7 +234,7 @@ const urlRows: readonly KeywordRow[] = [
   ]),
 ];
 
-/** Keywords that one planned checker has to itself. */
+/** Keywords that one checker has to itself. */
 const ownRows: Readonly<Record<string, readonly WorkingRow[]>> = {
   SSL_GET: [...httpRows, ...plannedHttpRows],
   MISC_CHECK: [
@@ -255,7 +257,12 @@ const ownRows: Readonly<Record<string, readonly WorkingRow[]>> = {
       defaultText: 'off',
       doc: 'Exit status 2 to 255: up, with weight 0 to 253',
     },
-    { name: 'user', value: words('USER [GROUP]'), doc: 'Runs as this user' },
+    {
+      name: 'user',
+      value: words('USER [GROUP]'),
+      defaultText: 'script_user, else keepalived_script, else nobody',
+      doc: 'Runs as this user; keepalived as root where neither of the others is there',
+    },
     ...pacingRows,
   ],
   SMTP_CHECK: [
@@ -282,6 +289,12 @@ const ownRows: Readonly<Record<string, readonly WorkingRow[]>> = {
       doc: 'Record that is asked for',
     },
     { name: 'name', value: text('a name'), defaultText: '.', doc: 'Name that is asked for' },
+    {
+      name: 'expect_answer',
+      value: words('VALUE'),
+      doc: 'A record that the answer must have: an address, a name, PREFERENCE and name of an MX, a text',
+      isRepeatable: true,
+    },
   ],
   UDP_CHECK: [
     { name: 'payload', value: words('HEX …'), doc: 'What is sent' },
@@ -345,6 +358,8 @@ export const checkerRows: readonly KeywordRow[] = [
   ...works('HTTP_GET', httpRows),
   ...plannedRows('HTTP_GET', plannedHttpRows),
   ...urlRows,
-  ...Object.entries(ownRows).flatMap(([context, rows]) => plannedRows(context, rows)),
+  ...Object.entries(ownRows).flatMap(([context, rows]) =>
+    RUNNING_CHECKERS.has(context) ? works(context, rows) : plannedRows(context, rows),
+  ),
   ...acceptedRows('MISC_CHECK', LOGGED, [logRow]),
 ];

@@ -261,20 +261,6 @@ const realServerRows = works('real_server', [
     defaultText: 'lvs_method of the virtual_server',
     doc: 'How packets reach this server',
   },
-  {
-    name: 'TCP_CHECK',
-    opens: 'TCP_CHECK',
-    value: FLAG,
-    doc: 'Passes when a TCP connection can be made',
-    isRepeatable: true,
-  },
-  {
-    name: 'HTTP_GET',
-    opens: 'HTTP_GET',
-    value: FLAG,
-    doc: 'Passes when every url answers with an accepted status code',
-    isRepeatable: true,
-  },
 ]);
 
 const serverOptionRows: readonly WorkingRow[] = [
@@ -295,8 +281,22 @@ const serverOptionRows: readonly WorkingRow[] = [
   { name: 'notify_down', value: SCRIPT, doc: 'Run when the server goes down' },
 ];
 
+/** Checkers that the daemon runs; the others are read only. */
+export const RUNNING_CHECKERS: ReadonlySet<string> = new Set([
+  'TCP_CHECK',
+  'HTTP_GET',
+  'DNS_CHECK',
+  'UDP_CHECK',
+  'PING_CHECK',
+  'MISC_CHECK',
+  'FILE_CHECK',
+  'DSR_CHECK',
+]);
+
 /** [name, what a pass is]. */
-const PLANNED_CHECKERS: readonly (readonly [name: string, doc: string])[] = [
+const CHECKERS: readonly (readonly [name: string, doc: string])[] = [
+  ['TCP_CHECK', 'Passes when a TCP connection can be made'],
+  ['HTTP_GET', 'Passes when every url answers with an accepted status code'],
   ['SSL_GET', 'As HTTP_GET, over TLS'],
   ['MISC_CHECK', 'Passes when its script ends with 0'],
   ['SMTP_CHECK', 'Passes when the server greets, answers HELO and QUIT'],
@@ -310,11 +310,11 @@ const PLANNED_CHECKERS: readonly (readonly [name: string, doc: string])[] = [
   ['DSR_CHECK', 'Passes when the virtual address answers on the MAC of this server'],
 ];
 
-const plannedServer: readonly WorkingRow[] = [
-  ...PLANNED_CHECKERS.map(
-    ([name, doc]): WorkingRow => ({ name, opens: name, value: FLAG, doc, isRepeatable: true }),
-  ),
-];
+const checkerBlocks: readonly KeywordRow[] = CHECKERS.flatMap(([name, doc]) => {
+  const row = { name, opens: name, value: FLAG, doc, isRepeatable: true };
+  const rows = RUNNING_CHECKERS.has(name) ? works : plannedRows;
+  return rows('real_server', [row]);
+});
 
 /** What every checker that connects knows besides the inherited. */
 export const TARGET_ROWS: readonly WorkingRow[] = [
@@ -389,7 +389,7 @@ export const lvsRows: readonly KeywordRow[] = [
   ]),
   ...realServerRows,
   ...works('real_server', serverOptionRows),
-  ...plannedRows('real_server', plannedServer),
+  ...checkerBlocks,
   ...reportingRows,
   ...acceptedRows(
     'virtual_server',

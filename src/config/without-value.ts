@@ -56,6 +56,7 @@ const ROWS: readonly (readonly [contexts: string, keywords: string, does: string
   ['real_server', 'virtualhost snmp_name', READS_ON],
   ['SSL', 'password ca certificate key', READS_ON],
   ['HTTP_GET SSL_GET', 'virtualhost http_protocol', READS_ON],
+  ['DNS_CHECK', 'expect_answer', UNKNOWN],
   ['HTTP_GET SSL_GET', OWN_HTTP, UNKNOWN],
   ['url', 'virtualhost regex_options regex_stack', READS_ON],
   ['url', 'regex_min_offset regex_max_offset', READS_ON],

@@ -8,12 +8,12 @@
 import { closeSync, constants, fstatSync, openSync, writeSync } from 'node:fs';
 import type { Clock } from '../base/clock.ts';
 import type { Log } from '../base/log.ts';
+import { describeOutcome } from '../base/script-result.ts';
 import type { NotifyFifoConfig } from '../config/model-global.ts';
 import { mkfifo, SysError } from '../kernel/libc.ts';
 import type { FifoStatus } from '../observe/outside.ts';
 import { afterDeath, type BackOff, noBackOff } from './back-off.ts';
 import type { PlannedRun } from './notify-plan.ts';
-import { describeOutcome } from './script-result.ts';
 import type { ScriptRun } from './script-runner.ts';
 import type { CancelTimer, SetTimer } from './timers.ts';
 

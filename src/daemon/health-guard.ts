@@ -8,7 +8,9 @@ import type { Config } from '../config/model.ts';
 import type { LvsStopPolicy } from '../config/model-global.ts';
 import type { LvsNotice } from '../ipvs/notice.ts';
 import type { HealthSnapshot } from '../observe/status.ts';
+import type { TrackerState } from '../vrrp/tracker-state.ts';
 import { afterDeath, type BackOff, noBackOff } from './back-off.ts';
+import type { CheckScriptPorts, CheckScripts } from './check-scripts.ts';
 import {
   type ChildDeath,
   type ChildHandle,
@@ -42,6 +44,10 @@ export interface HealthGuardPorts {
   /** The process died and is started again. */
   readonly onRestart: (death: string) => void;
   readonly onFatal: (code: string, message: string) => void;
+  /** Runs the scripts of checks. */
+  readonly newScripts: (onEnd: CheckScriptPorts['onEnd']) => CheckScripts;
+  /** Every tracked file, for a process that starts. */
+  readonly files: () => readonly TrackerState[];
   /** For scripts, FIFOs and events. */
   readonly onNotice: (notice: LvsNotice) => void;
 }
@@ -52,6 +58,7 @@ export class HealthGuard {
   readonly #reconfigurations: Snapshots<TableOutcome>;
   readonly #previews: Snapshots<readonly PlannedOperation[]>;
   readonly #listings: Snapshots<ListingOutcome>;
+  readonly #scripts: CheckScripts;
   readonly #ownershipFile: string;
   #config: Config;
   #adopt: boolean;
@@ -79,6 +86,9 @@ export class HealthGuard {
     this.#reconfigurations = new Snapshots(ports.setTimer, RECONFIGURE_TIMEOUT_MS);
     this.#listings = new Snapshots(ports.setTimer, RECONFIGURE_TIMEOUT_MS);
     this.#previews = new Snapshots(ports.setTimer, RECONFIGURE_TIMEOUT_MS);
+    this.#scripts = ports.newScripts((id, result) =>
+      this.#child?.send({ kind: 'scriptEnded', id, result }),
+    );
   }
 
   get pid(): number | undefined {
@@ -127,6 +137,11 @@ export class HealthGuard {
     return this.#listings.ask((id) => this.#child?.send({ kind: 'listing', id }));
   }
 
+  /** Tracked files that were read. */
+  tellFiles(states: readonly TrackerState[]): void {
+    this.#child?.send({ kind: 'files', states });
+  }
+
   snapshot(): Promise<HealthSnapshot | undefined> {
     return this.#snapshots.ask((id) => this.#child?.send({ kind: 'snapshot', id }));
   }
@@ -168,6 +183,7 @@ export class HealthGuard {
       adopt: this.#adopt,
       flush: this.#mayFlush && this.#config.globalDefs.flushesLvs === true,
     });
+    child.send({ kind: 'files', states: this.#ports.files() });
     for (const [instance, role] of this.#roles) child.send({ kind: 'role', instance, role });
   }
 
@@ -197,6 +213,12 @@ export class HealthGuard {
       case 'services':
         this.#ports.onServices(message.states);
         return;
+      case 'runScript':
+        this.#scripts.run(message.id, message.command, message.timeoutMs);
+        return;
+      case 'killScript':
+        this.#scripts.kill(message.id);
+        return;
       case 'serversChecked':
         this.#ports.onServersChecked();
         return;
@@ -215,6 +237,7 @@ export class HealthGuard {
 
   #died(death: ChildDeath): void {
     this.#child = undefined;
+    this.#scripts.killAll();
     this.#snapshots.abandon();
     this.#reconfigurations.abandon();
     this.#previews.abandon();

@@ -7,7 +7,8 @@
 import { systemClock } from '../base/clock.ts';
 import type { Config, GlobalDefs } from '../config/model.ts';
 import type { LvsStopPolicy } from '../config/model-global.ts';
-import { HealthEngine, type ServerChange } from '../health/engine.ts';
+import { HealthEngine } from '../health/engine.ts';
+import type { ServerChange } from '../health/watched-server.ts';
 import { IpvsClient } from '../ipvs/client.ts';
 import { inheritedVerdicts } from '../ipvs/inheritance.ts';
 import { Intent } from '../ipvs/intent.ts';
@@ -19,8 +20,10 @@ import type { Table } from '../ipvs/types.ts';
 import { DeadlineTimer } from '../kernel/timer.ts';
 import { listIpvs } from '../observe/ipvs-listing.ts';
 import type { HealthSnapshot } from '../observe/status.ts';
+import type { TrackerState } from '../vrrp/tracker-state.ts';
 import { AddressWatch } from './address-watch.ts';
 import { type ChildChannel, openChildChannel, sendLast } from './child-channel.ts';
+import { HealthOutside } from './health-outside.ts';
 import type { FromHealth, ToHealth } from './messages.ts';
 import { serviceStates } from './service-states.ts';
 import { describePreview, verdictsAtStart } from './table-preview.ts';
@@ -31,6 +34,7 @@ const DRAIN_LOOK_MS = 100;
 class HealthProcess {
   readonly #channel: ChildChannel<FromHealth>;
   readonly #intent = new Intent();
+  readonly #outside = new HealthOutside((message) => this.#channel.send(message));
   readonly #watch: AddressWatch;
   /** For weights that change though no verdict does. */
   #ramp: DeadlineTimer | undefined;
@@ -42,6 +46,7 @@ class HealthProcess {
   #services: Config['virtualServers'] = [];
   readonly #reasons = new Map<string, string>();
   #isStopping = false;
+  #isWantDue = false;
   /** While a stop drains: ends it. */
   #endDrain: (() => void) | undefined;
 
@@ -70,6 +75,12 @@ class HealthProcess {
       case 'snapshot':
         this.#answerSnapshot(message.id);
         return;
+      case 'files':
+        for (const state of message.states) this.#hearFile(state);
+        return;
+      case 'scriptEnded':
+        this.#outside.scriptEnded(message.id, message.result);
+        return;
       case 'listing':
         this.#answerListing(message.id);
         return;
@@ -96,6 +107,7 @@ class HealthProcess {
     this.#engine = new HealthEngine({
       clock: systemClock,
       log: this.#channel.log,
+      outside: this.#outside,
       random: Math.random,
       onChange: (change) => {
         const reason = `${change.reason}: ${change.detail}`;
@@ -104,8 +116,9 @@ class HealthProcess {
         queueMicrotask(() => this.#judge(change, reason));
       },
       // After the judgement of the last of them.
-      onAllChecked: () => queueMicrotask(() => this.#channel.send({ kind: 'serversChecked' })),
+      onAllChecked: () => queueMicrotask(() => this.#tellAllChecked()),
     });
+    this.#outside.configure(message.config);
     this.#watch.configure(message.config);
     const inherited = this.#inherit(opened.client, message);
     this.#engine.start(message.config.virtualServers, inherited);
@@ -130,6 +143,13 @@ class HealthProcess {
     this.#channel.send({ kind: 'ready' });
   }
 
+  #hearFile(state: TrackerState): void {
+    this.#outside.tell(state);
+    this.#engine?.recheck((config) => {
+      return config.kind === 'FILE_CHECK' && config.trackFile === state.name;
+    });
+  }
+
   /** What a predecessor left says which servers were up: until the first check nothing is cut. */
   #inherit(
     client: IpvsClient,
@@ -148,6 +168,7 @@ class HealthProcess {
   }
 
   #reload(config: Config): void {
+    this.#outside.configure(config);
     this.#watch.configure(config);
     this.#engine?.reload(config.virtualServers);
     this.#configure(config);
@@ -193,10 +214,33 @@ class HealthProcess {
     this.#intent.configure(config, (name) => ({ isUp: engine?.isUp(name) ?? false }));
   }
 
-  #judge({ serverName, isUp }: ServerChange, reason: string): void {
-    const sinceMs = systemClock.monotonicMs();
-    this.#intent.setVerdict(serverName, { isUp, sinceMs }, reason);
+  #judge({ serverName, isUp, sinceMs, weight }: ServerChange, reason: string): void {
+    const verdict = {
+      isUp,
+      ...(sinceMs === undefined ? {} : { sinceMs }),
+      ...(weight === undefined ? {} : { weight }),
+    };
+    this.#intent.setVerdict(serverName, verdict, reason);
+    this.#wantSoon();
+  }
+
+  /** Once for all verdicts of this turn: a rack that dies is one plan. */
+  #wantSoon(): void {
+    if (this.#isWantDue) return;
+    this.#isWantDue = true;
+    setImmediate(() => this.#wantDue());
+  }
+
+  #wantDue(): void {
+    if (!this.#isWantDue) return;
+    this.#isWantDue = false;
     this.#want();
+  }
+
+  /** What was found is in the table, and told, by then. */
+  #tellAllChecked(): void {
+    this.#wantDue();
+    this.#channel.send({ kind: 'serversChecked' });
   }
 
   #want(): void {

@@ -10,8 +10,10 @@
  */
 import type { IpAddress } from '../base/address.ts';
 import type { LogFields, LogLevel } from '../base/log.ts';
+import type { ScriptResult } from '../base/script-result.ts';
 import type { Config } from '../config/model.ts';
 import type { LvsStopPolicy } from '../config/model-global.ts';
+import type { ScriptCommand } from '../config/model-vrrp.ts';
 import type { LvsNotice } from '../ipvs/notice.ts';
 import type { OperationKind } from '../ipvs/plan.ts';
 import type { IpvsListing } from '../observe/ipvs-listing.ts';
@@ -78,6 +80,9 @@ export type ToHealth =
   | { readonly kind: 'listing'; readonly id: number }
   /** A second one with `remove` ends a drain. */
   | { readonly kind: 'stop'; readonly policy: LvsStopPolicy }
+  /** Tracked files that were read: all at a start, then those that changed. */
+  | { readonly kind: 'files'; readonly states: readonly TrackerState[] }
+  | { readonly kind: 'scriptEnded'; readonly id: number; readonly result: ScriptResult }
   /** An instance became master, or is not any more: for lvs_sync_daemon. */
   | {
       readonly kind: 'role';
@@ -149,6 +154,14 @@ export type FromHealth =
       readonly id: number;
       readonly operations: readonly PlannedOperation[];
     }
+  /** MISC_CHECK: answered with scriptEnded, unless killScript comes first. */
+  | {
+      readonly kind: 'runScript';
+      readonly id: number;
+      readonly command: ScriptCommand;
+      readonly timeoutMs: number;
+    }
+  | { readonly kind: 'killScript'; readonly id: number }
   /** The quorum of a service or the verdict on a server; how things stand, at a start. */
   | { readonly kind: 'lvsNotice'; readonly notice: LvsNotice };
 

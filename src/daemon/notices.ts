@@ -4,6 +4,7 @@
  */
 import type { Clock } from '../base/clock.ts';
 import type { Log } from '../base/log.ts';
+import { describeOutcome, hasPassed } from '../base/script-result.ts';
 import type { Config, VirtualServerConfig } from '../config/model.ts';
 import type { NotifyFifoConfig, TimedScript } from '../config/model-global.ts';
 import { serverName, serviceName } from '../config/names.ts';
@@ -15,7 +16,6 @@ import { Fifo } from './fifo.ts';
 import { Notifier } from './notify.ts';
 import { fifoLine, type NotifySource, planNotice } from './notify-plan.ts';
 import type { ScriptRules } from './script-launch.ts';
-import { describeOutcome, hasPassed } from './script-result.ts';
 import { ScriptRunner } from './script-runner.ts';
 import type { SetTimer } from './timers.ts';
 

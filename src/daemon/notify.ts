@@ -5,10 +5,10 @@
 
 import type { Clock } from '../base/clock.ts';
 import type { Log } from '../base/log.ts';
+import { describeOutcome, type ScriptResult } from '../base/script-result.ts';
 import type { NotifyResult, NotifyStatus } from '../observe/outside.ts';
 import type { PlannedRun } from './notify-plan.ts';
 import { NotifyQueue } from './notify-queue.ts';
-import { describeOutcome, type ScriptResult } from './script-result.ts';
 import type { ScriptRun } from './script-runner.ts';
 import type { SetTimer } from './timers.ts';
 

@@ -10,8 +10,13 @@ import { type AccountFiles, findAccount } from './accounts.ts';
 /** What global_defs says of all scripts. */
 export type ScriptRules = Pick<GlobalOptions, 'scriptUser' | 'hasScriptSecurity' | 'scriptFailure'>;
 
+/** Rules, and whether the script checks a server. */
+type LaunchRules = ScriptRules & { readonly isCheck?: boolean };
+
 /** keepalived's own user for scripts, where the system has it. */
 const SCRIPT_ACCOUNT = 'keepalived_script';
+/** Who runs checks of servers where nobody is named: what a server answers may reach them. */
+const CHECK_ACCOUNT = 'nobody';
 
 export interface LaunchFacts {
   readonly accounts: AccountFiles;
@@ -31,8 +36,11 @@ export type Launch =
   /** A few words that follow "cannot be run: ". */
   | { readonly ok: false; readonly reason: string };
 
-/** User: that of the command, else `script_user`, else keepalived_script, else root (keepalived 2.7). */
-export function planLaunch(command: ScriptCommand, rules: ScriptRules, facts: LaunchFacts): Launch {
+/**
+ * User: that of the command, else `script_user`, else keepalived_script, else root (keepalived 2.7); for
+ * checks of servers nobody instead of root.
+ */
+export function planLaunch(command: ScriptCommand, rules: LaunchRules, facts: LaunchFacts): Launch {
   const { found, ownUid } = facts;
   if (found === undefined || !found.fact.exists) {
     return { ok: false, reason: `${command.path} does not exist` };
@@ -60,7 +68,7 @@ type ChosenUser =
 
 function chooseUser(
   command: ScriptCommand,
-  rules: ScriptRules,
+  rules: LaunchRules,
   accounts: AccountFiles,
 ): ChosenUser {
   const named = command.user === undefined ? rules.scriptUser : command;
@@ -69,8 +77,10 @@ function chooseUser(
     return found.ok ? { ...found, isDefault: false } : found;
   }
   const own = findAccount(accounts, SCRIPT_ACCOUNT, undefined);
-  const account = own.ok ? own.account : { uid: 0, gid: 0 };
-  return { ok: true, account, isDefault: true };
+  if (own.ok) return { ok: true, account: own.account, isDefault: true };
+  if (rules.isCheck !== true) return { ok: true, account: { uid: 0, gid: 0 }, isDefault: true };
+  const nobody = findAccount(accounts, CHECK_ACCOUNT, undefined);
+  return nobody.ok ? { ...nobody, isDefault: true } : nobody;
 }
 
 /**

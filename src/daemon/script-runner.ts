@@ -9,13 +9,13 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import type { Clock } from '../base/clock.ts';
+import type { ScriptOutcome, ScriptResult } from '../base/script-result.ts';
 import { SCRIPT_PATH } from '../config/file-facts.ts';
 import { findScript } from '../config/load.ts';
 import type { ScriptCommand } from '../config/model-vrrp.ts';
 import { withoutAmbient } from '../kernel/capabilities.ts';
 import { closeAllOnExec } from '../kernel/descriptors.ts';
 import { planLaunch, type ScriptRules, scriptEnvironment } from './script-launch.ts';
-import type { ScriptOutcome, ScriptResult } from './script-result.ts';
 import type { SetTimer } from './timers.ts';
 
 /** From TERM to KILL. */
@@ -45,6 +45,10 @@ export interface RunOptions {
   readonly timeoutMs?: number;
   /** After those of the command. */
   readonly args?: readonly string[];
+  /** It checks a server: never as root unless the file says so. */
+  readonly isCheck?: boolean;
+  /** Its turn has come, and it has been started. */
+  readonly onStart?: () => void;
 }
 
 interface Job {
@@ -105,6 +109,7 @@ export class ScriptRunner {
     }
     const { child } = started;
     job.child = child;
+    job.options.onStart?.();
     const stderr = collectStderr(child, this.#ports.setTimer);
     const { timeoutMs } = job.options;
     if (timeoutMs !== undefined) {
@@ -150,15 +155,20 @@ type Started =
   | { readonly ok: true; readonly child: ChildProcess }
   | { readonly ok: false; readonly reason: string };
 
-function startProgram(command: ScriptCommand, { rules, args = [] }: RunOptions): Started {
-  const launch = planLaunch(command, rules, {
-    accounts: {
-      passwd: readText('/etc/passwd'),
-      group: readText('/etc/group'),
+function startProgram(command: ScriptCommand, options: RunOptions): Started {
+  const { rules, args = [], isCheck = false } = options;
+  const launch = planLaunch(
+    command,
+    { ...rules, isCheck },
+    {
+      accounts: {
+        passwd: readText('/etc/passwd'),
+        group: readText('/etc/group'),
+      },
+      ownUid: process.geteuid?.() ?? 0,
+      found: findScript(command.path),
     },
-    ownUid: process.geteuid?.() ?? 0,
-    found: findScript(command.path),
-  });
+  );
   if (!launch.ok) return launch;
   try {
     const child = withoutAmbient(() =>

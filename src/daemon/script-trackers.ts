@@ -5,11 +5,11 @@
 
 import type { Clock } from '../base/clock.ts';
 import type { Log } from '../base/log.ts';
+import { describeOutcome, hasPassed, type ScriptResult } from '../base/script-result.ts';
 import type { VrrpScriptConfig } from '../config/model-vrrp.ts';
 import type { ScriptRunStatus } from '../observe/outside.ts';
 import { initialVerdict, judgeRun, type ScriptVerdict } from '../vrrp/script-verdict.ts';
 import type { TrackerState } from '../vrrp/tracker-state.ts';
-import { describeOutcome, hasPassed, type ScriptResult } from './script-result.ts';
 import type { ScriptRun } from './script-runner.ts';
 import type { CancelTimer, SetTimer } from './timers.ts';
 

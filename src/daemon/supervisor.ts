@@ -22,6 +22,7 @@ import { loadConfig } from '../config/load.ts';
 import type { Config } from '../config/model.ts';
 import type { DaemonStatus } from '../observe/status.ts';
 import type { Notice } from '../vrrp/notice.ts';
+import { CHECK_RUNS_MAX, type CheckScriptPorts, CheckScripts } from './check-scripts.ts';
 import { spawnBeside } from './child-handle.ts';
 import {
   CONTROL_PROTOCOL_VERSION,
@@ -49,6 +50,8 @@ import {
   summarize,
 } from './reload.ts';
 import { TaskQueue } from './reload-queue.ts';
+import type { ScriptRules } from './script-launch.ts';
+import { ScriptRunner } from './script-runner.ts';
 import {
   CHECKS_AWAITED_MS,
   processStatus,
@@ -103,6 +106,7 @@ export class Supervisor {
       setTimer: nodeTimers,
       onChange: (state) => {
         this.#vrrp?.tellTrackers([state]);
+        if (state.kind === 'file') this.#health?.tellFiles([state]);
         const { kind, name, isUp, reason } = state;
         const text = `${kind} ${name} is ${isUp ? 'up' : 'down'}: ${reason}`;
         this.#notices.event({ kind: 'tracker', object: kind, name, text, fields: { isUp } });
@@ -276,6 +280,8 @@ export class Supervisor {
         {
           ...common,
           spawn: spawnBeside<ToHealth, FromHealth>('health-process'),
+          newScripts: (onEnd) => this.#newCheckScripts(onEnd),
+          files: () => this.#trackers.states().filter(({ kind }) => kind === 'file'),
           onServices: (states) => this.#trackers.setServices(states),
           onServersChecked: () => this.#serversChecked(),
           onNotice: (notice) => this.#notices.service(notice),
@@ -299,6 +305,13 @@ export class Supervisor {
   #serversChecked(): void {
     this.#cancelChecksWait();
     this.#vrrp?.serversChecked();
+  }
+
+  #newCheckScripts(onEnd: CheckScriptPorts['onEnd']): CheckScripts {
+    const times = { clock: this.#options.clock, setTimer: nodeTimers };
+    const runner = new ScriptRunner({ ...times, limit: CHECK_RUNS_MAX });
+    const rules = (): ScriptRules => this.#config.globalDefs;
+    return new CheckScripts({ runner, setTimer: nodeTimers, rules, onEnd });
   }
 
   #hearNotice(notice: Notice): void {

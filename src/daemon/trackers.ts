@@ -7,6 +7,7 @@
 import { open } from 'node:fs/promises';
 import type { Clock } from '../base/clock.ts';
 import type { Log } from '../base/log.ts';
+import type { ScriptResult } from '../base/script-result.ts';
 import type { Config } from '../config/model.ts';
 import type { VrrpScriptConfig } from '../config/model-vrrp.ts';
 import type { TrackerStatus } from '../observe/outside.ts';
@@ -14,7 +15,6 @@ import type { TrackerState } from '../vrrp/tracker-state.ts';
 import { FileTrackers } from './file-trackers.ts';
 import type { ServiceState } from './messages.ts';
 import { ProcessTrackers } from './process-trackers.ts';
-import type { ScriptResult } from './script-result.ts';
 import { type ScriptRun, ScriptRunner } from './script-runner.ts';
 import { ScriptTrackers } from './script-trackers.ts';
 import type { SetTimer } from './timers.ts';

@@ -1,7 +1,10 @@
-/** One checker of one server while it is watched: its configuration, its verdict and its evidence. */
+/**
+ * One question that is asked again and again: its configuration, its verdict and its evidence. Servers whose
+ * file asks the same, timing and all, share it: one probe, many verdicts.
+ */
 import { formatEndpoint } from '../base/address.ts';
 import type { CheckerConfig } from '../config/model.ts';
-import type { ProbeResult } from './probe.ts';
+import type { Advice, ProbeResult } from './probe.ts';
 import type { Run } from './runner.ts';
 import type { CheckerState } from './verdict.ts';
 
@@ -17,11 +20,12 @@ export interface CheckRecord {
   /** Absent for a pass. */
   readonly reason?: string;
   readonly detail: string;
+  readonly advice?: Advice;
 }
 
 export interface CheckerHealth {
   readonly kind: CheckerConfig['kind'];
-  /** `10.0.0.1:80`: where it connects. */
+  /** `10.0.0.1:80`: where it connects; a script, or the name of a track_file. */
   readonly target: string;
   readonly isUp: boolean;
   readonly lastResult?: CheckRecord;
@@ -42,20 +46,38 @@ export class Checker {
   state: CheckerState;
   /** The check under way. A result of any other run is stale and dropped. */
   run: Run | undefined;
-  readonly serverName: string;
+  #advice: Advice = {};
   #history: CheckRecord[] = [];
   #checks = 0;
   #failures = 0;
   #inconclusive = 0;
 
-  constructor(serverName: string, config: CheckerConfig, state: CheckerState) {
-    this.serverName = serverName;
+  constructor(config: CheckerConfig, state: CheckerState) {
     this.config = config;
     this.state = state;
   }
 
+  /** The same question with other timing: verdict and evidence go on. */
+  successor(config: CheckerConfig, state: CheckerState): Checker {
+    const heir = new Checker(config, state);
+    heir.#advice = this.#advice;
+    heir.#history = [...this.#history];
+    heir.#checks = this.#checks;
+    heir.#failures = this.#failures;
+    heir.#inconclusive = this.#inconclusive;
+    return heir;
+  }
+
+  /** What its passes have said so far. */
+  get advice(): Advice {
+    return this.#advice;
+  }
+
   /** Keeps the evidence of a finished check. */
   record(result: ProbeResult, atMs: number): void {
+    if (result.kind === 'pass' && result.advice !== undefined) {
+      this.#advice = { ...this.#advice, ...result.advice };
+    }
     this.#history.push({ ...result, atMs });
     if (this.#history.length > HISTORY_LENGTH) this.#history.shift();
     if (result.kind === 'inconclusive') this.#inconclusive += 1;
@@ -68,7 +90,7 @@ export class Checker {
     const lastResult = this.#history.at(-1);
     return {
       kind: config.kind,
-      target: formatEndpoint(config.connectAddress, config.connectPort),
+      target: targetOf(config),
       isUp: state.isUp,
       ...(lastResult === undefined ? {} : { lastResult }),
       history: [...this.#history],
@@ -79,4 +101,11 @@ export class Checker {
       nextCheckInMs: this.run === undefined ? Math.max(0, state.dueMs - nowMs) : 0,
     };
   }
+}
+
+function targetOf(config: CheckerConfig): string {
+  if (config.kind === 'MISC_CHECK') return config.command.path;
+  if (config.kind === 'FILE_CHECK') return config.trackFile;
+  if (config.kind === 'PING_CHECK') return config.connectAddress.text;
+  return formatEndpoint(config.connectAddress, config.connectPort);
 }

@@ -4,19 +4,28 @@
  *
  *   queue -> (due, below the cap) -> run -> result -> judge -> checker changed? -> server changed? -> onChange
  *
- * A server is up while all its checkers are; one without checkers is always up.
+ * A server is up while all its checkers are and none says maint; one without checkers is always up.
  */
 import type { Clock } from '../base/clock.ts';
 import type { Log } from '../base/log.ts';
 import type { CheckerConfig, VirtualServerConfig } from '../config/model.ts';
+import { ChangeLog } from './change-log.ts';
 import { Checker, type CheckerHealth } from './checker.ts';
+import type { Outside } from './outside.ts';
 import type { ProbeResult } from './probe.ts';
-import { type CheckerFate, matchCheckers, planServers, type ServerPlan } from './roster.ts';
+import {
+  type CheckerFate,
+  checkerKey,
+  matchCheckers,
+  planServers,
+  type ServerPlan,
+} from './roster.ts';
 import { type Probes, probes, type Run, startRun } from './runner.ts';
 import { DueQueue, firstCheckDelayMs } from './schedule.ts';
 import { SelfDelay } from './self-delay.ts';
 import { eventLoopTimers, type Timer, type Timers } from './timers.ts';
-import { type CheckerChange, initialState, judge } from './verdict.ts';
+import { checkEndMs, initialState, intervalOf, judge, PASSED } from './verdict.ts';
+import { type Cause, type ServerChange, WatchedServer } from './watched-server.ts';
 
 /** Probes under way at once: bounds descriptors. More wait, in the order they came due. */
 export const PROBES_MAX = 4096;
@@ -33,14 +42,6 @@ const INCONCLUSIVE_WARN = 5;
 /** At most one such warning within this, ms: our trouble usually meets all checkers at once. */
 const INCONCLUSIVE_WARN_EVERY_MS = 60_000;
 
-export interface ServerChange {
-  readonly serverName: string;
-  readonly isUp: boolean;
-  /** CHECK_PASSED, CHECKS_CHANGED, or the reason of the failed check. */
-  readonly reason: string;
-  readonly detail: string;
-}
-
 export interface ServerHealth {
   readonly name: string;
   readonly isUp: boolean;
@@ -48,15 +49,22 @@ export interface ServerHealth {
   readonly isSuspended?: boolean;
   /** Wall clock of the last change, or of the start; ms since 1970. */
   readonly sinceMs: number;
+  /** As its checks want it; absent: as the file has it. */
+  readonly weight?: number;
   readonly checkers: readonly CheckerHealth[];
 }
 
 export interface HealthEngineOptions {
   readonly clock: Clock;
   readonly log: Log;
+  /** Scripts and files; without it MISC_CHECK and FILE_CHECK stay undecided. */
+  readonly outside?: Outside;
   /** Uniform in [0, 1). */
   readonly random: () => number;
-  /** A server went up or down; `isUp` answers the new way already. Not called for the state at start. */
+  /**
+   * A server went up or down, or has another weight while it is up; `isUp` answers the new way already. Not
+   * called for the state at start.
+   */
   readonly onChange: (change: ServerChange) => void;
   /** Every checker has passed or failed once; called once, after the `onChange` of the last of them. */
   readonly onAllChecked?: () => void;
@@ -69,24 +77,22 @@ export interface HealthEngineOptions {
 /** Whether servers are up, by name. */
 type Verdicts = ReadonlyMap<string, boolean>;
 
-interface Server {
-  readonly name: string;
-  checkers: readonly Checker[];
-  isUp: boolean;
-  sinceMs: number;
-}
-
 export class HealthEngine {
   readonly #options: HealthEngineOptions;
   readonly #clock: Clock;
   readonly #timers: Timers;
   readonly #probes: Probes;
+  readonly #changeLog: ChangeLog;
   readonly #selfDelay = new SelfDelay();
   readonly #queue = new DueQueue<Checker>();
   readonly #runs = new Set<Run>();
+  #servers: ReadonlyMap<string, WatchedServer> = new Map();
+  /** By checkerKey. */
+  #checkers = new Map<string, Checker>();
+  /** The servers that go by a checker's verdict. */
+  #users = new Map<Checker, WatchedServer[]>();
   /** Checkers that have not passed or failed yet; undefined once that was told to be over. */
   #unchecked: Set<Checker> | undefined = new Set();
-  #servers: ReadonlyMap<string, Server> = new Map();
   /** The one timer of the queue, and what it waits for. */
   #timer: { readonly handle: Timer; readonly dueMs: number } | undefined;
   #inherited: Verdicts = new Map();
@@ -100,6 +106,7 @@ export class HealthEngine {
     this.#clock = options.clock;
     this.#timers = options.timers ?? eventLoopTimers;
     this.#probes = options.probes ?? probes;
+    this.#changeLog = new ChangeLog(options.log, this.#timers);
   }
 
   /**
@@ -125,22 +132,35 @@ export class HealthEngine {
     this.#adopt(planServers(virtualServers));
   }
 
+  /** Checks those that `isMeant` at once: what they ask about has changed. One under way counts. */
+  recheck(isMeant: (config: CheckerConfig) => boolean): void {
+    if (this.#state !== 'watching') return;
+    const nowMs = this.#clock.monotonicMs();
+    for (const [checker, users] of this.#users) {
+      if (checker.run !== undefined || this.#rest(users) || !isMeant(checker.config)) continue;
+      this.#checkAt(checker, nowMs);
+    }
+    this.#pump();
+  }
+
   /**
    * From now on these servers, and no others, are not checked: `ha_suspend`. Their verdicts stand; a server
-   * that is let go on is checked at once. Names that are not watched are remembered.
+   * that is let go on is checked at once. Names that are not watched are remembered. A check that another
+   * server shares goes on, and its results count for both.
    */
   suspend(names: ReadonlySet<string>): void {
     const before = this.#suspended;
+    const rested = new Set(this.#resting());
     this.#suspended = names;
-    const nowMs = this.#clock.monotonicMs();
-    for (const server of this.#servers.values()) {
-      const isSuspended = names.has(server.name);
-      if (isSuspended === before.has(server.name)) continue;
-      const { name } = server;
+    for (const name of this.#servers.keys()) {
+      const isSuspended = names.has(name);
+      if (isSuspended === before.has(name)) continue;
       this.#options.log.info({ server: name }, isSuspended ? 'checks suspended' : 'checks resumed');
-      if (isSuspended) this.#drop(server.checkers);
-      else for (const checker of server.checkers) this.#checkAt(checker, nowMs);
     }
+    const nowMs = this.#clock.monotonicMs();
+    const resting = new Set(this.#resting());
+    this.#drop([...resting].filter((checker) => !rested.has(checker)));
+    for (const checker of rested) if (!resting.has(checker)) this.#checkAt(checker, nowMs);
     if (this.#state === 'watching') this.#tellAllChecked();
     this.#pump();
   }
@@ -148,6 +168,15 @@ export class HealthEngine {
   #checkAt(checker: Checker, dueMs: number): void {
     checker.state = { ...checker.state, dueMs };
     this.#queue.put(checker, dueMs);
+  }
+
+  /** Checkers whose every server is suspended. */
+  #resting(): readonly Checker[] {
+    return [...this.#users].filter(([, users]) => this.#rest(users)).map(([checker]) => checker);
+  }
+
+  #rest(users: readonly WatchedServer[]): boolean {
+    return users.every(({ name }) => this.#suspended.has(name));
   }
 
   /** Whether the server may have traffic. Throws for a name that is not watched. */
@@ -159,11 +188,12 @@ export class HealthEngine {
 
   snapshot(): readonly ServerHealth[] {
     const nowMs = this.#clock.monotonicMs();
-    return Array.from(this.#servers.values(), ({ name, isUp, sinceMs, checkers }) => ({
+    return Array.from(this.#servers.values(), ({ name, isUp, sinceMs, weight, checkers }) => ({
       name,
       isUp,
       ...(this.#suspended.has(name) ? { isSuspended: true } : {}),
       sinceMs,
+      ...(weight === undefined ? {} : { weight }),
       checkers: checkers.map((checker) => checker.snapshot(nowMs)),
     }));
   }
@@ -171,6 +201,7 @@ export class HealthEngine {
   /** Aborts everything; resolves when the last socket is gone. Nothing is called back after this. */
   async close(): Promise<void> {
     this.#state = 'closed';
+    this.#changeLog.close();
     this.#timer?.handle.cancel();
     this.#timer = undefined;
     const results = Array.from(this.#runs, (run) => run.result);
@@ -180,23 +211,17 @@ export class HealthEngine {
 
   #adopt(plans: ReadonlyMap<string, ServerPlan>): void {
     const before = this.#servers;
-    const after = new Map<string, Server>();
+    const after = new Map<string, WatchedServer>();
+    const checkersBefore = this.#checkers;
+    this.#checkers = new Map();
     for (const plan of plans.values()) {
-      const server = before.get(plan.name);
-      if (server === undefined) {
-        after.set(plan.name, this.#newServer(plan));
-      } else {
-        this.#changeCheckers(server, plan.checkers);
-        after.set(plan.name, server);
-      }
+      after.set(plan.name, this.#adoptServer(plan, before.get(plan.name), checkersBefore));
     }
-    for (const server of before.values()) {
-      if (!after.has(server.name)) this.#drop(server.checkers);
-    }
+    const kept = new Set(this.#checkers.values());
+    this.#drop([...checkersBefore.values()].filter((checker) => !kept.has(checker)));
     this.#servers = after;
-    for (const server of after.values()) {
-      if (this.#suspended.has(server.name)) this.#drop(server.checkers);
-    }
+    this.#nameUsers();
+    this.#drop(this.#resting());
     const detail = 'what decided is not checked any more, or was replaced';
     for (const server of after.values()) {
       this.#refresh(server, { reason: CHECKS_CHANGED, detail });
@@ -205,58 +230,89 @@ export class HealthEngine {
     this.#pump();
   }
 
-  #newServer({ name, checkers: configs }: ServerPlan): Server {
-    const verdict = this.#inherited.get(name);
-    const checkers = configs.map((config) =>
-      this.#newChecker(name, config, verdict ?? !config.alpha),
-    );
-    const isUp = checkers.every((checker) => checker.state.isUp);
-    return { name, checkers, isUp, sinceMs: this.#clock.realtimeMs() };
+  #adoptServer(
+    plan: ServerPlan,
+    server: WatchedServer | undefined,
+    checkersBefore: ReadonlyMap<string, Checker>,
+  ): WatchedServer {
+    const inherited = this.#inherited.get(plan.name);
+    const fates = matchCheckers(server?.checkers ?? [], plan.checkers);
+    const checkers = plan.checkers.map((config, index) => {
+      const key = checkerKey(config);
+      const fate = fates[index] ?? { kind: 'add' };
+      const known = this.#checkers.get(key) ?? checkersBefore.get(key);
+      if (known !== undefined) this.#join(known, config, fate, inherited);
+      const wasUp = inherited ?? (server?.isUp === true || !config.alpha);
+      const checker = known ?? this.#checkerByFate(config, fate, wasUp);
+      this.#checkers.set(key, checker);
+      return checker;
+    });
+    if (server === undefined) return new WatchedServer(plan, checkers, this.#clock.realtimeMs());
+    server.reconfigure(plan.weight, checkers);
+    return server;
   }
 
-  #newChecker(serverName: string, config: CheckerConfig, isUp: boolean): Checker {
-    const delayMs = firstCheckDelayMs(config.warmupMs, this.#options.random);
-    const state = initialState(isUp, this.#clock.monotonicMs() + delayMs);
-    const checker = new Checker(serverName, config, state);
-    this.#unchecked?.add(checker);
-    this.#queue.put(checker, state.dueMs);
-    return checker;
+  /**
+   * Who asks the same goes by the same verdict. Before the first check the less trusting view counts; but a
+   * server that a predecessor left in the table is not cut on account of another.
+   */
+  #join(
+    checker: Checker,
+    config: CheckerConfig,
+    fate: CheckerFate<Checker>,
+    inherited: boolean | undefined,
+  ): void {
+    checker.config = config;
+    if (checker.state.hasRun) return;
+    const wasDown = fate.kind === 'restart' && !fate.previous.state.isUp;
+    if (wasDown) checker.state = { ...checker.state, isUp: false };
+    else if (inherited === true) checker.state = { ...checker.state, isUp: true };
   }
 
-  #changeCheckers(server: Server, configs: readonly CheckerConfig[]): void {
-    const fates = matchCheckers(server.checkers, configs);
-    const checkers = configs.map((config, index) =>
-      this.#checkerByFate(server, config, fates[index] ?? { kind: 'add' }),
-    );
-    const kept = new Set(checkers);
-    this.#drop(server.checkers.filter((checker) => !kept.has(checker)));
-    server.checkers = checkers;
+  #nameUsers(): void {
+    this.#users = new Map();
+    for (const server of this.#servers.values()) {
+      for (const checker of new Set(server.checkers)) {
+        const users = this.#users.get(checker);
+        if (users === undefined) this.#users.set(checker, [server]);
+        else users.push(server);
+      }
+    }
   }
 
-  #checkerByFate(server: Server, config: CheckerConfig, fate: CheckerFate<Checker>): Checker {
+  #checkerByFate(config: CheckerConfig, fate: CheckerFate<Checker>, isUp: boolean): Checker {
     switch (fate.kind) {
       case 'add':
-        return this.#newChecker(server.name, config, server.isUp || !config.alpha);
+        return this.#newChecker(config, isUp);
       case 'restart':
-        return this.#newChecker(server.name, config, fate.previous.state.isUp);
+        return this.#newChecker(config, fate.previous.state.isUp);
       case 'keep':
-        fate.previous.config = config;
-        return fate.previous;
       case 'retime':
-        fate.previous.config = config;
-        this.#bringForward(fate.previous);
-        return fate.previous;
+        return this.#retimed(fate.previous, config);
       default:
         return fate satisfies never;
     }
   }
 
+  #newChecker(config: CheckerConfig, isUp: boolean): Checker {
+    const delayMs = firstCheckDelayMs(config.warmupMs, this.#options.random);
+    return this.#queued(
+      new Checker(config, initialState(isUp, this.#clock.monotonicMs() + delayMs)),
+    );
+  }
+
   /** A shorter interval counts from now, not from the end of the long one that was running. */
-  #bringForward(checker: Checker): void {
-    if (checker.run !== undefined) return;
-    const latestMs = this.#clock.monotonicMs() + checker.config.delayLoopMs;
-    if (checker.state.dueMs <= latestMs) return;
-    this.#checkAt(checker, latestMs);
+  #retimed(previous: Checker, config: CheckerConfig): Checker {
+    const { state } = previous;
+    const latestMs = this.#clock.monotonicMs() + intervalOf(config, state);
+    const dueMs = Math.min(state.dueMs, latestMs);
+    return this.#queued(previous.successor(config, { ...state, dueMs }));
+  }
+
+  #queued(checker: Checker): Checker {
+    if (!checker.state.hasRun) this.#unchecked?.add(checker);
+    this.#queue.put(checker, checker.state.dueMs);
+    return checker;
   }
 
   #drop(checkers: readonly Checker[]): void {
@@ -310,11 +366,18 @@ export class HealthEngine {
   }
 
   #begin(checker: Checker): void {
+    const { outside } = this.#options;
+    // From its real start: how long it waited for a free place is not the server's time.
+    const { firstAttemptMs = this.#clock.monotonicMs() } = checker.state;
+    checker.state = { ...checker.state, firstAttemptMs };
+    const endMs = checkEndMs(checker.config, checker.state);
     const run = startRun(checker.config, {
       probes: this.#probes,
       clock: this.#clock,
       timers: this.#timers,
       selfDelay: this.#selfDelay,
+      ...(outside === undefined ? {} : { outside }),
+      ...(endMs === undefined ? {} : { endMs }),
     });
     checker.run = run;
     this.#runs.add(run);
@@ -335,12 +398,16 @@ export class HealthEngine {
     if (judgement.state.consecutiveInconclusive === INCONCLUSIVE_WARN) {
       this.#warnInconclusive(checker, result);
     }
-    const server = this.#servers.get(checker.serverName);
-    if (judgement.change !== undefined && server !== undefined) {
-      this.#refresh(server, judgement.change);
-    }
     if (checker.state.hasRun) this.#unchecked?.delete(checker);
+    this.#refreshUsers(checker, judgement.change, result);
     this.#tellAllChecked();
+  }
+
+  #refreshUsers(checker: Checker, change: Cause | undefined, result: ProbeResult): void {
+    const advised = result.kind === 'pass' && result.advice !== undefined;
+    const cause = change ?? (advised ? { reason: PASSED, detail: result.detail } : undefined);
+    if (cause === undefined) return;
+    for (const server of this.#users.get(checker) ?? []) this.#refresh(server, cause);
   }
 
   #tellAllChecked(): void {
@@ -350,18 +417,20 @@ export class HealthEngine {
   }
 
   /** Brings the server in line with its checkers; tells when that changes it. */
-  #refresh(server: Server, cause: Pick<CheckerChange, 'reason' | 'detail'>): void {
-    const isUp = server.checkers.every((checker) => checker.state.isUp);
-    if (isUp === server.isUp) return;
-    server.isUp = isUp;
-    server.sinceMs = this.#clock.realtimeMs();
-    const { reason, detail } = cause;
-    const [from, to] = isUp ? ['DOWN', 'UP'] : ['UP', 'DOWN'];
-    this.#options.log.info(
-      { server: server.name, from, to, reason, detail },
-      'server state change',
+  #refresh(server: WatchedServer, cause: Cause): void {
+    const { isUp: wasUp, weight: before = server.configuredWeight } = server;
+    const { clock, onChange } = this.#options;
+    const now = { monotonicMs: clock.monotonicMs(), realtimeMs: clock.realtimeMs() };
+    const change = server.refresh(cause, now);
+    if (change === undefined) return;
+    const { isUp, reason, detail, weight = server.configuredWeight } = change;
+    const known = { service: server.service, server: server.name, reason, detail };
+    this.#changeLog.add(
+      isUp === wasUp
+        ? { ...known, what: 'weight', from: before, to: weight }
+        : { ...known, what: 'state', from: isUp ? 'DOWN' : 'UP', to: isUp ? 'UP' : 'DOWN' },
     );
-    this.#options.onChange({ serverName: server.name, isUp, reason, detail });
+    onChange(change);
   }
 
   #warnInconclusive(checker: Checker, result: ProbeResult): void {
@@ -370,7 +439,8 @@ export class HealthEngine {
     this.#warnedMs = nowMs;
     const { reason, detail } = result;
     const { consecutiveInconclusive: inARow } = checker.state;
-    const fields = { server: checker.serverName, checker: checker.config.kind, inARow };
+    const server = this.#users.get(checker)?.[0]?.name;
+    const fields = { server, checker: checker.config.kind, inARow };
     this.#options.log.warn({ ...fields, reason, detail }, 'checks are inconclusive');
   }
 }

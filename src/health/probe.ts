@@ -3,9 +3,32 @@
  * judgement live elsewhere, once (verdict.ts, schedule.ts).
  */
 import type { Clock } from '../base/clock.ts';
+import type { Outside } from './outside.ts';
+
+/** How a check wants the server's weight: each is applied to the weight in the file, never to a result. */
+export type WeightAdvice =
+  /** This weight (misc_dynamic). */
+  | { readonly kind: 'set'; readonly weight: number }
+  /** So much more, or less where negative (FILE_CHECK); 0 is the weight in the file. */
+  | { readonly kind: 'add'; readonly points: number }
+  /** So much of the weight in the file, rounded (AGENT_CHECK). */
+  | { readonly kind: 'scale'; readonly percent: number };
+
+/** What a pass may say beside passing. A field that is absent stays as this checker's last pass had it. */
+export interface Advice {
+  readonly weight?: WeightAdvice;
+  /** drain: up with weight 0. maint: out, though it answers. ready: neither, as at the start. */
+  readonly mode?: 'ready' | 'drain' | 'maint';
+}
 
 export type ProbeResult =
-  | { readonly kind: 'pass'; readonly durationMs: number; readonly detail: string }
+  | {
+      readonly kind: 'pass';
+      readonly durationMs: number;
+      readonly detail: string;
+      /** Only of checkers that judge how much a server can take; of most a pass says nothing more. */
+      readonly advice?: Advice;
+    }
   | {
       readonly kind: 'fail';
       readonly durationMs: number;
@@ -21,11 +44,21 @@ export type ProbeResult =
       readonly detail: string;
     };
 
+type Untimed<Result> = Result extends unknown ? Omit<Result, 'durationMs'> : never;
+
+/** A result before the time it took is known. */
+export type ProbeVerdict = Untimed<ProbeResult>;
+
 export interface ProbeIo {
   /** Aborted at the probe's deadline, or when the check is withdrawn. The probe then leaves no fd behind. */
   readonly signal: AbortSignal;
   readonly clock: Clock;
 }
 
+/** For checkers that need the supervisor. */
+export interface OutsideIo extends ProbeIo {
+  readonly outside: Outside;
+}
+
 /** Never rejects: whatever happens is a result. */
-export type Probe<Target> = (target: Target, io: ProbeIo) => Promise<ProbeResult>;
+export type Probe<Target, Io = ProbeIo> = (target: Target, io: Io) => Promise<ProbeResult>;

@@ -3,10 +3,14 @@
  */
 
 import type { CheckerConfig, VirtualServerConfig } from '../config/model.ts';
-import { serverName } from '../config/names.ts';
+import { serverName, serviceName } from '../config/names.ts';
 
 export interface ServerPlan {
   readonly name: string;
+  /** The name of its virtual_server. */
+  readonly service: string;
+  /** As the file has it. */
+  readonly weight: number;
   readonly checkers: readonly CheckerConfig[];
 }
 
@@ -18,7 +22,9 @@ export function planServers(
   for (const service of virtualServers) {
     for (const server of [...service.realServers, ...(service.backupPool ?? [])]) {
       const name = serverName(service, server);
-      if (!plans.has(name)) plans.set(name, { name, checkers: server.checkers });
+      if (plans.has(name)) continue;
+      const { weight, checkers } = server;
+      plans.set(name, { name, service: serviceName(service), weight, checkers });
     }
   }
   return plans;
@@ -65,8 +71,13 @@ export function matchCheckers<Previous extends { readonly config: CheckerConfig 
   return fates;
 }
 
+/** The same for checkers that ask the same at the same times, wherever they stand. */
+export function checkerKey(config: CheckerConfig): string {
+  return JSON.stringify({ ...config, span: 0 });
+}
+
 function isSameConfig(a: CheckerConfig, b: CheckerConfig): boolean {
-  return JSON.stringify({ ...a, span: 0 }) === JSON.stringify({ ...b, span: 0 });
+  return checkerKey(a) === checkerKey(b);
 }
 
 function isSameQuestion(a: CheckerConfig, b: CheckerConfig): boolean {
@@ -84,6 +95,12 @@ const UNTIMED = {
   delayLoopMs: 0,
   retry: 0,
   delayBeforeRetryMs: 0,
+  timeoutMs: 0,
+  rise: 0,
+  fall: 0,
+  fastIntervalMs: 0,
+  downIntervalMs: 0,
+  totalTimeoutMs: 0,
   warmupMs: 0,
   alpha: false,
 };

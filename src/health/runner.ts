@@ -4,21 +4,34 @@
  */
 import type { Clock } from '../base/clock.ts';
 import type { CheckerConfig } from '../config/model.ts';
+import { probeDns } from './dns.ts';
+import { probeDsr } from './dsr.ts';
+import { probeFile } from './file.ts';
 import { probeHttp } from './http.ts';
-import type { Probe, ProbeResult } from './probe.ts';
+import { NOTHING_OUTSIDE, type Outside } from './outside.ts';
+import { probePing } from './ping.ts';
+import type { OutsideIo, Probe, ProbeResult } from './probe.ts';
+import { probeScript } from './script.ts';
 import type { SelfDelay } from './self-delay.ts';
 import { errorMessage } from './socket-error.ts';
 import { probeTcp } from './tcp.ts';
 import type { Timer, Timers } from './timers.ts';
+import { probeUdp } from './udp.ts';
 
 type Kind = CheckerConfig['kind'];
 type CheckerOf<K extends Kind> = { [P in K]: Extract<CheckerConfig, { kind: P }> }[K];
 
-export type Probes = { readonly [K in Kind]: Probe<CheckerOf<K>> };
+export type Probes = { readonly [K in Kind]: Probe<CheckerOf<K>, OutsideIo> };
 
 export const probes: Probes = {
   TCP_CHECK: probeTcp,
   HTTP_GET: probeHttp,
+  UDP_CHECK: probeUdp,
+  DNS_CHECK: probeDns,
+  PING_CHECK: probePing,
+  MISC_CHECK: probeScript,
+  FILE_CHECK: probeFile,
+  DSR_CHECK: probeDsr,
 };
 
 /** How long an aborted probe may take to settle, ms; then its deadline is its result. */
@@ -29,6 +42,10 @@ export interface RunPorts {
   readonly clock: Clock;
   readonly timers: Timers;
   readonly selfDelay: SelfDelay;
+  /** total_timeout: the probe ends here at the latest, monotonic ms. */
+  readonly endMs?: number;
+  /** Nothing is outside when absent. */
+  readonly outside?: Outside;
 }
 
 export interface Run {
@@ -45,7 +62,38 @@ export interface Run {
 const DEADLINE = 'deadline';
 const WITHDRAWN = 'withdrawn';
 
-/** Starts the probe of `checker`; its deadline is `connectTimeoutMs` from now. */
+/**
+ * How long a script may wait for its turn beside the time that it has: the supervisor runs only so many at
+ * once.
+ */
+export const SCRIPT_WAIT_MS = 10_000;
+
+/** Deadline of one whole probe, ms. */
+export function deadlineOf(checker: CheckerConfig): number {
+  switch (checker.kind) {
+    case 'MISC_CHECK':
+      return checker.timeoutMs + SCRIPT_WAIT_MS;
+    case 'FILE_CHECK':
+      return FILE_DEADLINE_MS;
+    default:
+      return checker.connectTimeoutMs;
+  }
+}
+
+/** The same check with at most `leftMs` to go, so that what it says of its time is true. */
+function boundedBy(checker: CheckerConfig, leftMs: number): CheckerConfig {
+  const boundMs = Math.max(1, Math.round(leftMs));
+  if (checker.kind === 'FILE_CHECK') return checker;
+  if (checker.kind === 'MISC_CHECK') {
+    return boundMs < checker.timeoutMs ? { ...checker, timeoutMs: boundMs } : checker;
+  }
+  return boundMs < checker.connectTimeoutMs ? { ...checker, connectTimeoutMs: boundMs } : checker;
+}
+
+/** A file was read before it is asked about. */
+const FILE_DEADLINE_MS = 1000;
+
+/** Starts the probe of `checker`; its deadline counts from now. */
 export function startRun(checker: CheckerConfig, ports: RunPorts): Run {
   const run = new ProbeRun(checker, ports);
   return { result: run.result, withdraw: () => run.abort(WITHDRAWN) };
@@ -53,7 +101,7 @@ export function startRun(checker: CheckerConfig, ports: RunPorts): Run {
 
 class ProbeRun {
   readonly result: Promise<ProbeResult>;
-  readonly #checker: CheckerConfig;
+  readonly #deadlineMs: number;
   readonly #ports: RunPorts;
   readonly #startedMs: number;
   readonly #abort = new AbortController();
@@ -61,15 +109,17 @@ class ProbeRun {
   #timer: Timer;
 
   constructor(checker: CheckerConfig, ports: RunPorts) {
-    this.#checker = checker;
     this.#ports = ports;
     this.#startedMs = ports.clock.monotonicMs();
     this.result = new Promise((resolve) => {
       this.#resolve = resolve;
     });
-    this.#timer = ports.timers.start(checker.connectTimeoutMs, () => this.#onDeadline());
-    const io = { signal: this.#abort.signal, clock: ports.clock };
-    startProbe(ports.probes, checker.kind, checker, io).then(
+    const bounded = boundedBy(checker, (ports.endMs ?? Number.POSITIVE_INFINITY) - this.#startedMs);
+    this.#deadlineMs = deadlineOf(bounded);
+    this.#timer = ports.timers.start(this.#deadlineMs, () => this.#onDeadline());
+    const { clock, outside = NOTHING_OUTSIDE } = ports;
+    const io = { signal: this.#abort.signal, clock, outside };
+    startProbe(ports.probes, bounded.kind, bounded, io).then(
       (result) => this.#settle(result),
       (error: unknown) => this.#settle(this.#crash(error)),
     );
@@ -84,7 +134,7 @@ class ProbeRun {
 
   #onDeadline(): void {
     const { clock, timers, selfDelay } = this.#ports;
-    selfDelay.timerFired(this.#startedMs + this.#checker.connectTimeoutMs, clock.monotonicMs());
+    selfDelay.timerFired(this.#startedMs + this.#deadlineMs, clock.monotonicMs());
     // Expired timers run before sockets are read, so the reply may be here already: look first.
     timers.afterPoll(() => this.abort(DEADLINE));
   }
@@ -107,7 +157,7 @@ class ProbeRun {
   }
 
   #timeout(): ProbeResult {
-    const detail = `no result within ${this.#checker.connectTimeoutMs} ms`;
+    const detail = `no result within ${this.#deadlineMs} ms`;
     return { kind: 'fail', durationMs: this.#durationMs(), reason: 'TIMEOUT', detail };
   }
 
@@ -127,7 +177,7 @@ async function startProbe<K extends Kind>(
   map: Probes,
   kind: K,
   checker: CheckerOf<K>,
-  io: Parameters<Probe<CheckerOf<K>>>[1],
+  io: OutsideIo,
 ): Promise<ProbeResult> {
   return map[kind](checker, io);
 }

@@ -2,6 +2,8 @@
  * What a system error from a socket says about the server, or about us. One table for every checker that
  * connects.
  */
+import { formatEndpoint } from '../base/address.ts';
+import type { CheckerBase } from '../config/model.ts';
 
 /** A result without its duration: what every socket probe ends in when it does not pass. */
 export interface SocketVerdict {
@@ -39,6 +41,22 @@ const CONNECTING: ReadonlyMap<string, readonly [reason: string, what: string]> =
   ['EACCES', ['CONNECT_DENIED', 'connection denied by a local rule']],
 ]);
 
+/**
+ * The source that the configuration asks for cannot be had. A check that cannot run has failed: waiting for
+ * better times would keep a server that nobody looks at.
+ */
+const SOURCE: ReadonlyMap<string, readonly [reason: string, what: string]> = new Map([
+  ['EADDRNOTAVAIL', ['SOURCE_UNAVAILABLE', 'this host does not have the address of bindto']],
+  ['EADDRINUSE', ['SOURCE_UNAVAILABLE', 'another program has the port of bind_port']],
+  ['EACCES', ['SOURCE_UNAVAILABLE', 'the port of bind_port is a privileged one']],
+  [
+    'EINVAL',
+    ['SOURCE_UNAVAILABLE', 'the address of bindto does not fit: a link-local one needs bind_if'],
+  ],
+  ['ENODEV', ['SOURCE_UNAVAILABLE', 'the interface of bind_if is not there']],
+  ['EPERM', ['SOURCE_UNAVAILABLE', 'no privilege for bind_if or fwmark']],
+]);
+
 const CONNECTED: ReadonlyMap<string, readonly [reason: string, what: string]> = new Map([
   ['ECONNRESET', ['CONNECTION_RESET', 'connection reset']],
   ['EPIPE', ['CLOSED_EARLY', 'connection closed']],
@@ -68,6 +86,46 @@ export function socketVerdict(
   const known = (phase === 'connecting' ? CONNECTING : CONNECTED).get(code);
   if (known === undefined) return undefined;
   return { kind: 'fail', reason: known[0], detail: `${endpoint}: ${known[1]}` };
+}
+
+/**
+ * The verdict when `connect` (connection.ts) rejected with `error`: at the probe's deadline, for a system
+ * error, or for anything else; never undefined, an error nobody foresaw is a failure.
+ */
+export function connectFailure(
+  error: unknown,
+  target: Pick<CheckerBase, 'connectAddress' | 'connectPort' | 'connectTimeoutMs'>,
+): SocketVerdict {
+  const endpoint = formatEndpoint(target.connectAddress, target.connectPort);
+  const code = errorCode(error);
+  if (code === 'ABORTED') {
+    const detail = `${endpoint}: no connection within ${target.connectTimeoutMs} ms`;
+    return { kind: 'fail', reason: 'CONNECT_TIMEOUT', detail };
+  }
+  const source = isAboutSource(error) ? SOURCE.get(code ?? '') : undefined;
+  if (source !== undefined) {
+    return {
+      kind: 'fail',
+      reason: source[0],
+      detail: `${endpoint} not asked: ${source[1]} (${code})`,
+    };
+  }
+  return (
+    socketVerdict(code, 'connecting', endpoint) ?? {
+      kind: 'fail',
+      reason: 'CONNECT_FAILED',
+      detail: `${endpoint}: ${errorMessage(error)}`,
+    }
+  );
+}
+
+/** The kernel refused the source, not the connection: dial.ts says which call it was. */
+function isAboutSource(error: unknown): boolean {
+  if (!(error instanceof Error) || !('syscall' in error)) return false;
+  const { syscall } = error;
+  return (
+    typeof syscall === 'string' && /^(?:bind|setsockopt SO_(?:BINDTODEVICE|MARK))\b/.test(syscall)
+  );
 }
 
 /** The `code` of a system or undici error, when it has one. */

@@ -11,11 +11,19 @@
  *   down             fail           down                          at the next interval
  *   any              inconclusive   unchanged                     soon, backing off
  *
+ * lvsd's own keywords on top; without them the table above is all:
+ *   rise N           N passes in a row bring a checker up
+ *   fall N           N failures in a row, each after its retries, take it down; the first check ever does so
+ *                    alone, as nothing is known of the server
+ *   fast_interval    the interval while one of these is being counted
+ *   down_interval    the interval while down
+ *   total_timeout    bound of an attempt and its retries: those that would end later are not made
+ *
  * Intervals are a grid laid from the moment a check was due, so neither the length of a check nor a late
  * start shifts it (keepalived counts from the end of a check, and drifts). A grid point that passed
  * while the check ran is left out, not made up for.
  */
-import type { CheckerBase } from '../config/model.ts';
+import type { CheckTiming } from '../config/model-lvs.ts';
 import type { ProbeResult } from './probe.ts';
 
 /** First wait after an inconclusive check, ms; doubles with each in a row. */
@@ -28,7 +36,7 @@ export const INCONCLUSIVE_RETRY_MAX_MS = 30_000;
 export const INTERVAL_MIN_MS = 1;
 
 /** What judgement needs of a checker's configuration. */
-export type JudgeConfig = Pick<CheckerBase, 'delayLoopMs' | 'retry' | 'delayBeforeRetryMs'>;
+export type JudgeConfig = Omit<CheckTiming, 'warmupMs' | 'alpha'>;
 
 export interface CheckerState {
   readonly isUp: boolean;
@@ -38,6 +46,10 @@ export interface CheckerState {
   readonly retriesUsed: number;
   /** Failures since the last pass. */
   readonly consecutiveFailures: number;
+  /** Checks in a row that spoke against `isUp`, each with its retries: what rise and fall count. */
+  readonly against: number;
+  /** When the first attempt of the check under way began; absent between checks. Monotonic ms. */
+  readonly firstAttemptMs?: number;
   /** Inconclusive checks since the last one that said something. */
   readonly consecutiveInconclusive: number;
   /** When the check under way, or the next one, is due: monotonic ms. */
@@ -68,6 +80,7 @@ export function initialState(isUp: boolean, dueMs: number): CheckerState {
     hasRun: false,
     retriesUsed: 0,
     consecutiveFailures: 0,
+    against: 0,
     consecutiveInconclusive: 0,
     dueMs,
   };
@@ -98,43 +111,87 @@ function judgePass(
   detail: string,
   nowMs: number,
 ): Judgement {
-  const next: CheckerState = {
-    isUp: true,
-    hasRun: true,
-    retriesUsed: 0,
-    consecutiveFailures: 0,
-    consecutiveInconclusive: 0,
-    dueMs: nextInterval(config, state, nowMs),
-  };
-  const judgement = { state: next, nextCheckInMs: next.dueMs - nowMs };
-  return state.isUp ? judgement : { ...judgement, change: { isUp: true, reason: PASSED, detail } };
+  const against = state.isUp ? 0 : state.against + 1;
+  const isUp = state.isUp || against >= (config.rise ?? 1);
+  const change = isUp === state.isUp ? undefined : { isUp, reason: PASSED, detail };
+  const counted = { isUp, against: isUp ? 0 : against, retriesUsed: 0, consecutiveFailures: 0 };
+  return conclude(config, state, counted, { nowMs, change });
 }
 
 function judgeFailure(
   config: JudgeConfig,
   state: CheckerState,
-  result: { readonly reason: string; readonly detail: string },
+  { reason, detail }: { readonly reason: string; readonly detail: string },
   nowMs: number,
 ): Judgement {
-  const isRetried = state.isUp && state.hasRun && state.retriesUsed < config.retry;
-  const next: CheckerState = {
-    isUp: isRetried,
-    hasRun: true,
-    retriesUsed: isRetried ? state.retriesUsed + 1 : 0,
-    consecutiveFailures: state.consecutiveFailures + 1,
-    consecutiveInconclusive: 0,
-    dueMs: isRetried ? nowMs + config.delayBeforeRetryMs : nextInterval(config, state, nowMs),
+  const consecutiveFailures = state.consecutiveFailures + 1;
+  if (isRetried(config, state, nowMs)) {
+    const { delayBeforeRetryMs } = config;
+    const next: CheckerState = {
+      ...state,
+      retriesUsed: state.retriesUsed + 1,
+      consecutiveFailures,
+      consecutiveInconclusive: 0,
+      firstAttemptMs: state.firstAttemptMs ?? state.dueMs,
+      dueMs: nowMs + delayBeforeRetryMs,
+    };
+    return { state: next, nextCheckInMs: delayBeforeRetryMs };
+  }
+  const against = state.isUp ? state.against + 1 : 0;
+  const isUp = state.isUp && state.hasRun && against < (config.fall ?? 1);
+  const change = isUp === state.isUp ? undefined : { isUp, reason, detail };
+  const counted = { isUp, against: isUp ? against : 0, retriesUsed: 0, consecutiveFailures };
+  return conclude(config, state, counted, { nowMs, change });
+}
+
+/** A server that is up, and was before we looked, gets another try while there are some and there is time. */
+function isRetried(config: JudgeConfig, state: CheckerState, nowMs: number): boolean {
+  if (!state.isUp || !state.hasRun || state.retriesUsed >= config.retry) return false;
+  const endMs = checkEndMs(config, state);
+  return endMs === undefined || nowMs + config.delayBeforeRetryMs < endMs;
+}
+
+/** When the check under way is over with all its retries; undefined without total_timeout. Monotonic ms. */
+export function checkEndMs(config: JudgeConfig, state: CheckerState): number | undefined {
+  if (config.totalTimeoutMs === undefined) return undefined;
+  return (state.firstAttemptMs ?? state.dueMs) + config.totalTimeoutMs;
+}
+
+type Counted = Pick<CheckerState, 'isUp' | 'against' | 'retriesUsed' | 'consecutiveFailures'>;
+
+/** A check is over, retries and all. */
+function conclude(
+  config: JudgeConfig,
+  state: CheckerState,
+  counted: Counted,
+  { nowMs, change }: { readonly nowMs: number; readonly change: CheckerChange | undefined },
+): Judgement {
+  const { firstAttemptMs: _, ...rest } = state;
+  const judged = { ...rest, ...counted, hasRun: true, consecutiveInconclusive: 0 };
+  const dueMs = nextInterval(intervalOf(config, judged), state, nowMs);
+  return {
+    state: { ...judged, dueMs },
+    nextCheckInMs: dueMs - nowMs,
+    ...(change === undefined ? {} : { change }),
   };
-  const judgement = { state: next, nextCheckInMs: next.dueMs - nowMs };
-  if (next.isUp === state.isUp) return judgement;
-  return { ...judgement, change: { isUp: false, reason: result.reason, detail: result.detail } };
+}
+
+/** Time between two checks of a checker in this state, ms. */
+export function intervalOf(
+  config: JudgeConfig,
+  { isUp, against }: Pick<CheckerState, 'isUp' | 'against'>,
+): number {
+  if (against > 0 && config.fastIntervalMs !== undefined) return config.fastIntervalMs;
+  return isUp ? config.delayLoopMs : (config.downIntervalMs ?? config.delayLoopMs);
 }
 
 function judgeInconclusive(config: JudgeConfig, state: CheckerState, nowMs: number): Judgement {
   const backOffMs = INCONCLUSIVE_RETRY_MS * 2 ** state.consecutiveInconclusive;
   const nextCheckInMs = Math.min(backOffMs, INCONCLUSIVE_RETRY_MAX_MS, config.delayLoopMs);
+  // What our own trouble took is not the server's time.
+  const { firstAttemptMs: _, ...rest } = state;
   const next: CheckerState = {
-    ...state,
+    ...rest,
     consecutiveInconclusive: state.consecutiveInconclusive + 1,
     dueMs: nowMs + nextCheckInMs,
   };
@@ -142,8 +199,8 @@ function judgeInconclusive(config: JudgeConfig, state: CheckerState, nowMs: numb
 }
 
 /** The first grid point after now. */
-function nextInterval(config: JudgeConfig, state: CheckerState, nowMs: number): number {
-  const intervalMs = Math.max(INTERVAL_MIN_MS, config.delayLoopMs);
+function nextInterval(wantedMs: number, state: CheckerState, nowMs: number): number {
+  const intervalMs = Math.max(INTERVAL_MIN_MS, wantedMs);
   const passed = Math.max(0, Math.floor((nowMs - state.dueMs) / intervalMs));
   return Math.max(nowMs, state.dueMs + (passed + 1) * intervalMs);
 }

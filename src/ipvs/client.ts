@@ -9,9 +9,7 @@ import { GenericNetlink } from '../kernel/genetlink.ts';
 import { SysError } from '../kernel/libc.ts';
 import { IPVS_GENL_NAME } from './abi.ts';
 import {
-  decodeDestination,
   decodeInfo,
-  decodeService,
   encodeDestinationDump,
   encodeInfoRequest,
   encodeOperations,
@@ -19,6 +17,8 @@ import {
   type IpvsCommand,
   type IpvsInfo,
 } from './codec.ts';
+import { decodeDestination } from './codec-destination.ts';
+import { decodeService } from './codec-service.ts';
 import {
   decodeDaemon,
   decodeTimeouts,
@@ -36,6 +36,7 @@ import {
   type ServiceStatistics,
   type TableStatistics,
 } from './codec-traffic.ts';
+import { ListingFile, type ListingPiece } from './listing-file.ts';
 import { describeOperation, type Operation } from './plan.ts';
 import type { SyncDaemon, SyncStep } from './sync-daemon.ts';
 import type {
@@ -106,6 +107,8 @@ export interface IpvsPort {
   services(): ListOutcome;
   /** The destinations of one service; none when there is no such service. */
   destinations(service: ServiceKey): ServersOutcome;
+  /** The first or the next piece of the table as text; empty at its end. */
+  readListing(isFirst: boolean): ListingPiece;
   /** One outcome for each operation, in order. */
   apply(operations: readonly Operation[]): readonly OperationOutcome[];
 }
@@ -117,6 +120,7 @@ interface Failure {
 
 export class IpvsClient implements IpvsPort {
   readonly #channel: GenericNetlink;
+  readonly #listing = new ListingFile();
 
   private constructor(channel: GenericNetlink) {
     this.#channel = channel;
@@ -191,6 +195,10 @@ export class IpvsClient implements IpvsPort {
       } else if (decoded.code !== 'FOREIGN_KIND') return decoded;
     }
     return { ok: true, destinations, status };
+  }
+
+  readListing(isFirst: boolean): ListingPiece {
+    return this.#listing.read(isFirst);
   }
 
   /** The whole table with what the kernel counts of services and servers, and its version. */
@@ -276,6 +284,7 @@ export class IpvsClient implements IpvsPort {
   }
 
   close(): void {
+    this.#listing.close();
     this.#channel.close();
   }
 }

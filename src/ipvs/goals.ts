@@ -30,6 +30,12 @@ export interface OpenServices {
   readonly before: Table;
 }
 
+export interface SettledTables {
+  readonly desired: Table;
+  readonly actual: Table;
+  readonly owned: ReadonlySet<ServiceName>;
+}
+
 /** As long as the wanted and the actual service are these very objects, nothing is to be done. */
 interface Settled {
   readonly wanted: Service | undefined;
@@ -119,10 +125,11 @@ export class Goals {
     return { goals, drains };
   }
 
-  /** All is as it shall be. */
-  settle(desired: Table, actual: Table, owned: ReadonlySet<ServiceName>): void {
+  /** These are as they shall be; of the others it is not known. */
+  settle(names: Iterable<ServiceName>, { desired, actual, owned }: SettledTables): void {
     for (const name of this.#settled.keys()) if (!owned.has(name)) this.#settled.delete(name);
-    for (const name of owned) {
+    for (const name of names) {
+      if (!owned.has(name)) continue;
       const [wanted, service] = [desired.get(name), actual.get(name)];
       const settled = this.#settled.get(name);
       if (settled?.wanted === wanted && settled?.actual === service) continue;
@@ -158,4 +165,14 @@ export class Goals {
       nowMs,
     });
   }
+}
+
+/** Those of the table that are named. */
+export function servicesNamed(table: Table, names: Iterable<ServiceName>): Table {
+  const found = new Map<ServiceName, Service>();
+  for (const name of names) {
+    const service = table.get(name);
+    if (service !== undefined) found.set(name, service);
+  }
+  return found;
 }

@@ -8,8 +8,8 @@
  */
 import { endianness } from 'node:os';
 import koffi, { type LibraryHandle } from 'koffi';
-import { describeErrno, EAGAIN, EINTR, errnoCode } from './errno.ts';
-import { SOL_SOCKET } from './linux.ts';
+import { describeErrno, EAGAIN, EINPROGRESS, EINTR, errnoCode } from './errno.ts';
+import { SO_ERROR, SOL_SOCKET } from './linux.ts';
 
 /** A system call that the kernel refused. */
 export class SysError extends Error {
@@ -37,7 +37,15 @@ interface Libc {
   readonly socket: (domain: number, type: number, protocol: number) => number;
   readonly close: (fd: number) => number;
   readonly bind: (fd: number, address: Uint8Array, length: number) => number;
+  readonly connect: (fd: number, address: Uint8Array, length: number) => number;
   readonly getsockname: (fd: number, address: Uint8Array, length: Uint8Array) => number;
+  readonly getsockopt: (
+    fd: number,
+    level: number,
+    name: number,
+    value: Uint8Array,
+    length: Uint8Array,
+  ) => number;
   readonly setsockopt: (
     fd: number,
     level: number,
@@ -104,6 +112,8 @@ function bindFunctions(library: LibraryHandle): Libc {
     socket: library.func('int socket(int, int, int)'),
     close: library.func('int close(int)'),
     bind: library.func('int bind(int, void *, uint32_t)'),
+    connect: library.func('int connect(int, void *, uint32_t)'),
+    getsockopt: library.func('int getsockopt(int, int, int, void *, void *)'),
     getsockname: library.func('int getsockname(int, void *, void *)'),
     setsockopt: library.func('int setsockopt(int, int, int, void *, uint32_t)'),
     sendto: library.func('intptr_t sendto(int, void *, size_t, int, void *, uint32_t)'),
@@ -149,6 +159,24 @@ export function close(fd: number): void {
 /** `address` is a packed sockaddr, see sockaddr.ts. */
 export function bind(fd: number, address: Uint8Array): void {
   check(libc().bind(fd, address, address.length), 'bind');
+}
+
+/**
+ * connect(2) of a non-blocking socket: true when it is connected at once, false when it is under way
+ * (EINPROGRESS) and writability will tell.
+ */
+export function connect(fd: number, address: Uint8Array): boolean {
+  if (libc().connect(fd, address, address.length) === 0) return true;
+  const errno = koffi.errno();
+  if (errno === EINPROGRESS) return false;
+  throw new SysError('connect', errno);
+}
+
+/** SO_ERROR: the error that the socket met since it was last asked, and 0 when none. Clears it. */
+export function takeSocketError(fd: number): number {
+  const value = packInt(0);
+  check(libc().getsockopt(fd, SOL_SOCKET, SO_ERROR, value, packInt(4)), 'getsockopt SO_ERROR');
+  return value.readInt32LE(0);
 }
 
 /** Fills `address` with the packed sockaddr of this end. */
@@ -268,11 +296,11 @@ export interface PollHandle {
 }
 
 /**
- * Calls back from the event loop whenever `fd` is readable (level-triggered, a uv_poll_t). Only for
- * poller.ts, which says what such a callback may not do.
+ * Calls back from the event loop whenever `fd` is readable, or writable (level-triggered, a uv_poll_t).
+ * Only for poller.ts, which says what such a callback may not do.
  */
-export function poll(fd: number, onReadable: () => void): PollHandle {
-  return koffi.node.poll(fd, { readable: true }, onReadable);
+export function poll(fd: number, what: 'readable' | 'writable', onReady: () => void): PollHandle {
+  return koffi.node.poll(fd, { [what]: true }, onReady);
 }
 
 function packInt(value: number): Buffer {

@@ -2,11 +2,11 @@
  * Listens to what hosts on a link say about who has which address: ARP, or ICMPv6 neighbor
  * advertisements. The kernel hands over nothing else, and nothing that this host sent itself.
  */
+import { watchDatagrams } from './datagram-watch.ts';
+import type { SysError } from './libc.ts';
 import * as libc from './libc.ts';
-import { SysError } from './libc.ts';
 import { AF_PACKET, SOCK_CLOEXEC, SOCK_NONBLOCK, SOCK_RAW } from './linux.ts';
 import { IncomingMessage } from './message-header.ts';
-import { watchReadable } from './poller.ts';
 import { packSockaddrLl } from './sockaddr.ts';
 import { ACCEPT, attachFilter, jumpIfEqual, loadByte, REFUSE } from './socket-filter.ts';
 
@@ -27,8 +27,6 @@ export interface PacketListener {
 const ETHERTYPE_ARP = 0x0806;
 const ETHERTYPE_IPV6 = 0x86dd;
 const FRAME_BYTES_MAX = 2048;
-/** Frames per turn of the event loop: a flood must not keep timers from running. */
-const TURN_FRAMES_MAX = 64;
 const NO_MAC = new Uint8Array(6);
 
 /** IPv6's next header is ICMPv6, and its type neighbor advertisement. */
@@ -56,25 +54,8 @@ export function openPacketListener(options: PacketListenerOptions): PacketListen
     throw error;
   }
   const incoming = new IncomingMessage({ payload: FRAME_BYTES_MAX, name: 0, control: 0 });
-  let isOpen = true;
-  const watch = watchReadable(fd, () => {
-    for (let count = 0; count < TURN_FRAMES_MAX && isOpen; count++) {
-      try {
-        if (!incoming.receive(fd)) return;
-      } catch (error) {
-        if (!(error instanceof SysError)) throw error;
-        options.onError(error);
-        return;
-      }
-      options.onFrame(incoming.payload);
-    }
+  return watchDatagrams(fd, () => incoming, {
+    onDatagram: ({ payload }) => options.onFrame(payload),
+    onError: options.onError,
   });
-  return {
-    close: () => {
-      if (!isOpen) return;
-      isOpen = false;
-      watch.close();
-      libc.close(fd);
-    },
-  };
 }

@@ -22,9 +22,18 @@ const open = new Set<PollHandle>();
  * run. The work itself does not wait for it: that would be some 70 us of every advert.
  */
 export function watchReadable(fd: number, onReadable: () => void): Watch {
-  const handle = poll(fd, () => {
+  return watch(fd, 'readable', onReadable);
+}
+
+/** As `watchReadable`, while `fd` can be written to: a connection under way has come about, or failed. */
+export function watchWritable(fd: number, onWritable: () => void): Watch {
+  return watch(fd, 'writable', onWritable);
+}
+
+function watch(fd: number, what: 'readable' | 'writable', onReady: () => void): Watch {
+  const handle = poll(fd, what, () => {
     try {
-      onReadable();
+      onReady();
       setImmediate(() => {});
     } catch (error) {
       setImmediate(() => {

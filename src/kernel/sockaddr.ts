@@ -18,16 +18,17 @@ const ARPHRD_ETHER = 1;
 const MAC_LENGTH = 6;
 
 /**
- * sockaddr_in, linux/in.h; the port of a raw socket is 0.
+ * sockaddr_in, linux/in.h; the port of a raw socket is 0, and so is one that the kernel shall choose.
  *
  *      0        2        4             8            16
  *     +--------+--------+-------------+------------+
  *     | family | port   | address     | zero       |
  *     +--------+--------+-------------+------------+
  */
-export function packSockaddrIn(address: IpAddress): Buffer {
+export function packSockaddrIn(address: IpAddress, port = 0): Buffer {
   const bytes = Buffer.alloc(SOCKADDR_IN_LENGTH);
   bytes.writeUInt16LE(AF_INET, 0);
+  bytes.writeUInt16BE(port, 2);
   bytes.set(addressBytes(address), 4);
   return bytes;
 }
@@ -40,9 +41,10 @@ export function packSockaddrIn(address: IpAddress): Buffer {
  *     | family | port   | flowinfo | address    | scope id |
  *     +--------+--------+----------+------------+----------+
  */
-export function packSockaddrIn6(address: IpAddress, ifindex: number): Buffer {
+export function packSockaddrIn6(address: IpAddress, ifindex: number, port = 0): Buffer {
   const bytes = Buffer.alloc(SOCKADDR_IN6_LENGTH);
   bytes.writeUInt16LE(AF_INET6, 0);
+  bytes.writeUInt16BE(port, 2);
   bytes.set(addressBytes(address), 8);
   bytes.writeUInt32LE(ifindex, 24);
   return bytes;

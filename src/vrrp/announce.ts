@@ -29,7 +29,7 @@
  *    +-----+-----+------------------------------------+
  */
 import { addressBytes, type IpAddress } from '../base/address.ts';
-import { foldedSum, pseudoHeaderSum } from './packet.ts';
+import { foldedSum, pseudoHeaderSum } from '../base/internet-checksum.ts';
 
 export const MAC_LENGTH = 6;
 const ETHERNET_HEADER_LENGTH = 14;

@@ -31,8 +31,8 @@
  * (RFC 5227 2.4), any neighbor advertisement.
  */
 import { addressBytes, addressFromBytes, type IpAddress } from '../base/address.ts';
+import { foldedSum, pseudoHeaderSum } from '../base/internet-checksum.ts';
 import { MAC_LENGTH } from './announce.ts';
-import { foldedSum, pseudoHeaderSum } from './packet.ts';
 
 /** An address, and the host that says to have it. */
 export interface Claim {

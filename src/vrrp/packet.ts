@@ -41,6 +41,7 @@ import {
   type Family,
   type IpAddress,
 } from '../base/address.ts';
+import { foldedSum, pseudoHeaderSum } from '../base/internet-checksum.ts';
 import type { VrrpVersion } from '../config/model.ts';
 import { HMAC_TRAILER_LENGTH, type Sealed } from './auth-hmac.ts';
 
@@ -199,23 +200,6 @@ export function encodeAdvert(
   const checksum = ~foldedSum(covered, initial) & 0xffff;
   new DataView(whole.buffer).setUint16(CHECKSUM_OFFSET, checksum);
   return whole;
-}
-
-/** One's complement sum of 16-bit words (RFC 1071), folded; an odd last byte counts as its high half. */
-export function foldedSum(bytes: Uint8Array, initial: number): number {
-  let sum = initial;
-  for (const [index, byte] of bytes.entries()) sum += index % 2 === 0 ? byte * 256 : byte;
-  while (sum > 0xffff) sum = (sum & 0xffff) + Math.floor(sum / 0x10000);
-  return sum;
-}
-
-/** The unfolded sum of the IPv4 (RFC 793 3.1) or IPv6 (RFC 8200 8.1) pseudo-header. */
-export function pseudoHeaderSum(envelope: Envelope, protocol: number, length: number): number {
-  const addresses = foldedSum(
-    addressBytes(envelope.destination),
-    foldedSum(addressBytes(envelope.source), 0),
-  );
-  return addresses + protocol + length;
 }
 
 function decodeVersion(version: number, family: Family): VrrpVersion | undefined {

@@ -36,6 +36,7 @@ test('there is one for each of the usual jobs', () => {
   expect(names.map((name) => name.replace('.conf', ''))).toEqual([
     'dr-pair',
     'fwmark',
+    'health-checks',
     'ipv6',
     'nat-pair',
     'nginx-vip',

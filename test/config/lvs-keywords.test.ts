@@ -38,7 +38,7 @@ const EXPECTED: Readonly<Record<string, string>> = {
     'misc_path misc_timeout misc_dynamic user',
   SMTP_CHECK: `${CONNECT} helo_name host`,
   host: 'connect_timeout connect_ip connect_port bindto bind_if bind_port fwmark',
-  DNS_CHECK: `${CONNECT} type name`,
+  DNS_CHECK: `${CONNECT} type name expect_answer`,
   UDP_CHECK: `${CONNECT} payload require_reply min_reply_length max_reply_length`,
   PING_CHECK: CONNECT,
   FILE_CHECK: 'track_file weight',

@@ -1,9 +1,9 @@
 import { describe, expect, it } from 'vitest';
 import { silentLog } from '../../src/base/log.ts';
+import type { ScriptOutcome } from '../../src/base/script-result.ts';
 import { Notifier } from '../../src/daemon/notify.ts';
 import { type NotifySource, planNotice } from '../../src/daemon/notify-plan.ts';
 import { NotifyQueue } from '../../src/daemon/notify-queue.ts';
-import type { ScriptOutcome } from '../../src/daemon/script-result.ts';
 import { EventLog } from '../../src/observe/events.ts';
 import type { NoticeState } from '../../src/vrrp/notice.ts';
 import { FakeTime } from '../fake/fake-time.ts';

@@ -128,7 +128,7 @@ describe('a server whose every check is one that lvsd does not do yet', () => {
     weight: 1,
     forwardingMethod: 'droute',
     checkers: [],
-    plannedCheckers: [{ ...base, kind: 'PING_CHECK' }],
+    plannedCheckers: [{ kind: 'BFD_CHECK', span, name: 'b', alpha: false }],
   } as const;
   const service = {
     span,
@@ -143,7 +143,7 @@ describe('a server whose every check is one that lvsd does not do yet', () => {
     const unchecked = { ...config, virtualServers: [{ ...service, realServers: [server] }] };
     const [problem] = judgePreflight(unchecked, facts({}), false);
     expect(problem?.code).toBe('UNCHECKED_SERVER');
-    expect(problem?.message).toMatch(/lvs\.conf:7: tcp 192\.168\.10\.188:25\/.*PING_CHECK/);
+    expect(problem?.message).toMatch(/lvs\.conf:7: tcp 192\.168\.10\.188:25\/.*BFD_CHECK/);
   });
 
   it('is none when another check of it works, or when it has no check at all', () => {

@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
+import { describeOutcome, hasPassed } from '../../src/base/script-result.ts';
 import type { FileFact } from '../../src/config/file-facts.ts';
 import { findAccount } from '../../src/daemon/accounts.ts';
 import { type LaunchFacts, planLaunch, scriptEnvironment } from '../../src/daemon/script-launch.ts';
-import { describeOutcome, hasPassed } from '../../src/daemon/script-result.ts';
 
 const accounts = {
   passwd: 'root:x:0:0:root:/root:/bin/sh\nweb:x:33:34::/var/www:/bin/false\nodd:x:abc:1::\n',

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { silentLog } from '../../src/base/log.ts';
+import type { ScriptOutcome } from '../../src/base/script-result.ts';
 import type { VrrpScriptConfig } from '../../src/config/model-vrrp.ts';
-import type { ScriptOutcome } from '../../src/daemon/script-result.ts';
 import { ScriptTrackers } from '../../src/daemon/script-trackers.ts';
 import { TrackerBoard } from '../../src/daemon/tracker-board.ts';
 import { span } from '../fake/configs.ts';

@@ -1,7 +1,7 @@
 import { formatEndpoint } from '../../src/base/address.ts';
-import type { CheckerConfig } from '../../src/config/model.ts';
+import type { ConnectingCheckerConfig } from '../../src/config/model.ts';
 import type { ProbeIo, ProbeResult } from '../../src/health/probe.ts';
-import type { Probes } from '../../src/health/runner.ts';
+import { type Probes, probes } from '../../src/health/runner.ts';
 
 export const pass: ProbeResult = { kind: 'pass', durationMs: 1, detail: 'fine' };
 
@@ -29,8 +29,17 @@ export class FakeProbes {
   readonly #behaviours = new Map<string, Behaviour>();
 
   constructor() {
-    const probe = (target: CheckerConfig, io: ProbeIo) => this.#probe(target, io);
-    this.probes = { TCP_CHECK: probe, HTTP_GET: probe };
+    const probe = (target: ConnectingCheckerConfig, io: ProbeIo) => this.#probe(target, io);
+    this.probes = {
+      TCP_CHECK: probe,
+      HTTP_GET: probe,
+      UDP_CHECK: probe,
+      DNS_CHECK: probe,
+      PING_CHECK: probe,
+      DSR_CHECK: probe,
+      MISC_CHECK: probes.MISC_CHECK,
+      FILE_CHECK: probes.FILE_CHECK,
+    };
   }
 
   set(target: string, behaviour: Behaviour): void {
@@ -42,7 +51,7 @@ export class FakeProbes {
     return this.started.filter((entry) => entry.target === target).map((entry) => entry.atMs);
   }
 
-  async #probe(config: CheckerConfig, io: ProbeIo): Promise<ProbeResult> {
+  async #probe(config: ConnectingCheckerConfig, io: ProbeIo): Promise<ProbeResult> {
     const target = formatEndpoint(config.connectAddress, config.connectPort);
     this.started.push({ atMs: io.clock.monotonicMs(), target });
     this.running += 1;

@@ -2,13 +2,18 @@ import { type IpAddress, parseAddress } from '../../src/base/address.ts';
 import type {
   CheckerBase,
   CheckerConfig,
+  DnsCheckConfig,
+  DsrCheckConfig,
   HttpGetConfig,
   HttpUrlConfig,
+  PingCheckConfig,
   RealServerConfig,
   SourceSpan,
   TcpCheckConfig,
+  UdpCheckConfig,
   VirtualServerConfig,
 } from '../../src/config/model.ts';
+import type { FileCheckConfig, MiscCheckConfig } from '../../src/config/model-lvs.ts';
 
 const span: SourceSpan = { file: 'test.conf', line: 1, column: 1, endLine: 1, endColumn: 2 };
 
@@ -32,6 +37,41 @@ const base: CheckerBase = {
 
 export function tcpCheck(changes: Partial<TcpCheckConfig> = {}): TcpCheckConfig {
   return { ...base, kind: 'TCP_CHECK', ...changes };
+}
+
+export function udpCheck(changes: Partial<UdpCheckConfig> = {}): UdpCheckConfig {
+  const replies = { requiresReply: false, minReplyLength: 0, maxReplyLength: 255 };
+  return { ...base, kind: 'UDP_CHECK', ...replies, ...changes };
+}
+
+export function dnsCheck(changes: Partial<DnsCheckConfig> = {}): DnsCheckConfig {
+  return { ...base, kind: 'DNS_CHECK', type: 'A', name: 'web.test', ...changes };
+}
+
+export function pingCheck(changes: Partial<PingCheckConfig> = {}): PingCheckConfig {
+  return { ...base, kind: 'PING_CHECK', ...changes };
+}
+
+export function dsrCheck(changes: Partial<DsrCheckConfig> = {}): DsrCheckConfig {
+  return { ...base, kind: 'DSR_CHECK', virtualAddress: ip('10.9.0.100'), ...changes };
+}
+
+const { connectAddress: _a, connectPort: _p, connectTimeoutMs: _t, ...timing } = base;
+
+export function miscCheck(changes: Partial<MiscCheckConfig> = {}): MiscCheckConfig {
+  const command = { path: '/bin/true', args: [] };
+  return {
+    ...timing,
+    kind: 'MISC_CHECK',
+    command,
+    timeoutMs: 10_000,
+    isDynamic: false,
+    ...changes,
+  };
+}
+
+export function fileCheck(changes: Partial<FileCheckConfig> = {}): FileCheckConfig {
+  return { ...timing, kind: 'FILE_CHECK', trackFile: 'weight', isReversed: false, ...changes };
 }
 
 export function httpUrl(changes: Partial<HttpUrlConfig> = {}): HttpUrlConfig {

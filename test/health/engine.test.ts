@@ -38,6 +38,7 @@ describe('at the start', () => {
       {
         serverName: nameOf(A),
         isUp: false,
+        sinceMs: 0,
         reason: 'CONNECT_REFUSED',
         detail: 'it was CONNECT_REFUSED',
       },
@@ -304,5 +305,104 @@ describe('close', () => {
     const stage = new Stage();
     await stage.engine.close();
     expect(() => stage.engine.start([])).toThrow('closed');
+  });
+});
+
+describe('recheck', () => {
+  it('brings those that are meant forward, and no other', async () => {
+    const stage = new Stage();
+    await stage.start(checkedServers([A, B]));
+    await stage.time.advance(3000);
+    stage.engine.recheck(
+      (config) => 'connectAddress' in config && config.connectAddress.text === A,
+    );
+    await stage.time.advance(12_000);
+    expect(stage.servers.timesOf(`${A}:80`)).toEqual([0, 3000, 13_000]);
+    expect(stage.servers.timesOf(`${B}:80`)).toEqual([0, 10_000]);
+  });
+});
+
+describe('servers whose file asks the same', () => {
+  const check = tcpCheck({ connectAddress: ip(A), retry: 0 });
+  const other = {
+    ...service([realServer(A, [{ ...check, span: { ...check.span, line: 9 } }])]),
+    port: 81,
+  };
+  const both = [service([realServer(A, [check])]), other];
+  const names = [nameOf(A), `tcp 10.0.0.100:81/${A}:80`];
+
+  it('share one probe, and each gets its verdict', async () => {
+    const stage = new Stage();
+    await stage.start(both);
+    stage.tell(A, fail());
+    await stage.time.advance(10_000);
+    expect(stage.servers.timesOf(`${A}:80`)).toEqual([0, 10_000]);
+    expect(stage.changes.map(({ serverName, isUp }) => [serverName, isUp])).toEqual(
+      names.map((name) => [name, false]),
+    );
+  });
+
+  it('are judged at once when they join, by what is known', async () => {
+    const stage = new Stage();
+    stage.tell(A, fail());
+    await stage.start(both.slice(0, 1));
+    await stage.reload(both);
+    expect(names.map((name) => stage.engine.isUp(name))).toEqual([false, false]);
+    expect(stage.servers.timesOf(`${A}:80`)).toEqual([0]);
+  });
+
+  it('go on being checked when one of them goes', async () => {
+    const stage = new Stage();
+    await stage.start(both);
+    await stage.reload(both.slice(1));
+    stage.tell(A, fail());
+    await stage.time.advance(10_000);
+    expect(stage.changes.map(({ serverName }) => serverName)).toEqual(names.slice(1));
+  });
+
+  it('part when one of them asks at other times', async () => {
+    const stage = new Stage();
+    await stage.start(both);
+    const slower = { ...check, delayLoopMs: 30_000 };
+    await stage.reload([service([realServer(A, [slower])]), other]);
+    await stage.time.advance(15_000);
+    stage.tell(A, fail());
+    await stage.time.advance(10_000);
+    expect(names.map((name) => stage.engine.isUp(name))).toEqual([true, false]);
+    expect(stage.servers.timesOf(`${A}:80`)).toEqual([0, 10_000, 10_000, 20_000]);
+  });
+});
+
+describe('the log of a rack that dies', () => {
+  const addresses = Array.from({ length: 40 }, (_, index) => `10.0.1.${index}`);
+
+  it('has a line at once and one for all that follow, for each service', async () => {
+    let drawn = 0;
+    const stage = new Stage(() => (drawn++ % addresses.length) / addresses.length);
+    for (const address of addresses) stage.tell(address, fail('CONNECT_TIMEOUT'));
+    await stage.start(checkedServers(addresses, { warmupMs: 4000 }));
+    await stage.time.advance(30_000);
+    expect(stage.changes).toHaveLength(40);
+    expect(stage.lines.map(({ message }) => message)).toEqual([
+      'server state change',
+      'server changes',
+    ]);
+    expect(stage.lines[1]?.fields).toEqual({
+      service: 'tcp 10.0.0.100:80',
+      up: 0,
+      down: 39,
+      weights: 0,
+      servers: expect.stringMatching(/^(?:tcp [^,]+, ){2}tcp \S+ and 36 more$/),
+      reasons: 'CONNECT_TIMEOUT 39',
+    });
+  });
+
+  it('is complete when the engine is closed', async () => {
+    const stage = new Stage();
+    for (const address of [A, B]) stage.tell(address, fail());
+    await stage.start(checkedServers([A, B]));
+    expect(stage.lines).toHaveLength(1);
+    await stage.engine.close();
+    expect(stage.lines.map(({ fields }) => fields.server)).toEqual([nameOf(A), nameOf(B)]);
   });
 });

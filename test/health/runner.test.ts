@@ -1,6 +1,6 @@
 import { afterEach, describe, expect, it } from 'vitest';
 import type { Probe, ProbeResult } from '../../src/health/probe.ts';
-import { type Probes, startRun } from '../../src/health/runner.ts';
+import { type Probes, probes, startRun } from '../../src/health/runner.ts';
 import { SelfDelay, STALL_BOUND_MS } from '../../src/health/self-delay.ts';
 import { fail, pass } from '../fake/probes.ts';
 import { FakeTime } from '../fake/time.ts';
@@ -15,8 +15,8 @@ afterEach(async () => {
 });
 
 function runOf(probe: Probe<unknown>, time: FakeTime) {
-  const probes: Probes = { TCP_CHECK: probe, HTTP_GET: probe };
-  const ports = { probes, clock: time, timers: time, selfDelay: new SelfDelay() };
+  const faked: Probes = { ...probes, TCP_CHECK: probe };
+  const ports = { probes: faked, clock: time, timers: time, selfDelay: new SelfDelay() };
   return startRun(tcpCheck({ connectTimeoutMs: 1000 }), ports);
 }
 

@@ -1,7 +1,8 @@
 import { expect } from 'vitest';
 import { type LogFields, logTo } from '../../src/base/log.ts';
 import type { VirtualServerConfig } from '../../src/config/model.ts';
-import { HealthEngine, type ServerChange } from '../../src/health/engine.ts';
+import { HealthEngine } from '../../src/health/engine.ts';
+import type { ServerChange } from '../../src/health/watched-server.ts';
 import { type Behaviour, FakeProbes } from '../fake/probes.ts';
 import { FakeTime } from '../fake/time.ts';
 import { nameOf } from './configs.ts';

@@ -56,3 +56,19 @@ it('a start goes on from the verdicts of a predecessor until the first check', a
   await stage.time.advance(20_000);
   expect(stage.isUp(A)).toBe(false);
 });
+
+it('a check that another server shares goes on, and rests when both are suspended', async () => {
+  const stage = new Stage();
+  const shared = checkedServers([A]);
+  const twice = [...shared, ...shared.map((one) => ({ ...one, port: 81 }))];
+  await stage.start(twice);
+  const names = stage.engine.snapshot().map(({ name }) => name);
+  expect(new Set(names).size).toBe(2);
+  stage.engine.suspend(new Set([names[0] ?? '']));
+  await stage.time.advance(20_000);
+  const asked = stage.servers.timesOf(`${A}:80`).length;
+  expect(asked).toBeGreaterThan(1);
+  stage.engine.suspend(new Set(names));
+  await stage.time.advance(60_000);
+  expect(stage.servers.timesOf(`${A}:80`)).toHaveLength(asked);
+});

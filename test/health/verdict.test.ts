@@ -8,6 +8,10 @@ import {
   judge,
 } from '../../src/health/verdict.ts';
 import { fail, inconclusive, pass } from '../fake/probes.ts';
+import { checkedServers } from './configs.ts';
+import { Stage } from './stage.ts';
+
+const A = '10.0.0.1';
 
 const config: JudgeConfig = { delayLoopMs: 10_000, retry: 2, delayBeforeRetryMs: 1000 };
 
@@ -121,5 +125,91 @@ describe('intervals', () => {
   it('of 0 are no busy loop', () => {
     const { nextCheckInMs } = judge({ ...config, delayLoopMs: 0 }, ran(0), pass, 0.5);
     expect(nextCheckInMs).toBeCloseTo(0.5);
+  });
+});
+
+describe('pacing', () => {
+  const table: readonly [
+    rule: string,
+    changes: Partial<JudgeConfig>,
+    isUp: boolean,
+    results: string,
+    expected: string,
+  ][] = [
+    [
+      'rise wants so many passes in a row',
+      { rise: 3 },
+      false,
+      '++-+++',
+      'D9999 D9999 D9999 D9999 D9999 U9999',
+    ],
+    ['rise is of no matter to one that is up', { rise: 3 }, true, '++', 'U9999 U9999'],
+    [
+      'fall wants so many failures in a row, each after its retries',
+      { fall: 2, retry: 1 },
+      true,
+      '+----',
+      'U9999 U1000 U9999 U1000 D9999',
+    ],
+    [
+      'a pass in between starts the count of fall anew',
+      { fall: 2, retry: 0 },
+      true,
+      '+-+--',
+      'U9999 U9999 U9999 U9999 D9999',
+    ],
+    ['the first check ever decides alone whatever fall is', { fall: 5 }, true, '-', 'D9999'],
+    [
+      'fast_interval is the pace while fall or rise counts',
+      { fall: 2, rise: 2, retry: 0, fastIntervalMs: 2000 },
+      true,
+      '+--+++',
+      'U9999 U1999 D9999 D1999 U9999 U9999',
+    ],
+    [
+      'down_interval is the pace while down',
+      { downIntervalMs: 3000 },
+      true,
+      '--+',
+      'D2999 D2999 U9999',
+    ],
+    [
+      'fast_interval goes before down_interval',
+      { downIntervalMs: 30_000, fastIntervalMs: 500, rise: 2 },
+      true,
+      '-++',
+      'D29999 D499 U9999',
+    ],
+    [
+      'total_timeout leaves out retries that would end after it',
+      { totalTimeoutMs: 1500 },
+      true,
+      '+--',
+      'U9999 U1000 D9999',
+    ],
+    [
+      'our own trouble takes no time of total_timeout',
+      { totalTimeoutMs: 1500 },
+      true,
+      '+-???-',
+      'U9999 U1000 U500 U1000 U2000 U1000',
+    ],
+  ];
+
+  it.each(table)('%s', (_rule, changes, isUp, results, expected) => {
+    expect(play(results, isUp, changes)).toBe(expected);
+  });
+
+  it('bounds the last attempt by what total_timeout leaves', async () => {
+    const stage = new Stage();
+    await stage.start(
+      checkedServers([A], { retry: 3, connectTimeoutMs: 1000, totalTimeoutMs: 2500 }),
+    );
+    stage.tell(A, 'hang');
+    await stage.time.advance(12_400);
+    expect(stage.changes).toEqual([]);
+    await stage.time.advance(200);
+    // At 10,000 and 11,000 + 1,000; the second is cut off at 12,500.
+    expect(stage.changes).toMatchObject([{ isUp: false }]);
   });
 });

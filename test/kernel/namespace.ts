@@ -84,8 +84,10 @@ export interface ProgramOptions {
   readonly namespace?: string;
   readonly arguments?: readonly string[];
   readonly nodeOptions?: readonly string[];
-  /** Run as nobody, without capabilities. */
+  /** Run as nobody, without capabilities but these. */
   readonly isUnprivileged?: boolean;
+  /** As setpriv names them: `net_raw`. */
+  readonly capabilities?: readonly string[];
 }
 
 export class Program {
@@ -109,6 +111,8 @@ export class Program {
   static start(program: string, options: ProgramOptions): Program {
     const script = fileURLToPath(new URL(`./programs/${program}.ts`, import.meta.url));
     const nobody = ['setpriv', '--reuid', NOBODY, '--regid', NOBODY, '--clear-groups'];
+    const kept = (options.capabilities ?? []).map((name) => `+${name}`).join(',');
+    if (kept !== '') nobody.push('--inh-caps', kept, '--ambient-caps', kept);
     const [command = '', ...words] = [
       ...(options.namespace === undefined ? [] : ['ip', 'netns', 'exec', options.namespace]),
       ...(options.isUnprivileged === true ? nobody : []),

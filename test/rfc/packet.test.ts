@@ -1,19 +1,14 @@
 /** RFC 9568 sections 5 and 7 and their errata: what is on the wire, and what of it is believed. */
+
 import { describe, expect, it } from 'vitest';
 import { addressBytes } from '../../src/base/address.ts';
+import { foldedSum, pseudoHeaderSum } from '../../src/base/internet-checksum.ts';
 import { sourceAddress } from '../../src/daemon/source-address.ts';
 import * as linux from '../../src/kernel/linux.ts';
 import { vrrpOptions } from '../../src/kernel/vrrp-options.ts';
 import type { RouterConfig } from '../../src/vrrp/machine.ts';
 import { encodeOwnAdvert } from '../../src/vrrp/own-advert.ts';
-import {
-  decodeAdvert,
-  encodeAdvert,
-  foldedSum,
-  pseudoHeaderSum,
-  VRRP_PROTOCOL,
-  vrrpGroup,
-} from '../../src/vrrp/packet.ts';
+import { decodeAdvert, encodeAdvert, VRRP_PROTOCOL, vrrpGroup } from '../../src/vrrp/packet.ts';
 import type { ReceivedAdvert } from '../../src/vrrp/ports.ts';
 import { codesOf, compile } from '../config/compile-fixture.ts';
 import { VrrpWorld } from '../fake/vrrp-world.ts';

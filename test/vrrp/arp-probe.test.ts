@@ -1,8 +1,8 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { foldedSum, pseudoHeaderSum } from '../../src/base/internet-checksum.ts';
 import { encodeGratuitousArp, encodeNeighborAdvertisement } from '../../src/vrrp/announce.ts';
 import { decodeClaim, encodeProbe, macText, settlingMs } from '../../src/vrrp/arp-probe.ts';
-import { foldedSum, pseudoHeaderSum } from '../../src/vrrp/packet.ts';
 import { ip } from './router.ts';
 
 const mac = Uint8Array.of(2, 0, 0, 0, 0, 0x0a);
