@@ -16,10 +16,14 @@ import { reportTrailing } from './read-value.ts';
 import type { Token } from './source.ts';
 
 const MAC = /^[\da-f]{1,2}(?::[\da-f]{1,2}){5}$/i;
-const IPVLAN_MODES: ReadonlySet<string> = new Set(['bridge', 'private', 'vepa']);
+const IPVLAN_MODES = ['bridge', 'private', 'vepa'] as const;
 const NEEDS_VMAC = ['vmac_xmit_base', 'use_vmac_addr'];
 
-export function compileOwnInterface(block: ReadBlock, report: Report): VrrpInstanceOptions {
+export function compileOwnInterface(
+  block: ReadBlock,
+  family: Family,
+  report: Report,
+): VrrpInstanceOptions {
   const vmac = block.entry('use_vmac');
   const ipvlan = block.entry('use_ipvlan');
   if (vmac !== undefined && ipvlan !== undefined) {
@@ -34,10 +38,18 @@ export function compileOwnInterface(block: ReadBlock, report: Report): VrrpInsta
     vmac !== undefined && block.has('unicast_peer') && !block.has('vmac_xmit_base');
   if (isUnicastVmac) report('unicastVmac', block.placeOf('use_vmac'), {});
   const vrf = block.text('vrf');
-  if (vrf !== undefined && vmac === undefined) {
+  if (vrf !== undefined && vmac === undefined && ipvlan === undefined) {
     report('withoutVmac', block.placeOf('vrf'), { keyword: 'vrf' });
   }
   const ownInterface = ipvlan === undefined ? compileOne(vmac, report) : compileOne(ipvlan, report);
+  if (ipvlan !== undefined && vmac === undefined) {
+    const given = ownInterface?.address?.address.family;
+    // IPv6 can do without: adverts then come from the link-local address.
+    if (given !== family && (given !== undefined || family === 'inet')) {
+      const values = { family: family === 'inet' ? 'IPv4' : 'IPv6' };
+      report('ipvlanWithoutAddress', block.placeOf('use_ipvlan'), values);
+    }
+  }
   return {
     ...(ownInterface === undefined ? {} : { ownInterface }),
     ...(block.has('vmac_xmit_base') || isUnicastVmac ? { vmacTransmitsOnBase: true } : {}),
@@ -128,13 +140,14 @@ function compileOne(entry: Entry | undefined, report: Report): OwnInterfaceConfi
     const word = entry.words[index];
     if (word === undefined || word.kind === 'opaque') break;
     const { text } = word;
+    const mode = IPVLAN_MODES.find((known) => kind === 'ipvlan' && known === text);
     const address = kind === 'ipvlan' ? parsePrefix(text) : undefined;
     if (text === 'group') {
       index += 1;
       const group = entry.words[index]?.text;
       if (group !== undefined) {
         own = { ...own, group };
-        if (kind === 'vmac') report('notSupportedYet', word, { what: `'group' of use_vmac` });
+        report('notSupportedYet', word, { what: `'group' of ${entry.keyword.text}` });
       } else {
         const values = { keyword: text, expected: 'a group', compat: IGNORES_IT };
         report('missingValue', word, values);
@@ -142,7 +155,7 @@ function compileOne(entry: Entry | undefined, report: Report): OwnInterfaceConfi
     } else if (kind === 'vmac' && text === 'netlink_notify_msg') {
       own = { ...own, notifiesByNetlink: true };
     } else if (kind === 'vmac' && MAC.test(text)) own = { ...own, mac: text.toLowerCase() };
-    else if (kind === 'ipvlan' && IPVLAN_MODES.has(text)) own = { ...own, ipvlanMode: text };
+    else if (mode !== undefined) own = { ...own, ipvlanMode: mode };
     else if (address !== undefined) own = { ...own, address };
     else names.push(word);
   }

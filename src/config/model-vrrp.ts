@@ -225,7 +225,7 @@ export interface OwnInterfaceConfig {
   readonly parent?: string;
   readonly mac?: string;
   readonly address?: IpPrefix;
-  readonly ipvlanMode?: string;
+  readonly ipvlanMode?: 'bridge' | 'private' | 'vepa';
   readonly notifiesByNetlink: boolean;
   readonly group?: string;
 }

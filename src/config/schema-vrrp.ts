@@ -302,15 +302,16 @@ const OWN_INTERFACE: readonly WorkingRow[] = [
     value: FLAG,
     doc: 'Macvlans with the virtual MAC for addresses on other interfaces and of the other family',
   },
-];
-
-const OTHER_INTERFACES: readonly WorkingRow[] = [
   {
     name: 'use_ipvlan',
     value: words('[[NAME] IF] [IP] [bridge|private|vepa] [group G]', 0),
-    doc: 'Addresses on an ipvlan',
+    doc: 'Addresses on an ipvlan, which shares the MAC; adverts come from IP, needed for IPv4',
   },
-  { name: 'vrf', value: text('a name'), doc: 'VRF of the macvlan' },
+  {
+    name: 'vrf',
+    value: text('a name'),
+    doc: 'VRF that the macvlan or ipvlan of the instance is put into',
+  },
 ];
 
 const HMAC: readonly WorkingRow[] = [
@@ -370,11 +371,7 @@ export const vrrpRows = [
       doc: `Old: ${SYNC_DAEMON}`,
     },
   ]),
-  ...plannedRows('vrrp_instance', [
-    ...plannedTrackerRows,
-    ...PLANNED_ELECTION,
-    ...OTHER_INTERFACES,
-  ]),
+  ...plannedRows('vrrp_instance', [...plannedTrackerRows, ...PLANNED_ELECTION]),
   ...acceptedRows('vrrp_instance', 'lvsd sends no mail; follow its log or `lvsd status`', [
     { name: 'smtp_alert', value: BOOLEAN, defaultText: 'off', doc: 'Mail on a change of state' },
   ]),

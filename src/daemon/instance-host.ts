@@ -121,11 +121,14 @@ export class InstanceHost {
       this.#wait('unicast_peer lists nobody, and unicast_fault_no_peer is set');
       return;
     }
-    const source = chooseSource(this.#config, {
-      onInterface: links.addresses(link.index),
-      everywhere: links.addresses(),
-      virtual: this.#options.virtualAddresses(),
-    });
+    // The address of an ipvlan comes with it.
+    const source =
+      this.#config.ownInterface?.address?.address ??
+      chooseSource(this.#config, {
+        onInterface: links.addresses(link.index),
+        everywhere: links.addresses(),
+        virtual: this.#options.virtualAddresses(),
+      });
     if (source === undefined) {
       const { family, sourceAddress: wanted } = this.#config;
       this.#wait(
@@ -328,8 +331,8 @@ export class InstanceHost {
     links.update();
     if (vmacTransmitsOnBase === true || ownInterface === undefined) return link;
     // An advert of IPv6 comes from a link-local address, with the virtual MAC: it is on both.
-    if (source.family === 'inet6') {
-      const prefixLength = 64;
+    if (source.family === 'inet6' || ownInterface.kind === 'ipvlan') {
+      const prefixLength = ownInterface.address?.prefixLength ?? 64;
       links.addAddress({
         ifindex: own.ifindex,
         address: source,

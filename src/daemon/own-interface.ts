@@ -1,5 +1,5 @@
 /**
- * `use_vmac`: the macvlan of an instance, made before its addresses, adopted from a dead predecessor,
+ * `use_vmac`, `use_ipvlan`: the macvlan or ipvlan of an instance, made before its addresses, adopted from a dead predecessor,
  * removed when the instance goes. With it the sysctls that keepalived sets
  * (keepalived/vrrp/vrrp_if_config.c), because ARP for a virtual address must be answered with the
  * virtual MAC by the macvlan alone:
@@ -27,10 +27,12 @@ import {
   encodeAlias,
   encodeLinkRemoval,
   encodeLinkUp,
+  encodeMaster,
   encodeNoGeneratedAddress,
   encodeOwnInterface,
   isOwnAlias,
   type Ownership,
+  type OwnInterfaceSpec,
   valuesOfAlias,
 } from '../kernel/own-interface.ts';
 import { encodeLinkQuery, RTM_DELLINK, RTM_GETLINK, RTM_NEWLINK } from '../kernel/rtnetlink.ts';
@@ -43,8 +45,10 @@ export interface MadeInterface {
   readonly name: string;
   /** Below which it is made. */
   readonly parent: string;
-  readonly mac: Uint8Array;
+  readonly kind: OwnInterfaceSpec['kind'];
   readonly hasIpv6: boolean;
+  /** Name of the VRF it is in. */
+  readonly vrf?: string;
 }
 
 export type OwnInterfaceOutcome =
@@ -86,9 +90,9 @@ export class OwnInterfaces {
 
   /** Makes it, or adopts one that is as it must be. */
   ensure(made: MadeInterface, parent: Link): OwnInterfaceOutcome {
-    const { name, mac } = made;
+    const { name, kind } = made;
     const found = this.#list().find((link) => link.name === name);
-    if (found !== undefined && !isAsWanted(found, parent, mac)) {
+    if (found !== undefined && !isAsWanted(found, parent, kind)) {
       if (!isOwnAlias(found.alias)) {
         const detail = `There is an interface ${name} already, which lvsd did not make`;
         return { ok: false, code: 'FOREIGN_INTERFACE', detail };
@@ -98,7 +102,7 @@ export class OwnInterfaces {
     const outcome = this.#socket.request({
       type: RTM_NEWLINK,
       flags: NLM_F_CREATE | NLM_F_EXCL,
-      payload: encodeOwnInterface({ name, parentIndex: parent.index, mac }),
+      payload: encodeOwnInterface({ name, parentIndex: parent.index, kind }),
     });
     if (!outcome.ok) return { ok: false, code: outcome.code, detail: `${name}: ${outcome.detail}` };
     const link = this.#list().find((one) => one.name === name);
@@ -129,16 +133,24 @@ export class OwnInterfaces {
 
   /** `link.alias` is what an earlier process remembered. */
   #raise(
-    { name, hasIpv6 }: MadeInterface,
+    { name, kind, hasIpv6, vrf }: MadeInterface,
     parent: Link,
-    { ifindex, alias }: Pick<Ownership, 'ifindex' | 'alias'>,
+    { ifindex, alias, masterIndex }: Pick<Ownership, 'ifindex' | 'alias' | 'masterIndex'>,
   ): OwnInterfaceOutcome {
     this.#set(`net/ipv6/conf/${name}/disable_ipv6`, hasIpv6 ? '0' : '1');
     for (const [key, value] of OWN_SYSCTLS) this.#set(`net/ipv4/conf/${name}/${key}`, value);
-    const before = this.#prepareParent(name, parent, valuesOfAlias(alias));
+    const vrfLink = vrf === undefined ? undefined : this.#links.byName(vrf);
+    if (vrf !== undefined && vrfLink === undefined) {
+      return { ok: false, code: 'ENODEV', detail: `There is no VRF ${vrf}` };
+    }
+    const master = vrfLink?.index ?? 0;
+    // An ipvlan shares the MAC, so whichever of the two answers says the same.
+    const before: ReadonlyMap<string, string> =
+      kind.name === 'ipvlan' ? new Map() : this.#prepareParent(name, parent, valuesOfAlias(alias));
     const steps = [
       encodeAlias(ifindex, before),
       ...(hasIpv6 ? [encodeNoGeneratedAddress(ifindex)] : []),
+      ...(masterIndex === master ? [] : [encodeMaster(ifindex, master)]),
       encodeLinkUp(ifindex),
     ];
     for (const payload of steps) {
@@ -227,29 +239,39 @@ const PARENT_SYSCTLS = [
   ['arp_announce', '2'],
 ] as const;
 
-function isAsWanted(found: Ownership, parent: Link, mac: Uint8Array): boolean {
+/** The mode of an ipvlan is that of all on its parent. */
+function isAsWanted(found: Ownership, parent: Link, kind: OwnInterfaceSpec['kind']): boolean {
   return (
-    found.kind === 'macvlan' &&
+    found.kind === kind.name &&
     found.parentIndex === parent.index &&
-    Buffer.compare(found.mac, mac) === 0
+    (kind.name === 'ipvlan' || Buffer.compare(found.mac, kind.mac) === 0)
   );
 }
 
-/** The instance's own interface first (`use_vmac`), then those of its addresses (`use_vmac_addr`). */
+/** The instance's own interface first, then those of its addresses (`use_vmac_addr`). */
 export function madeInterfaces(config: VrrpInstanceConfig): readonly MadeInterface[] {
-  const { ownInterface, addressInterfaces = [], family } = config;
+  const { ownInterface, addressInterfaces = [], family, vrf } = config;
   const own =
-    ownInterface?.kind === 'vmac'
-      ? [{ name: ownInterface.name ?? '', parent: ownInterface.parent ?? config.interface, family }]
-      : [];
-  return [...own, ...addressInterfaces].map(({ name, parent, family: itsFamily }) => ({
-    name,
-    parent,
-    mac: virtualMac(config, itsFamily),
+    ownInterface === undefined
+      ? []
+      : [
+          {
+            name: ownInterface.name ?? '',
+            parent: ownInterface.parent ?? config.interface,
+            family,
+            ...(vrf === undefined ? {} : { vrf }),
+          },
+        ];
+  return [...own, ...addressInterfaces].map(({ family: itsFamily, ...made }) => ({
+    ...made,
+    kind:
+      ownInterface?.kind === 'ipvlan' && made.name === ownInterface.name
+        ? { name: 'ipvlan', mode: ownInterface.ipvlanMode ?? 'bridge' }
+        : { name: 'macvlan', mac: virtualMac(config, itsFamily) },
     hasIpv6:
       itsFamily === 'inet6' ||
       heldAddresses(config).some(
-        ({ device, address }) => device === name && address.family === 'inet6',
+        ({ device, address }) => device === made.name && address.family === 'inet6',
       ),
   }));
 }

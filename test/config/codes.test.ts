@@ -66,6 +66,7 @@ const CASES: Readonly<Record<DiagnosticName, Case>> = {
   bracesUnclear: { text: 'a\n}\nb', along: ['LVS1012'] },
   unknownKeyword: { text: instance('priorty 5') },
   misplacedKeyword: { text: instance('lb_algo rr') },
+  ipvlanWithoutAddress: { text: instance('use_ipvlan') },
   notSupportedYet: { text: `${instance('')}net_namespace a\n` },
   noEffect: { text: instance('debug 1') },
   deprecatedKeyword: {

@@ -59,6 +59,21 @@ test('use_vmac_addr makes one for each other interface and family', () => {
   ]);
 });
 
+test.each([
+  ['use_ipvlan', ['LVS1054']],
+  ['use_ipvlan fd00::5/64', ['LVS1054']],
+  ['use_ipvlan 10.0.0.5/24 private', []],
+  ['use_ipvlan ipv0 eth0 10.0.0.5/24\nvrf blue', []],
+  ['vrf blue', ['LVS1231']],
+])('%s is %j', (lines, codes) => {
+  const text = `vrrp_instance A {\ninterface eth0\nvirtual_router_id 7\npriority 150\n${lines}\nvirtual_ipaddress {\n10.0.0.1/24\n}\n}\n`;
+  expect(compile(text).diagnostics.map(({ code }) => code)).toEqual(codes);
+});
+
+test('use_ipvlan takes the addresses of its interface', () => {
+  expect(placed('use_ipvlan ipv0 10.0.0.5/24')[0]).toBe('10.0.0.1 ipv0');
+});
+
 test('both: the instance has its own, and the other family is not on it', () => {
   expect(placed('use_vmac\nuse_vmac_addr')).toEqual([
     '10.0.0.1 vrrp.7',

@@ -108,7 +108,7 @@ export const VRRP_CASES: Readonly<Record<keyof typeof vrrpDiagnostics, VrrpCase>
   unicastVmac: {
     text: instance('use_vmac\nunicast_src_ip 10.0.0.8\nunicast_peer {\n10.0.0.9\n}'),
   },
-  vmacContradiction: { text: instance('use_vmac\nuse_ipvlan'), along: PLANNED },
+  vmacContradiction: { text: instance('use_vmac\nuse_ipvlan') },
   invalidPrefix: { text: routes('10.0.0.0/33 dev eth1') },
   hostBitsSet: { text: routes('10.0.0.1/24 dev eth1') },
   routeWithoutWay: { text: routes('10.1.0.0/24 metric 5') },
