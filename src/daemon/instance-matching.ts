@@ -22,6 +22,7 @@ export function instanceIdentity(config: VrrpInstanceConfig): string {
     config.ownInterface,
     config.vmacTransmitsOnBase,
     config.addressInterfaces,
+    config.vrf,
   ]);
 }
 
