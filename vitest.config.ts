@@ -2,11 +2,13 @@ import { defineConfig } from 'vitest/config';
 
 /** Real kernels, real daemons, real peers: one file at a time, so that two cores are enough for each. */
 const SYSTEM_TESTS = [
+  'test/bench/ipvs.test.ts',
   'test/cli/**/*.test.ts',
   'test/daemon/check-scripts.test.ts',
   'test/daemon/fifo.test.ts',
   'test/daemon/file-trackers.test.ts',
   'test/daemon/handover-refused.test.ts',
+  'test/daemon/ipvs-operations.test.ts',
   'test/daemon/notify-contract.test.ts',
   'test/daemon/refusals.test.ts',
   'test/daemon/run.test.ts',

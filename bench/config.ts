@@ -8,6 +8,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { loadConfig } from '../src/config/load.ts';
+import { addressOf } from './addresses.ts';
 
 interface Size {
   readonly services: number;
@@ -50,10 +51,6 @@ function generate({ services, servers }: Size): string {
     blocks.push('}\n');
   }
   return blocks.join('');
-}
-
-function addressOf(first: number, index: number): string {
-  return `${first}.${16 + (index >> 16)}.${(index >> 8) & 255}.${index & 255}`;
 }
 
 function measureOurs(file: string, { services, servers }: Size): number {

@@ -6,10 +6,12 @@ import { addCheckCommand } from './check.ts';
 import { addDrillCommand } from './drill.ts';
 import { addEventsCommand } from './events.ts';
 import { addHandoverCommand } from './handover.ts';
+import { addIpvsCommand } from './ipvs.ts';
 import { addKeywordsCommand } from './keywords.ts';
 import { printError } from './output.ts';
 import { addPlanCommand } from './plan.ts';
 import { addRealserverCommand } from './realserver.ts';
+import { addReloadCommand } from './reload.ts';
 import { addRunCommand } from './run.ts';
 import { addStatusCommand } from './status.ts';
 
@@ -34,8 +36,10 @@ const program = new Command('lvsd')
 addRunCommand(program, readVersion());
 addCheckCommand(program);
 addPlanCommand(program);
+addReloadCommand(program);
 addKeywordsCommand(program);
 addStatusCommand(program);
+addIpvsCommand(program);
 addEventsCommand(program);
 addHandoverCommand(program);
 addRealserverCommand(program);

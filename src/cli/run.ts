@@ -14,6 +14,7 @@ interface RunOptions {
   readonly configId?: string;
   readonly socket?: string;
   readonly adopt?: boolean;
+  readonly dontReleaseIpvs?: boolean;
   readonly compat?: boolean;
   readonly logLevel: LogLevel;
 }
@@ -25,6 +26,7 @@ export function addRunCommand(program: Command, version: string): void {
     .option('-f, --file <path>', 'configuration', DEFAULT_CONFIG_FILE)
     .option('-i, --config-id <name>', 'what @name lines are compared with (default: the host name)')
     .option('--socket <path>', 'control socket, instead of the one in the configuration')
+    .option('-I, --dont-release-ipvs', 'leave IPVS services at a stop, as lvs_stop_policy keep')
     .option('--adopt', 'take over IPVS services of the configuration that somebody else created')
     .option(
       '--compat',
@@ -67,13 +69,14 @@ async function run(options: RunOptions, version: string): Promise<void> {
       compat,
       ...(socketPath === undefined ? {} : { socketPath }),
       adopt: options.adopt ?? false,
+      keepsServices: options.dontReleaseIpvs === true,
       version,
       clock: systemClock,
       log: openLog(options.logLevel),
     },
     (exitStatus) => process.exit(exitStatus),
   );
-  process.on('SIGHUP', () => supervisor.reload());
+  process.on('SIGHUP', () => void supervisor.reload());
   for (const signal of ['SIGTERM', 'SIGINT'] as const) {
     process.on(signal, () => supervisor.stop(signal, 0));
   }

@@ -36,10 +36,7 @@ export function compilePassword(
   if (inner === undefined) return {};
   if (version === 3) report('authenticationVersion3', inner.place, {});
   const type = inner.text('auth_type');
-  if (type === 'AH') {
-    report('authenticationHeader', inner.placeOf('auth_type'), {});
-    report('notSupportedYet', inner.placeOf('auth_type'), { what: "'auth_type AH'" });
-  }
+  if (type === 'AH') report('authenticationHeader', inner.placeOf('auth_type'), {});
   const [word, ...rest] = inner.entry('auth_pass')?.words ?? [];
   if (word === undefined || type === undefined) return {};
   if (rest.length > 0) reportTrailing([{ ...word, text: 'auth_pass' }], rest, report);

@@ -10,6 +10,7 @@ import { readOptions } from './line-options.ts';
 import type {
   GlobalOptions,
   ListenEndpoint,
+  LvsStopPolicy,
   NotifyFifoConfig,
   SyncDaemonConfig,
   TimedScript,
@@ -30,6 +31,7 @@ export function compileGlobalOptions(block: ReadBlock, files: FileCheck): Global
   const { report } = files;
   for (const keyword of PATHS) checkAbsolute(block, keyword, report);
   const failure = block.text('script_failure');
+  const stopPolicy = block.text('lvs_stop_policy');
   const sharedState = compileSharedState(block.entry('shared_state'), files);
   const syncDaemon = compileSyncDaemon(block.entry('lvs_sync_daemon'), report);
   const lvsTimeouts = compileTimeouts(block.entry('lvs_timeouts'), report);
@@ -39,6 +41,7 @@ export function compileGlobalOptions(block: ReadBlock, files: FileCheck): Global
     ...compileFifos(block, files),
     ...compileScripts(block, files),
     ...(failure === 'fail' || failure === 'ignore' ? { scriptFailure: failure } : {}),
+    ...(isStopPolicy(stopPolicy) ? { lvsStopPolicy: stopPolicy } : {}),
     ...(block.has('http_listen') ? { httpListen: compileListen(block, report) } : {}),
     ...(sharedState === undefined ? {} : { sharedState }),
     ...(syncDaemon === undefined ? {} : { syncDaemon }),
@@ -46,6 +49,10 @@ export function compileGlobalOptions(block: ReadBlock, files: FileCheck): Global
     ...compileSysctls(block),
     ...compileFlags(block, report),
   };
+}
+
+function isStopPolicy(word: string | undefined): word is LvsStopPolicy {
+  return word === 'keep' || word === 'drain' || word === 'remove';
 }
 
 function checkAbsolute(block: ReadBlock, keyword: string, report: Report): void {

@@ -72,7 +72,7 @@ export function compileOptions(block: ReadBlock, context: OptionsContext): VrrpI
     ...compileHmac(block, context),
     ...compileTransport(block, context),
     ...compileFollowers(block, isOwner, around),
-    ...compileOwnInterface(block, report),
+    ...compileOwnInterface(block, context.family, report),
     ...compileGarpOptions(block, defaults, report),
     ...(isStrict ? { isStrict } : {}),
     ...(skipsCheck ? { skipsAddressCheck: true } : {}),

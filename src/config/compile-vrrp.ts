@@ -76,7 +76,10 @@ export function compileInstances(
         ? compiled
         : { ...compiled, virtualAddresses: named, excludedAddresses };
     return [
-      placeOnOwnInterface(whole, globals.globalDefs.vmacPrefix ?? VMAC_PREFIX, met.interfaces),
+      placeOnOwnInterface(whole, {
+        prefix: globals.globalDefs.vmacPrefix ?? VMAC_PREFIX,
+        taken: met.interfaces,
+      }),
     ];
   });
 }

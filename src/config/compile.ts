@@ -2,6 +2,7 @@
  * Text to Config: expand, parse, then every block against the keyword table. Everything that is
  * wrong is collected; a Config comes out only when nothing is an error.
  */
+import { checkKernelSettings, checkStopPolicy } from './check-kernel-settings.ts';
 import { leaveOutIncomplete } from './compat-left-out.ts';
 import { compileGlobalDefs } from './compile-global.ts';
 import { compileServerGroups, compileTlsClient } from './compile-server-group.ts';
@@ -89,6 +90,14 @@ export function compileStatements(
   const globals = compileGlobalDefs(root.all('global_defs'), place, { report, facts });
   const lvs = compileLvs(root, globals.files);
   const around = { names: knownNames(root, lvs.virtualServers), files: globals.files };
+  const entries = root.all('virtual_server');
+  checkStopPolicy(globals.globalDefs, globals.block, lvs.virtualServers, report);
+  checkKernelSettings(
+    globals.globalDefs,
+    globals.block,
+    { services: lvs.virtualServers, entries },
+    report,
+  );
   return {
     globalDefs: { ...compileOldSyncDaemon(root), ...globals.globalDefs },
     vrrpInstances: compileInstances(root.all('vrrp_instance'), globals, around),

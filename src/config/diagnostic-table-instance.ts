@@ -94,4 +94,11 @@ export const instanceDiagnostics = {
     message: "'state MASTER' without a priority means priority 255, the address owner",
     help: "add 'priority 150' here and 'priority 100' on the other router",
   },
+  ipvlanWithoutAddress: {
+    code: 'LVS1054',
+    severity: 'error',
+    compat: 'keepalived starts, with the instance in FAULT',
+    message: 'use_ipvlan needs an {family} address of its own to send adverts from',
+    help: "write 'use_ipvlan 192.0.2.5/24', with a free address of the network, on each router another",
+  },
 } as const;

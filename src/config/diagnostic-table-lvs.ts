@@ -231,15 +231,46 @@ export const lvsDiagnostics = {
     message: '{server} has no port, so {kind} does not know where to connect',
     help: "add 'connect_port N' to the check",
   },
-  linkLocalWithoutInterface: {
+  udpStays: {
     code: 'LVS1135',
+    severity: 'warning',
+    message: 'Clients of this UDP service go on to a server that was removed, and get no answer',
+    help: "add 'lvs_expire_nodest_conn' to global_defs: their next packet is scheduled anew",
+  },
+  persistentStay: {
+    code: 'LVS1136',
+    severity: 'warning',
+    message: 'Persistent clients go on to a server at weight 0, also when it has failed',
+    help: "add 'lvs_expire_quiescent_template' to global_defs: their next connection is scheduled anew",
+  },
+  portReuse: {
+    code: 'LVS1137',
+    severity: 'warning',
+    message:
+      "With 'lvs_conn_reuse_mode {mode}' a client port that comes again goes to its old server, also at weight 0",
+    help: 'write 2 for services by DR and TUN, 1 for NAT',
+  },
+  flushOfKept: {
+    code: 'LVS1138',
+    severity: 'warning',
+    message: "'lvs_flush_on_stop' does nothing with 'lvs_stop_policy keep'",
+    help: 'remove one of the two lines',
+  },
+  drainWithoutTime: {
+    code: 'LVS1139',
+    severity: 'warning',
+    message: "'lvs_stop_policy drain' waits for nothing: no virtual_server has a drain_timeout",
+    help: "add 'drain_timeout SECONDS' to the services that shall be drained",
+  },
+  linkLocalWithoutInterface: {
+    code: 'LVS1140',
     severity: 'error',
     compat: 'keepalived lets every check fail',
     message: '{kind} of {address} does not say on which interface that is: it is link-local',
     help: "add 'bind_if INTERFACE' to the check",
   },
   dsrCheckNeeds: {
-    code: 'LVS1136',
+    code: 'LVS1141',
     severity: 'error',
     compat: 'keepalived does not know the word and leaves the check out',
     message: 'DSR_CHECK needs {need}',

@@ -102,9 +102,10 @@ export const vrrpDiagnostics = {
   },
   authenticationHeader: {
     code: 'LVS1214',
-    severity: 'warning',
-    message: "'auth_type AH' was withdrawn from VRRP in 2004",
-    help: "write 'auth_type PASS' on both routers, or use auth_hmac",
+    severity: 'error',
+    compat: 'keepalived speaks it with version 2; with --compat the instance runs without it',
+    message: "lvsd does not speak 'auth_type AH', which RFC 3768 withdrew from VRRP in 2004",
+    help: "write 'auth_hmac { key 1 … }' on lvsd directors, 'auth_type PASS' beside keepalived, or use unicast_peer and let IPsec or a firewall guard it",
   },
   strictForbids: {
     code: 'LVS1215',

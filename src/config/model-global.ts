@@ -40,6 +40,9 @@ export interface TimedScript {
   readonly timeoutMs: number;
 }
 
+/** `keep`: as they are; `drain`: through weight 0, within drain_timeout; `remove`: at once. */
+export type LvsStopPolicy = 'keep' | 'drain' | 'remove';
+
 export interface GlobalOptions {
   readonly httpListen?: readonly ListenEndpoint[];
   /** /var/lib/lvsd when absent. */
@@ -76,6 +79,8 @@ export interface GlobalOptions {
   readonly connectionReuseMode?: number;
   readonly flushesLvs?: boolean;
   readonly flushesLvsOnStop?: 'all' | 'own';
+  /** `lvs_stop_policy`: what becomes of our IPVS services at a stop; `remove` when absent. */
+  readonly lvsStopPolicy?: LvsStopPolicy;
   readonly startupScript?: TimedScript;
   readonly shutdownScript?: TimedScript;
   readonly reloadFile?: string;

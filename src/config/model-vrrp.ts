@@ -225,9 +225,17 @@ export interface OwnInterfaceConfig {
   readonly parent?: string;
   readonly mac?: string;
   readonly address?: IpPrefix;
-  readonly ipvlanMode?: string;
+  readonly ipvlanMode?: 'bridge' | 'private' | 'vepa';
   readonly notifiesByNetlink: boolean;
   readonly group?: string;
+}
+
+/** A macvlan for the addresses of one family on one interface. */
+export interface AddressInterfaceConfig {
+  readonly name: string;
+  /** Below which it is made. */
+  readonly parent: string;
+  readonly family: Family;
 }
 
 /** What an instance may say beyond the election itself; absent is not configured. */
@@ -258,6 +266,8 @@ export interface VrrpInstanceOptions {
   readonly ownInterface?: OwnInterfaceConfig;
   readonly vmacTransmitsOnBase?: boolean;
   readonly usesVmacForAddresses?: boolean;
+  /** `use_vmac_addr`: macvlans made for the addresses on interfaces other than the instance's. */
+  readonly addressInterfaces?: readonly AddressInterfaceConfig[];
   readonly vrf?: string;
   readonly promotesSecondaries?: boolean;
   readonly isStrict?: boolean;

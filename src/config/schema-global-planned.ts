@@ -1,6 +1,7 @@
 /** Keywords of global_defs: scripts and FIFOs, IPVS, and what the daemon does not do yet. */
 import {
   BOOLEAN,
+  choice,
   each,
   integer,
   NOTHING,
@@ -21,7 +22,7 @@ const GARP_EXTRA: WorkingRow = {
   name: 'vrrp_garp_extra_if',
   value: words('[all] SECONDS'),
   defaultText: '0',
-  doc: 'Announces so often on other interfaces that hold the addresses',
+  doc: 'Announces so often on the macvlans of use_vmac_addr, with all on every other interface too',
 };
 
 const vrrp: readonly WorkingRow[] = [
@@ -97,6 +98,12 @@ const ipvs: readonly WorkingRow[] = [
   },
   { name: 'lvs_flush', ...SWITCH, doc: 'Empties the IPVS table at start' },
   FLUSH_ON_STOP,
+  {
+    name: 'lvs_stop_policy',
+    value: choice('keep', 'drain', 'remove'),
+    defaultText: 'remove',
+    doc: 'What becomes of our IPVS services at a stop; keep: the next start takes them over',
+  },
   oldSpelling('lvs_flush_onstop', FLUSH_ON_STOP.name, [FLUSH_ON_STOP]),
   {
     name: 'lvs_expire_nodest_conn',
@@ -167,7 +174,7 @@ const announcing: readonly WorkingRow[] = each(['vrrp_garp_interval', 'vrrp_gna_
 });
 
 export const plannedGlobalRows = [
-  ...works('global_defs', [...election, ...announcing, ...scripts, ...ipvs]),
-  ...plannedRows('global_defs', [...vrrp, ...own]),
+  ...works('global_defs', [...election, ...vrrp, ...announcing, ...scripts, ...ipvs]),
+  ...plannedRows('global_defs', own),
   ...plannedRows('shared_state', sharedState),
 ];

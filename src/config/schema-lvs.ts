@@ -243,9 +243,6 @@ const serviceOptionRows: readonly WorkingRow[] = [
   { name: 'quorum_up', value: SCRIPT, doc: 'Run when the quorum is reached' },
   { name: 'quorum_down', value: SCRIPT, doc: 'Run when the quorum is lost' },
   { name: 'omega', value: FLAG, doc: 'Runs notify_down and quorum_down at stop' },
-];
-
-const plannedService: readonly WorkingRow[] = [
   { name: 'ha_suspend', value: FLAG, doc: 'No checks while the address is not on this host' },
 ];
 
@@ -394,7 +391,6 @@ export const lvsRows: readonly KeywordRow[] = [
   ...acceptedRows('virtual_server', 'the kernel sets this flag on every service by itself', [
     { name: 'hashed', value: FLAG, doc: 'Flag of a service in the hash table of IPVS' },
   ]),
-  ...plannedRows('virtual_server', plannedService),
   ...realServerRows,
   ...works('real_server', serverOptionRows),
   ...checkerBlocks,

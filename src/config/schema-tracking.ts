@@ -44,16 +44,16 @@ const trackerBlocks: readonly WorkingRow[] = [
 
 const blocks: readonly WorkingRow[] = [
   block('bfd_instance', 'bfd_instance', 'A BFD session with a neighbour'),
-  block(
-    'interface_up_down_delays',
-    'interface_up_down_delays',
-    'Waits before link changes are believed: IF DOWN [UP], in seconds, one a line',
-    list,
-  ),
 ];
 
 /** What the daemon itself holds and paces. */
 const hostBlocks: readonly WorkingRow[] = [
+  block(
+    'interface_up_down_delays',
+    'interface_up_down_delays',
+    'Waits before link changes are believed: IF DOWN [UP], in seconds, one a line; UP is 0 when left out',
+    list,
+  ),
   block('vrrp_sync_group', 'vrrp_sync_group', 'Instances that change state together'),
   block('track_group', 'track_group', 'Lets static items be tracked by instances'),
   block('static_ipaddress', 'static_ipaddress', 'Addresses kept whatever the VRRP state', list),

@@ -260,7 +260,7 @@ const GARP_EXTRA: WorkingRow = {
   value: words('[all] SECONDS'),
   defaultText: 'vrrp_garp_extra_if',
   neutralText: '0',
-  doc: 'Announces so often on other interfaces that hold the addresses',
+  doc: 'Announces so often on the macvlans of use_vmac_addr, with all on every other interface too',
 };
 
 const HELD_WHILE_MASTER: readonly WorkingRow[] = [
@@ -297,17 +297,21 @@ const OWN_INTERFACE: readonly WorkingRow[] = [
     doc: 'Addresses on a macvlan with the MAC 00:00:5e:00:01:VRID',
   },
   { name: 'vmac_xmit_base', value: FLAG, doc: 'Adverts leave by the interface below the macvlan' },
-];
-
-const OTHER_INTERFACES: readonly WorkingRow[] = [
+  {
+    name: 'use_vmac_addr',
+    value: FLAG,
+    doc: 'Macvlans with the virtual MAC for addresses on other interfaces and of the other family',
+  },
   {
     name: 'use_ipvlan',
     value: words('[[NAME] IF] [IP] [bridge|private|vepa] [group G]', 0),
-    doc: 'Addresses on an ipvlan',
+    doc: 'Addresses on an ipvlan, which shares the MAC; adverts come from IP, needed for IPv4',
   },
-  { name: 'vrf', value: text('a name'), doc: 'VRF of the macvlan' },
-  GARP_EXTRA,
-  { name: 'use_vmac_addr', value: FLAG, doc: 'A macvlan for addresses on other interfaces too' },
+  {
+    name: 'vrf',
+    value: text('a name'),
+    doc: 'VRF that the macvlan or ipvlan of the instance is put into',
+  },
 ];
 
 const HMAC: readonly WorkingRow[] = [
@@ -355,6 +359,8 @@ export const vrrpRows = [
     ...NOTIFY,
     ...HELD_WHILE_MASTER,
     ...OWN_INTERFACE,
+    GARP_EXTRA,
+    oldSpelling('vmac_garp_intvl', 'garp_extra_if', [GARP_EXTRA]),
     ...ELECTION,
     oldSpelling('thread_timer_expired', 'timer_expired_backup', ELECTION),
     ...trackerRows,
@@ -365,12 +371,7 @@ export const vrrpRows = [
       doc: `Old: ${SYNC_DAEMON}`,
     },
   ]),
-  ...plannedRows('vrrp_instance', [
-    ...plannedTrackerRows,
-    ...PLANNED_ELECTION,
-    ...OTHER_INTERFACES,
-    oldSpelling('vmac_garp_intvl', 'garp_extra_if', [GARP_EXTRA]),
-  ]),
+  ...plannedRows('vrrp_instance', [...plannedTrackerRows, ...PLANNED_ELECTION]),
   ...acceptedRows('vrrp_instance', 'lvsd sends no mail; follow its log or `lvsd status`', [
     { name: 'smtp_alert', value: BOOLEAN, defaultText: 'off', doc: 'Mail on a change of state' },
   ]),

@@ -37,7 +37,7 @@ const ROWS: readonly (readonly [contexts: string, keywords: string, does: string
     'control_socket snmp_vs_stats_update_interval snmp_rs_stats_update_interval ' +
       'dbus_no_interface_name script_failure state_dump_file stats_dump_file json_dump_file ' +
       'json_version iproute_usr_dir iproute_etc_dir lvs_id vrrp_delay_after_boot http_listen ' +
-      'state_dir lvs_conn_reuse_mode',
+      'state_dir lvs_conn_reuse_mode lvs_stop_policy',
     UNKNOWN,
   ],
   ['vrrp_script', 'script', 'keepalived leaves the script out'],

@@ -84,9 +84,9 @@ function removeFollowers(instance: VrrpInstanceConfig, links: LinkTable, log: Lo
   }
 }
 
-/** The interface that the instance's adverts leave by: those of `use_vmac` come from the virtual MAC. */
+/** The interface that the instance's adverts leave by: those of `use_vmac` and `use_ipvlan` from the instance's own. */
 function carrierName({ ownInterface, vmacTransmitsOnBase, ...one }: VrrpInstanceConfig): string {
-  const isOwn = ownInterface?.kind === 'vmac' && vmacTransmitsOnBase !== true;
+  const isOwn = ownInterface !== undefined && vmacTransmitsOnBase !== true;
   return isOwn ? (ownInterface.name ?? one.interface) : one.interface;
 }
 

@@ -5,6 +5,7 @@
 import type { Clock } from '../base/clock.ts';
 import type { Log } from '../base/log.ts';
 import type { Config } from '../config/model.ts';
+import type { LvsStopPolicy } from '../config/model-global.ts';
 import type { LvsNotice } from '../ipvs/notice.ts';
 import type { HealthSnapshot } from '../observe/status.ts';
 import type { TrackerState } from '../vrrp/tracker-state.ts';
@@ -16,12 +17,21 @@ import {
   describeDeath,
   type SpawnChild,
 } from './child-handle.ts';
-import type { FromHealth, ServiceState, ToHealth } from './messages.ts';
+import type {
+  FromHealth,
+  ListingOutcome,
+  PlannedOperation,
+  ServiceState,
+  TableOutcome,
+  ToHealth,
+} from './messages.ts';
 import { Snapshots } from './snapshots.ts';
 import type { CancelTimer, SetTimer } from './timers.ts';
 
 /** Withdrawing tens of thousands of servers takes seconds; a child that needs longer is stuck. */
 const STOP_TIMEOUT_MS = 10_000;
+/** Making tens of thousands of servers takes seconds. */
+const RECONFIGURE_TIMEOUT_MS = 30_000;
 
 export interface HealthGuardPorts {
   readonly clock: Clock;
@@ -45,6 +55,9 @@ export interface HealthGuardPorts {
 export class HealthGuard {
   readonly #ports: HealthGuardPorts;
   readonly #snapshots: Snapshots<HealthSnapshot>;
+  readonly #reconfigurations: Snapshots<TableOutcome>;
+  readonly #previews: Snapshots<readonly PlannedOperation[]>;
+  readonly #listings: Snapshots<ListingOutcome>;
   readonly #scripts: CheckScripts;
   readonly #ownershipFile: string;
   #config: Config;
@@ -70,6 +83,9 @@ export class HealthGuard {
     this.#adopt = options.adopt;
     this.#ports = ports;
     this.#snapshots = new Snapshots(ports.setTimer);
+    this.#reconfigurations = new Snapshots(ports.setTimer, RECONFIGURE_TIMEOUT_MS);
+    this.#listings = new Snapshots(ports.setTimer, RECONFIGURE_TIMEOUT_MS);
+    this.#previews = new Snapshots(ports.setTimer, RECONFIGURE_TIMEOUT_MS);
     this.#scripts = ports.newScripts((id, result) =>
       this.#child?.send({ kind: 'scriptEnded', id, result }),
     );
@@ -91,9 +107,22 @@ export class HealthGuard {
     });
   }
 
-  reconfigure(config: Config): void {
+  /**
+   * Resolves with what came of the table; with undefined when the process is away, or takes too long.
+   * A replacement starts with `config` either way.
+   */
+  reconfigure(config: Config): Promise<TableOutcome | undefined> {
     this.#config = config;
-    this.#child?.send({ kind: 'reconfigure', config });
+    if (this.#child === undefined) return Promise.resolve(undefined);
+    return this.#reconfigurations.ask((id) =>
+      this.#child?.send({ kind: 'reconfigure', id, config }),
+    );
+  }
+
+  /** What {@link reconfigure} would do to the kernel; undefined when the process does not say. */
+  preview(config: Config): Promise<readonly PlannedOperation[] | undefined> {
+    if (this.#child === undefined) return Promise.resolve(undefined);
+    return this.#previews.ask((id) => this.#child?.send({ kind: 'preview', id, config }));
   }
 
   /** Tells which side of the connection synchronisation this director is. */
@@ -101,6 +130,11 @@ export class HealthGuard {
     if (this.#roles.get(instance) === role) return;
     this.#roles.set(instance, role);
     this.#child?.send({ kind: 'role', instance, role });
+  }
+
+  listing(): Promise<ListingOutcome | undefined> {
+    if (this.#child === undefined) return Promise.resolve(undefined);
+    return this.#listings.ask((id) => this.#child?.send({ kind: 'listing', id }));
   }
 
   /** Tracked files that were read. */
@@ -112,12 +146,13 @@ export class HealthGuard {
     return this.#snapshots.ask((id) => this.#child?.send({ kind: 'snapshot', id }));
   }
 
-  /** The table is withdrawn and the process is gone when this resolves. */
-  stop(): Promise<void> {
+  /** The table is as `policy` says and the process is gone when this resolves. */
+  stop(policy: LvsStopPolicy = 'remove'): Promise<void> {
     this.#cancelRestart();
     if (this.#child === undefined) return Promise.resolve();
     return new Promise((resolve) => {
-      const cancel = this.#ports.setTimer(STOP_TIMEOUT_MS, () => {
+      const timeoutMs = STOP_TIMEOUT_MS + (policy === 'drain' ? longestDrainMs(this.#config) : 0);
+      const cancel = this.#ports.setTimer(timeoutMs, () => {
         this.#ports.log.error({}, 'health process does not stop, killing it');
         this.#child?.kill();
       });
@@ -125,8 +160,13 @@ export class HealthGuard {
         cancel();
         resolve();
       };
-      this.#child?.send({ kind: 'stop' });
+      this.#child?.send({ kind: 'stop', policy });
     });
+  }
+
+  /** Ends a drain that {@link stop} began. */
+  hurry(): void {
+    if (this.#stopped !== undefined) this.#child?.send({ kind: 'stop', policy: 'remove' });
   }
 
   #spawn(): void {
@@ -161,6 +201,15 @@ export class HealthGuard {
       case 'snapshot':
         this.#snapshots.answer(message.id, message.snapshot);
         return;
+      case 'reconfigured':
+        this.#reconfigurations.answer(message.id, message.outcome);
+        return;
+      case 'listing':
+        this.#listings.answer(message.id, message.outcome);
+        return;
+      case 'previewed':
+        this.#previews.answer(message.id, message.operations);
+        return;
       case 'services':
         this.#ports.onServices(message.states);
         return;
@@ -190,6 +239,9 @@ export class HealthGuard {
     this.#child = undefined;
     this.#scripts.killAll();
     this.#snapshots.abandon();
+    this.#reconfigurations.abandon();
+    this.#previews.abandon();
+    this.#listings.abandon();
     if (this.#stopped !== undefined) {
       this.#stopped();
       return;
@@ -205,4 +257,9 @@ export class HealthGuard {
     );
     this.#cancelRestart = this.#ports.setTimer(delayMs, () => this.#spawn());
   }
+}
+
+/** How long a drain of everything can take, ms. */
+function longestDrainMs({ virtualServers }: Config): number {
+  return virtualServers.reduce((most, each) => Math.max(most, each.drainTimeoutMs ?? 0), 0);
 }

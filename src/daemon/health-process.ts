@@ -6,25 +6,36 @@
  */
 import { systemClock } from '../base/clock.ts';
 import type { Config, GlobalDefs } from '../config/model.ts';
+import type { LvsStopPolicy } from '../config/model-global.ts';
 import { HealthEngine } from '../health/engine.ts';
 import type { ServerChange } from '../health/watched-server.ts';
 import { IpvsClient } from '../ipvs/client.ts';
+import { inheritedVerdicts } from '../ipvs/inheritance.ts';
 import { Intent } from '../ipvs/intent.ts';
 import type { LvsNotice } from '../ipvs/notice.ts';
+import { loadOwnership } from '../ipvs/ownership.ts';
 import { Reconciler } from '../ipvs/reconciler.ts';
 import { IpvsSettings } from '../ipvs/settings.ts';
 import type { Table } from '../ipvs/types.ts';
 import { DeadlineTimer } from '../kernel/timer.ts';
+import { listIpvs } from '../observe/ipvs-listing.ts';
+import type { HealthSnapshot } from '../observe/status.ts';
 import type { TrackerState } from '../vrrp/tracker-state.ts';
+import { AddressWatch } from './address-watch.ts';
 import { type ChildChannel, openChildChannel, sendLast } from './child-channel.ts';
 import { HealthOutside } from './health-outside.ts';
 import type { FromHealth, ToHealth } from './messages.ts';
 import { serviceStates } from './service-states.ts';
+import { describePreview, verdictsAtStart } from './table-preview.ts';
+
+/** How often a drain at the stop is looked at. */
+const DRAIN_LOOK_MS = 100;
 
 class HealthProcess {
   readonly #channel: ChildChannel<FromHealth>;
   readonly #intent = new Intent();
   readonly #outside = new HealthOutside((message) => this.#channel.send(message));
+  readonly #watch: AddressWatch;
   /** For weights that change though no verdict does. */
   #ramp: DeadlineTimer | undefined;
   #engine: HealthEngine | undefined;
@@ -36,6 +47,8 @@ class HealthProcess {
   readonly #reasons = new Map<string, string>();
   #isStopping = false;
   #isWantDue = false;
+  /** While a stop drains: ends it. */
+  #endDrain: (() => void) | undefined;
 
   constructor() {
     this.#channel = openChildChannel<ToHealth, FromHealth>({
@@ -44,6 +57,7 @@ class HealthProcess {
       // and a daemon that is started again adopts it. Without the VIP nothing reaches it.
       onOrphaned: () => process.exit(0),
     });
+    this.#watch = new AddressWatch(this.#channel.log, (names) => this.#engine?.suspend(names));
   }
 
   #receive(message: ToHealth): void {
@@ -53,6 +67,10 @@ class HealthProcess {
         return;
       case 'reconfigure':
         this.#reload(message.config);
+        this.#answerReload(message.id);
+        return;
+      case 'preview':
+        this.#preview(message.id, message.config);
         return;
       case 'snapshot':
         this.#answerSnapshot(message.id);
@@ -63,11 +81,14 @@ class HealthProcess {
       case 'scriptEnded':
         this.#outside.scriptEnded(message.id, message.result);
         return;
+      case 'listing':
+        this.#answerListing(message.id);
+        return;
       case 'role':
         this.#settings?.setRole(message.instance, message.role);
         return;
       case 'stop':
-        void this.#stop();
+        void this.#stop(message.policy);
         return;
       default:
         message satisfies never;
@@ -98,7 +119,9 @@ class HealthProcess {
       onAllChecked: () => queueMicrotask(() => this.#tellAllChecked()),
     });
     this.#outside.configure(message.config);
-    this.#engine.start(message.config.virtualServers);
+    this.#watch.configure(message.config);
+    const inherited = this.#inherit(opened.client, message);
+    this.#engine.start(message.config.virtualServers, inherited);
     this.#ramp = new DeadlineTimer(() => this.#want());
     this.#configure(message.config);
     this.#reconciler = new Reconciler({
@@ -127,6 +150,17 @@ class HealthProcess {
     });
   }
 
+  /** What a predecessor left says which servers were up: until the first check nothing is cut. */
+  #inherit(
+    client: IpvsClient,
+    { config, ownershipFile }: Extract<ToHealth, { kind: 'start' }>,
+  ): ReadonlyMap<string, boolean> {
+    const owned = loadOwnership(ownershipFile);
+    if (!owned.ok || owned.names.size === 0) return new Map();
+    const read = client.dump();
+    return read.ok ? inheritedVerdicts(config, read.table, owned.names) : new Map();
+  }
+
   /** All of them, when one has news. */
   #tellServices(): void {
     const states = serviceStates(this.#services, this.#intent.snapshot());
@@ -135,12 +169,41 @@ class HealthProcess {
 
   #reload(config: Config): void {
     this.#outside.configure(config);
+    this.#watch.configure(config);
     this.#engine?.reload(config.virtualServers);
     this.#configure(config);
     const kept = new Set(this.#engine?.snapshot().map(({ name }) => name));
     for (const name of this.#reasons.keys()) if (!kept.has(name)) this.#reasons.delete(name);
     this.#want();
     this.#tellServices();
+  }
+
+  /** When verdicts that the reload changed are in: those come after the turn. */
+  #answerReload(id: number): void {
+    setImmediate(() => {
+      const outcome = this.#isStopping ? undefined : this.#reconciler?.applyWish();
+      if (outcome === undefined) return;
+      const draining = this.#reconciler?.snapshot().draining.length ?? 0;
+      this.#channel.send({
+        kind: 'reconfigured',
+        id,
+        outcome: outcome.ok
+          ? { ok: true, operations: outcome.applied.length, draining }
+          : { ok: false, code: outcome.code, detail: outcome.detail },
+      });
+    });
+  }
+
+  #preview(id: number, config: Config): void {
+    const nowMs = systemClock.monotonicMs();
+    const intent = this.#intent.copy();
+    intent.configure(config, verdictsAtStart(config));
+    const preview = this.#reconciler?.preview(intent.wish(nowMs).table, {
+      drainPolicyOf: (service) => intent.drainPolicyOf(service),
+      hasFailed: (service, server) => intent.hasFailed(service, server),
+    });
+    if (preview === undefined) return;
+    this.#channel.send({ kind: 'previewed', id, operations: describePreview(preview, nowMs) });
   }
 
   #configure(config: Config): void {
@@ -205,30 +268,74 @@ class HealthProcess {
   }
 
   #answerSnapshot(id: number): void {
-    if (this.#engine === undefined || this.#reconciler === undefined) return;
-    this.#channel.send({
-      kind: 'snapshot',
-      id,
-      snapshot: {
-        servers: this.#engine.snapshot(),
-        pools: this.#intent.snapshot(),
-        ipvs: this.#reconciler.snapshot(),
-      },
-    });
+    const snapshot = this.#snapshot();
+    if (snapshot !== undefined) this.#channel.send({ kind: 'snapshot', id, snapshot });
   }
 
-  async #stop(): Promise<void> {
-    if (this.#isStopping) return;
+  #snapshot(): HealthSnapshot | undefined {
+    if (this.#engine === undefined || this.#reconciler === undefined) return undefined;
+    return {
+      servers: this.#engine.snapshot(),
+      pools: this.#intent.snapshot(),
+      ipvs: this.#reconciler.snapshot(),
+    };
+  }
+
+  #answerListing(id: number): void {
+    const snapshot = this.#snapshot();
+    const read = this.#client?.statistics();
+    if (snapshot === undefined || read === undefined) return;
+    const { code, detail: message } = read.ok ? { code: '', detail: '' } : read;
+    const outcome = read.ok
+      ? ({ ok: true, result: listIpvs(read, snapshot) } as const)
+      : ({ ok: false, code, message } as const);
+    this.#channel.send({ kind: 'listing', id, outcome });
+  }
+
+  async #stop(policy: LvsStopPolicy): Promise<void> {
+    if (this.#isStopping) {
+      this.#endDrain?.();
+      return;
+    }
     this.#isStopping = true;
+    this.#watch.close();
     this.#ramp?.close();
     await this.#engine?.close();
-    this.#tell(this.#intent.farewell());
-    this.#reconciler?.removeOwned();
-    this.#settings?.withdraw();
-    if (this.#globals?.flushesLvsOnStop === 'all' && this.#client) this.#flush(this.#client);
+    if (policy !== 'keep') this.#tell(this.#intent.farewell());
+    if (policy === 'drain') await this.#drain();
+    if (policy === 'keep')
+      this.#channel.log.info({}, 'IPVS services stay, as lvs_stop_policy says');
+    else {
+      this.#reconciler?.removeOwned();
+      this.#settings?.withdraw();
+    }
+    if (policy !== 'keep' && this.#globals?.flushesLvsOnStop === 'all' && this.#client)
+      this.#flush(this.#client);
     this.#reconciler?.close();
     this.#client?.close();
     sendLast({ kind: 'stopped' } satisfies FromHealth, 0);
+  }
+
+  /** Nothing is wanted any more; what has connections goes through weight 0, within drain_timeout. */
+  #drain(): Promise<void> {
+    const reconciler = this.#reconciler;
+    if (reconciler === undefined) return Promise.resolve();
+    reconciler.setDesired(new Map());
+    reconciler.applyWish();
+    const left = (): number => reconciler.snapshot().draining.length;
+    const { log } = this.#channel;
+    log.info({ servers: left() }, 'draining before the stop, a second SIGTERM ends it');
+    return new Promise((resolve) => {
+      const look = setInterval(() => {
+        if (left() === 0) this.#endDrain?.();
+      }, DRAIN_LOOK_MS);
+      this.#endDrain = () => {
+        clearInterval(look);
+        this.#endDrain = undefined;
+        log.info({ servers: left() }, 'drain ended');
+        resolve();
+      };
+    });
   }
 }
 

@@ -15,6 +15,7 @@ import type { InterfaceAddress, Link, LinkTable } from '../kernel/links.ts';
 import { writeSysctl } from '../kernel/sysctl.ts';
 import { DeadlineTimer } from '../kernel/timer.ts';
 import { heldAddresses } from '../vrrp/addresses.ts';
+import type { MemberView } from '../vrrp/group-contest.ts';
 import {
   type InstanceNotice,
   type InstanceSnapshot,
@@ -26,11 +27,12 @@ import type { Report } from '../vrrp/notice.ts';
 import { isUnicast } from '../vrrp/own-advert.ts';
 import type { GroupNews, HandoverEnd, OtherRouter } from '../vrrp/ports.ts';
 import type { Tracking } from '../vrrp/priority.ts';
+import { waitingSnapshot } from '../vrrp/snapshot.ts';
 import { ConflictWatch } from './conflict-watch.ts';
 import type { Followers } from './followers.ts';
 import { type InstanceTransport, openTransport, TransportRefused } from './instance-transport.ts';
 import type { Mastership } from './messages.ts';
-import { parentName } from './own-interface.ts';
+import { madeInterfaces } from './own-interface.ts';
 import { type Grounds, Placement } from './placement.ts';
 import { rehearse } from './rehearsal.ts';
 import { chooseSource, standingFaults } from './source-address.ts';
@@ -46,6 +48,8 @@ export interface InstanceHostOptions {
   readonly tracking: () => Tracking;
   /** Whether the servers behind the addresses have not all been checked yet, now. */
   readonly awaitsChecks: () => boolean;
+  /** Whether a link is up with a carrier, as far as that is believed; see link-beliefs.ts. */
+  readonly isLinkUp: (link: Link) => boolean;
   readonly onTransition: (transition: Transition) => void;
   readonly onOtherRouter?: (other: OtherRouter) => void;
   /** What instances share on this machine; see placement.ts. */
@@ -76,6 +80,8 @@ export class InstanceHost {
   #standing: Standing | undefined;
   #waitingFor = '';
   #waitingSinceMs = 0;
+  /** Interfaces made for this instance. */
+  readonly #madeIndexes = new Set<number>();
   readonly #placement: Placement;
   readonly #conflicts: ConflictWatch;
 
@@ -115,11 +121,14 @@ export class InstanceHost {
       this.#wait('unicast_peer lists nobody, and unicast_fault_no_peer is set');
       return;
     }
-    const source = chooseSource(this.#config, {
-      onInterface: links.addresses(link.index),
-      everywhere: links.addresses(),
-      virtual: this.#options.virtualAddresses(),
-    });
+    // The address of an ipvlan comes with it.
+    const source =
+      this.#config.ownInterface?.address?.address ??
+      chooseSource(this.#config, {
+        onInterface: links.addresses(link.index),
+        everywhere: links.addresses(),
+        virtual: this.#options.virtualAddresses(),
+      });
     if (source === undefined) {
       const { family, sourceAddress: wanted } = this.#config;
       this.#wait(
@@ -148,7 +157,11 @@ export class InstanceHost {
     }
     this.#standing.instance.trackingChanged(this.#tracking(source));
     const awaitsChecks = this.#options.awaitsChecks();
-    this.#standing.instance.start({ linkUp: isUsable(link), resumeAsMaster, awaitsChecks });
+    this.#standing.instance.start({
+      linkUp: this.#options.isLinkUp(link),
+      resumeAsMaster,
+      awaitsChecks,
+    });
   }
 
   /** What the first takeover would otherwise have to do: open packet sockets, compile its code. */
@@ -209,22 +222,23 @@ export class InstanceHost {
   linkChanged(link: Link | undefined, ifindex: number): void {
     const standing = this.#standing;
     if (standing === undefined) {
-      if (link?.name === this.#config.interface) this.start(false);
-    } else if (
-      link === undefined &&
-      ifindex === standing.carrier.index &&
-      ifindex !== standing.link.index
-    ) {
-      // Somebody removed our own interface: it is made again, and the election joined anew.
+      if (link !== undefined && this.#needs(link.name)) this.start(false);
+    } else if (link === undefined && this.#madeIndexes.has(ifindex)) {
+      // Somebody removed an interface of ours: it is made again, and the election joined anew.
       this.#lieDown();
       this.start(false);
     } else if (ifindex === standing.link.index) {
-      standing.instance.linkChanged(link !== undefined && isUsable(link));
+      standing.instance.linkChanged(link !== undefined && this.#options.isLinkUp(link));
       if (link === undefined) {
         this.#lieDown();
         this.#wait(`interface ${this.#config.interface} is gone`);
       }
     }
+  }
+
+  #needs(device: string): boolean {
+    const below = madeInterfaces(this.#config).map(({ parent }) => parent);
+    return [this.#config.interface, ...below].includes(device);
   }
 
   addressChanged(address: InterfaceAddress, isPresent: boolean): void {
@@ -251,24 +265,15 @@ export class InstanceHost {
 
   snapshot(): InstanceSnapshot {
     if (this.#standing !== undefined) return this.#standing.instance.snapshot();
-    const { name, virtualRouterId, version, priority, advertIntervalMs } = this.#config;
-    return {
-      name,
-      interface: this.#config.interface,
-      virtualRouterId,
-      version,
-      state: 'FAULT',
-      sinceMs: this.#waitingSinceMs,
-      reason: this.#waitingFor,
-      priority,
-      effectivePriority: priority,
-      advertIntervalMs,
-      masterDownIntervalMs: 0,
-      addresses: heldAddresses(this.#config).map(({ address }) => address.text),
-      faults: [this.#waitingFor],
-      releasing: false,
-      counters: {},
-    };
+    return waitingSnapshot(this.#config, this.#waitingFor, this.#waitingSinceMs);
+  }
+
+  /** For its sync group; undefined while it cannot stand, or is in FAULT. */
+  view(): MemberView | undefined {
+    const { instance } = this.#standing ?? {};
+    if (instance === undefined || instance.state === 'FAULT') return undefined;
+    const { name, effectivePriority, advertIntervalMs, peers = [] } = instance.snapshot();
+    return { name, priority: effectivePriority, advertIntervalMs, peers };
   }
 
   /** Orderly release; `onReleased` is called once, when the addresses are off. */
@@ -298,23 +303,36 @@ export class InstanceHost {
     if (syncGroup !== undefined) this.#options.tellGroup('FAULT');
   }
 
-  /** The interface that adverts leave by: with `use_vmac` the instance's own, unless `vmac_xmit_base`. */
+  /**
+   * Makes the interfaces of this instance. Adverts leave by the first: with `use_vmac` the instance's
+   * own, unless `vmac_xmit_base`.
+   */
   #carrierOf(link: Link, source: IpAddress): Link | undefined {
-    const { ownInterface, vmacTransmitsOnBase } = this.#config;
-    if (ownInterface?.kind !== 'vmac') return link;
     const { links, grounds } = this.#options;
-    const parent = links.byName(parentName(this.#config)) ?? link;
-    const own = grounds.ownInterfaces.ensure(this.#config, parent);
-    if (!own.ok) {
-      this.#wait(own.detail);
-      return undefined;
+    const { ownInterface, vmacTransmitsOnBase } = this.#config;
+    this.#madeIndexes.clear();
+    let own = { ifindex: 0 };
+    for (const made of madeInterfaces(this.#config)) {
+      const parent = links.byName(made.parent);
+      if (parent === undefined) {
+        this.#wait(`interface ${made.parent} is not there`);
+        return undefined;
+      }
+      const outcome = grounds.ownInterfaces.ensure(made, parent);
+      if (!outcome.ok) {
+        this.#wait(outcome.detail);
+        return undefined;
+      }
+      this.#madeIndexes.add(outcome.ifindex);
+      if (made.name === ownInterface?.name) own = outcome;
     }
+    if (this.#madeIndexes.size === 0) return link;
     // It may have been made just now.
     links.update();
-    if (vmacTransmitsOnBase === true) return link;
+    if (vmacTransmitsOnBase === true || ownInterface === undefined) return link;
     // An advert of IPv6 comes from a link-local address, with the virtual MAC: it is on both.
-    if (source.family === 'inet6') {
-      const prefixLength = 64;
+    if (source.family === 'inet6' || ownInterface.kind === 'ipvlan') {
+      const prefixLength = ownInterface.address?.prefixLength ?? 64;
       links.addAddress({
         ifindex: own.ifindex,
         address: source,
@@ -371,8 +389,4 @@ export class InstanceHost {
     this.#standing?.transport.close();
     this.#standing = undefined;
   }
-}
-
-function isUsable(link: Link): boolean {
-  return link.isUp && link.hasCarrier;
 }

@@ -21,6 +21,8 @@ export function instanceIdentity(config: VrrpInstanceConfig): string {
     config.receiveBufferBytes,
     config.ownInterface,
     config.vmacTransmitsOnBase,
+    config.addressInterfaces,
+    config.vrf,
   ]);
 }
 

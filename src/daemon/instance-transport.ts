@@ -18,7 +18,7 @@ import {
   isUnicast,
   type OwnAdvert,
 } from '../vrrp/own-advert.ts';
-import type { AdvertTransport, ReceivedAdvert } from '../vrrp/ports.ts';
+import type { AdvertTransport, PreparedAdvert, ReceivedAdvert } from '../vrrp/ports.ts';
 import { openUdpEndpoint } from '../vrrp/transport-udp.ts';
 
 const TTL = 255;
@@ -60,12 +60,15 @@ export class InstanceTransport implements AdvertTransport {
     return this.#sendAll(advertDatagrams(advert, this.#number(advert)));
   }
 
-  /** Goes the way of the send as well, without sending. What fails now fails again when it is sent. */
-  prepare(advert: OwnAdvert): () => SendOutcome {
+  /** What fails in a rehearsal fails again when it is sent. */
+  prepare(advert: OwnAdvert): PreparedAdvert {
     const datagrams = advertDatagrams(advert, this.#number(advert));
-    const send = (isRehearsal: boolean): SendOutcome => this.#sendAll(datagrams, isRehearsal);
-    send(true);
-    return () => send(false);
+    return {
+      send: () => this.#sendAll(datagrams),
+      rehearse: () => {
+        this.#sendAll(datagrams, true);
+      },
+    };
   }
 
   drain(): void {

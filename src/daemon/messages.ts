@@ -12,8 +12,11 @@ import type { IpAddress } from '../base/address.ts';
 import type { LogFields, LogLevel } from '../base/log.ts';
 import type { ScriptResult } from '../base/script-result.ts';
 import type { Config } from '../config/model.ts';
+import type { LvsStopPolicy } from '../config/model-global.ts';
 import type { ScriptCommand } from '../config/model-vrrp.ts';
 import type { LvsNotice } from '../ipvs/notice.ts';
+import type { OperationKind } from '../ipvs/plan.ts';
+import type { IpvsListing } from '../observe/ipvs-listing.ts';
 import type { HealthSnapshot } from '../observe/status.ts';
 import type { Notice, Report } from '../vrrp/notice.ts';
 import type { InstanceSnapshot } from '../vrrp/snapshot.ts';
@@ -40,7 +43,7 @@ export type ToVrrp =
       readonly awaitsChecks: boolean;
     }
   | { readonly kind: 'serversChecked' }
-  | { readonly kind: 'reconfigure'; readonly config: Config }
+  | { readonly kind: 'reconfigure'; readonly id: number; readonly config: Config }
   /**
    * Those that changed; before a reconfigure all of them, also those that only the new configuration
    * names.
@@ -69,9 +72,14 @@ export type ToHealth =
       /** `lvs_flush`: empty the table first. Never for a replacement. */
       readonly flush?: boolean;
     }
-  | { readonly kind: 'reconfigure'; readonly config: Config }
+  | { readonly kind: 'reconfigure'; readonly id: number; readonly config: Config }
+  /** What `reconfigure` would do to the kernel's table; changes nothing. */
+  | { readonly kind: 'preview'; readonly id: number; readonly config: Config }
   | { readonly kind: 'snapshot'; readonly id: number }
-  | { readonly kind: 'stop' }
+  /** The kernel's table, read now. */
+  | { readonly kind: 'listing'; readonly id: number }
+  /** A second one with `remove` ends a drain. */
+  | { readonly kind: 'stop'; readonly policy: LvsStopPolicy }
   /** Tracked files that were read: all at a start, then those that changed. */
   | { readonly kind: 'files'; readonly states: readonly TrackerState[] }
   | { readonly kind: 'scriptEnded'; readonly id: number; readonly result: ScriptResult }
@@ -100,12 +108,37 @@ export type FromVrrp =
   | { readonly kind: 'heartbeat'; readonly masterships: readonly Mastership[] }
   | { readonly kind: 'notice'; readonly notice: Notice }
   | { readonly kind: 'report'; readonly report: Report }
+  /** The configuration is in force; instances that are being handed over go in their own time. */
+  | { readonly kind: 'reconfigured'; readonly id: number; readonly releasing: readonly string[] }
   | { readonly kind: 'handedOver'; readonly id: number; readonly outcome: HandoverOutcome }
   | {
       readonly kind: 'snapshot';
       readonly id: number;
       readonly instances: readonly InstanceSnapshot[];
     };
+
+/** What came of the table after a configuration was taken over. */
+export type TableOutcome =
+  | { readonly ok: true; readonly operations: number; readonly draining: number }
+  | { readonly ok: false; readonly code: string; readonly detail: string };
+
+/** The kernel's table, or why it could not be read. */
+export type ListingOutcome =
+  | { readonly ok: true; readonly result: IpvsListing }
+  | { readonly ok: false; readonly code: string; readonly message: string };
+
+/** An operation on the kernel's table, as people read it. */
+export interface PlannedOperation {
+  readonly kind: OperationKind;
+  /** `tcp 10.0.0.1:80`. */
+  readonly service: string;
+  /** `10.0.0.7:80`; absent where the service itself is meant. */
+  readonly server?: string;
+  /** `add 10.0.0.7:80 to tcp 10.0.0.1:80`. */
+  readonly text: string;
+  /** `not in the kernel`, `weight 1 -> 3`. */
+  readonly reason: string;
+}
 
 export type FromHealth =
   | FromAnyChild[keyof FromAnyChild]
@@ -114,6 +147,13 @@ export type FromHealth =
   /** All services: before `ready`, and when one lost or regained its quorum. */
   | { readonly kind: 'services'; readonly states: readonly ServiceState[] }
   | { readonly kind: 'snapshot'; readonly id: number; readonly snapshot: HealthSnapshot }
+  | { readonly kind: 'reconfigured'; readonly id: number; readonly outcome: TableOutcome }
+  | { readonly kind: 'listing'; readonly id: number; readonly outcome: ListingOutcome }
+  | {
+      readonly kind: 'previewed';
+      readonly id: number;
+      readonly operations: readonly PlannedOperation[];
+    }
   /** MISC_CHECK: answered with scriptEnded, unless killScript comes first. */
   | {
       readonly kind: 'runScript';

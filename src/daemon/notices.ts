@@ -107,12 +107,12 @@ export class Notices {
     if (line !== undefined) this.#write(['notifyFifo', 'vrrpNotifyFifo'], line);
   }
 
-  report({ name, instance, fields }: Report): void {
+  report({ name, object = 'INSTANCE', instance, fields }: Report): void {
     const details = Object.entries(fields).map(([field, value]) => `${field} ${value}`);
     const text = [`${instance}: ${REPORT_WORDS[name]}`, ...details].join(', ');
     this.event({
       kind: 'vrrp',
-      object: 'INSTANCE',
+      object,
       name: instance,
       text,
       fields: { report: name, ...fields },
@@ -203,6 +203,7 @@ function namesOfService(service: VirtualServerConfig): readonly string[] {
 }
 
 const REPORT_WORDS: Readonly<Record<Report['name'], string>> = {
+  groupContested: 'its members do not agree which director is better, so who serves is chance',
   splitBrainDetected: 'split brain, another master is heard',
   splitBrainHealed: 'split brain is over',
   addressRestored: 'what somebody took away was put back',

@@ -1,5 +1,5 @@
 /**
- * `use_vmac`: the macvlan of an instance, made before its addresses, adopted from a dead predecessor,
+ * `use_vmac`, `use_ipvlan`: the macvlan or ipvlan of an instance, made before its addresses, adopted from a dead predecessor,
  * removed when the instance goes. With it the sysctls that keepalived sets
  * (keepalived/vrrp/vrrp_if_config.c), because ARP for a virtual address must be answered with the
  * virtual MAC by the macvlan alone:
@@ -27,16 +27,29 @@ import {
   encodeAlias,
   encodeLinkRemoval,
   encodeLinkUp,
+  encodeMaster,
   encodeNoGeneratedAddress,
   encodeOwnInterface,
   isOwnAlias,
   type Ownership,
+  type OwnInterfaceSpec,
   valuesOfAlias,
 } from '../kernel/own-interface.ts';
 import { encodeLinkQuery, RTM_DELLINK, RTM_GETLINK, RTM_NEWLINK } from '../kernel/rtnetlink.ts';
 import { readSysctl, writeSysctl } from '../kernel/sysctl.ts';
 import { heldAddresses } from '../vrrp/addresses.ts';
 import { virtualMac } from '../vrrp/virtual-mac.ts';
+
+/** One interface that is made for an instance. */
+export interface MadeInterface {
+  readonly name: string;
+  /** Below which it is made. */
+  readonly parent: string;
+  readonly kind: OwnInterfaceSpec['kind'];
+  readonly hasIpv6: boolean;
+  /** Name of the VRF it is in. */
+  readonly vrf?: string;
+}
 
 export type OwnInterfaceOutcome =
   | { readonly ok: true; readonly ifindex: number }
@@ -46,7 +59,7 @@ export class OwnInterfaces {
   readonly #links: LinkTable;
   readonly #log: Log;
   readonly #socket: NetlinkSocket;
-  /** Instances by interface below, and what its sysctls were. */
+  /** Names of macvlans by interface below, and what its sysctls were. */
   readonly #parents = new Map<string, { users: Set<string>; before: Map<string, string> }>();
   #allReversePathFilter: string | undefined;
 
@@ -59,7 +72,7 @@ export class OwnInterfaces {
 
   /** Takes away what a dead predecessor made and none of these instances uses. */
   removeLeftovers(instances: readonly VrrpInstanceConfig[]): void {
-    const names = new Set(instances.map(({ ownInterface }) => ownInterface?.name));
+    const names = new Set(instances.flatMap(madeInterfaces).map(({ name }) => name));
     const all = this.#list();
     const leftovers = all.filter(({ name, alias }) => isOwnAlias(alias) && !names.has(name));
     for (const { name, alias, ifindex, parentIndex } of leftovers) {
@@ -76,39 +89,38 @@ export class OwnInterfaces {
   }
 
   /** Makes it, or adopts one that is as it must be. */
-  ensure(config: VrrpInstanceConfig, parent: Link): OwnInterfaceOutcome {
-    const name = config.ownInterface?.name ?? '';
-    const mac = virtualMac(config);
+  ensure(made: MadeInterface, parent: Link): OwnInterfaceOutcome {
+    const { name, kind } = made;
     const found = this.#list().find((link) => link.name === name);
-    if (found !== undefined && !isAsWanted(found, parent, mac)) {
+    if (found !== undefined && !isAsWanted(found, parent, kind)) {
       if (!isOwnAlias(found.alias)) {
         const detail = `There is an interface ${name} already, which lvsd did not make`;
         return { ok: false, code: 'FOREIGN_INTERFACE', detail };
       }
       this.#remove(name, found.ifindex);
-    } else if (found !== undefined) return this.#raise(config, parent, found);
-    const made = this.#socket.request({
+    } else if (found !== undefined) return this.#raise(made, parent, found);
+    const outcome = this.#socket.request({
       type: RTM_NEWLINK,
       flags: NLM_F_CREATE | NLM_F_EXCL,
-      payload: encodeOwnInterface({ name, parentIndex: parent.index, mac }),
+      payload: encodeOwnInterface({ name, parentIndex: parent.index, kind }),
     });
-    if (!made.ok) return { ok: false, code: made.code, detail: `${name}: ${made.detail}` };
+    if (!outcome.ok) return { ok: false, code: outcome.code, detail: `${name}: ${outcome.detail}` };
     const link = this.#list().find((one) => one.name === name);
     if (link === undefined) return { ok: false, code: 'ENODEV', detail: `${name} is not there` };
-    return this.#raise(config, parent, { ...link, alias: found?.alias ?? '' });
+    return this.#raise(made, parent, { ...link, alias: found?.alias ?? '' });
   }
 
-  /** The instance is gone: its macvlan goes, and what it changed below it goes back. */
+  /** The instance is gone: its macvlans go, and what they changed below them goes back. */
   release(config: VrrpInstanceConfig): void {
-    const { ownInterface } = config;
-    if (ownInterface?.kind !== 'vmac') return;
-    const found = this.#list().find(({ name }) => name === ownInterface.name);
-    if (found !== undefined && isOwnAlias(found.alias)) this.#remove(found.name, found.ifindex);
-    const parent = this.#parents.get(parentName(config));
-    parent?.users.delete(config.name);
-    if (parent === undefined || parent.users.size > 0) return;
-    this.#restore(parentName(config), parent.before);
-    this.#parents.delete(parentName(config));
+    for (const { name, parent: below } of madeInterfaces(config)) {
+      const found = this.#list().find((link) => link.name === name);
+      if (found !== undefined && isOwnAlias(found.alias)) this.#remove(found.name, found.ifindex);
+      const parent = this.#parents.get(below);
+      parent?.users.delete(name);
+      if (parent === undefined || parent.users.size > 0) continue;
+      this.#restore(below, parent.before);
+      this.#parents.delete(below);
+    }
   }
 
   close(): void {
@@ -121,22 +133,24 @@ export class OwnInterfaces {
 
   /** `link.alias` is what an earlier process remembered. */
   #raise(
-    config: VrrpInstanceConfig,
+    { name, kind, hasIpv6, vrf }: MadeInterface,
     parent: Link,
-    { ifindex, alias }: Pick<Ownership, 'ifindex' | 'alias'>,
+    { ifindex, alias, masterIndex }: Pick<Ownership, 'ifindex' | 'alias' | 'masterIndex'>,
   ): OwnInterfaceOutcome {
-    const name = config.ownInterface?.name ?? '';
-    const hasIpv6 =
-      config.family === 'inet6' ||
-      heldAddresses(config).some(
-        ({ device, address }) => device === name && address.family === 'inet6',
-      );
     this.#set(`net/ipv6/conf/${name}/disable_ipv6`, hasIpv6 ? '0' : '1');
     for (const [key, value] of OWN_SYSCTLS) this.#set(`net/ipv4/conf/${name}/${key}`, value);
-    const before = this.#prepareParent(config.name, parent, valuesOfAlias(alias));
+    const vrfLink = vrf === undefined ? undefined : this.#links.byName(vrf);
+    if (vrf !== undefined && vrfLink === undefined) {
+      return { ok: false, code: 'ENODEV', detail: `There is no VRF ${vrf}` };
+    }
+    const master = vrfLink?.index ?? 0;
+    // An ipvlan shares the MAC, so whichever of the two answers says the same.
+    const before: ReadonlyMap<string, string> =
+      kind.name === 'ipvlan' ? new Map() : this.#prepareParent(name, parent, valuesOfAlias(alias));
     const steps = [
       encodeAlias(ifindex, before),
       ...(hasIpv6 ? [encodeNoGeneratedAddress(ifindex)] : []),
+      ...(masterIndex === master ? [] : [encodeMaster(ifindex, master)]),
       encodeLinkUp(ifindex),
     ];
     for (const payload of steps) {
@@ -149,13 +163,13 @@ export class OwnInterfaces {
 
   /** What was before, by key; `remembered` where it is as we want it because we made it so. */
   #prepareParent(
-    instance: string,
+    user: string,
     parent: Link,
     remembered: ReadonlyMap<string, string>,
   ): ReadonlyMap<string, string> {
     const known = this.#parents.get(parent.name);
     if (known !== undefined) {
-      known.users.add(instance);
+      known.users.add(user);
       return known.before;
     }
     const before = new Map<string, string>();
@@ -167,7 +181,7 @@ export class OwnInterfaces {
       before.set(key, earlier);
       this.#set(path, wanted);
     }
-    this.#parents.set(parent.name, { users: new Set([instance]), before });
+    this.#parents.set(parent.name, { users: new Set([user]), before });
     this.#lowerReversePathFilter();
     return before;
   }
@@ -225,15 +239,39 @@ const PARENT_SYSCTLS = [
   ['arp_announce', '2'],
 ] as const;
 
-function isAsWanted(found: Ownership, parent: Link, mac: Uint8Array): boolean {
+/** The mode of an ipvlan is that of all on its parent. */
+function isAsWanted(found: Ownership, parent: Link, kind: OwnInterfaceSpec['kind']): boolean {
   return (
-    found.kind === 'macvlan' &&
+    found.kind === kind.name &&
     found.parentIndex === parent.index &&
-    Buffer.compare(found.mac, mac) === 0
+    (kind.name === 'ipvlan' || Buffer.compare(found.mac, kind.mac) === 0)
   );
 }
 
-/** Below which it is made. */
-export function parentName(config: VrrpInstanceConfig): string {
-  return config.ownInterface?.parent ?? config.interface;
+/** The instance's own interface first, then those of its addresses (`use_vmac_addr`). */
+export function madeInterfaces(config: VrrpInstanceConfig): readonly MadeInterface[] {
+  const { ownInterface, addressInterfaces = [], family, vrf } = config;
+  const own =
+    ownInterface === undefined
+      ? []
+      : [
+          {
+            name: ownInterface.name ?? '',
+            parent: ownInterface.parent ?? config.interface,
+            family,
+            ...(vrf === undefined ? {} : { vrf }),
+          },
+        ];
+  return [...own, ...addressInterfaces].map(({ family: itsFamily, ...made }) => ({
+    ...made,
+    kind:
+      ownInterface?.kind === 'ipvlan' && made.name === ownInterface.name
+        ? { name: 'ipvlan', mode: ownInterface.ipvlanMode ?? 'bridge' }
+        : { name: 'macvlan', mac: virtualMac(config, itsFamily) },
+    hasIpv6:
+      itsFamily === 'inet6' ||
+      heldAddresses(config).some(
+        ({ device, address }) => device === made.name && address.family === 'inet6',
+      ),
+  }));
 }

@@ -3,6 +3,7 @@ import type { Config } from '../config/model.ts';
 import { IpvsClient } from '../ipvs/client.ts';
 import { wantedNames } from '../ipvs/desired.ts';
 import { loadOwnership } from '../ipvs/ownership.ts';
+import type { ServiceName, Table } from '../ipvs/types.ts';
 import { hasCapability } from '../kernel/capabilities.ts';
 import { LinkTable } from '../kernel/links.ts';
 import { tryFirewall } from './address-firewall.ts';
@@ -18,6 +19,22 @@ export function gatherFacts(config: Config, ownershipFile: string): Facts {
     ipvs: observeIpvs(config, ownershipFile),
     ...observeFirewall(config),
   };
+}
+
+/** The kernel's table and which of it is ours, for a plan before there is a health process. */
+export function readTable(
+  ownershipFile: string,
+): { readonly table: Table; readonly owned: ReadonlySet<ServiceName> } | undefined {
+  const ownership = loadOwnership(ownershipFile);
+  const opened = IpvsClient.open();
+  if (!opened.ok) return undefined;
+  try {
+    const read = opened.client.dump();
+    if (!read.ok || !ownership.ok) return undefined;
+    return { table: read.table, owned: ownership.names };
+  } finally {
+    opened.client.close();
+  }
 }
 
 function observeFirewall(config: Config): Pick<Facts, 'refusedFirewall'> {

@@ -87,10 +87,13 @@ function judgeInterfaces(config: Config, facts: Facts): readonly Problem[] {
     if (!facts.interfaces.has(instance.interface)) unknown(instance.interface, owner, where);
     for (const address of instance.virtualAddresses) {
       // The instance's own interface is made for it.
-      const made = [instance.interface, instance.ownInterface?.name];
-      if (made.includes(address.device) || facts.interfaces.has(address.device)) continue;
+      const { ownInterface, addressInterfaces = [] } = instance;
+      const made = addressInterfaces.find(({ name }) => name === address.device);
+      const device = made?.parent ?? address.device;
+      if ([instance.interface, ownInterface?.name].includes(device) || facts.interfaces.has(device))
+        continue;
       unknown(
-        address.device,
+        device,
         `virtual address ${address.address.text}`,
         `${address.span.file}:${address.span.line}`,
       );

@@ -37,7 +37,7 @@ export function rehearse(config: VrrpInstanceConfig, source: IpAddress, peer: Ip
       },
       prepare: (advert) => {
         advertDatagrams(advert);
-        return () => DONE;
+        return { send: () => DONE, rehearse: () => {} };
       },
       drain: () => {},
     },

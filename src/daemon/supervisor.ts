@@ -16,11 +16,9 @@
  * first, while the table goes on serving, then the table.
  */
 import { dirname, join } from 'node:path';
-import type { Clock } from '../base/clock.ts';
 import type { Log } from '../base/log.ts';
-import type { Diagnostic } from '../config/diagnostics.ts';
 import { describeChange, diffConfig } from '../config/diff.ts';
-import { type LoadResult, loadConfig } from '../config/load.ts';
+import { loadConfig } from '../config/load.ts';
 import type { Config } from '../config/model.ts';
 import type { DaemonStatus } from '../observe/status.ts';
 import type { Notice } from '../vrrp/notice.ts';
@@ -35,13 +33,34 @@ import { type ControlServer, openControlServer } from './control-server.ts';
 import { giveUp } from './give-up.ts';
 import { HealthGuard } from './health-guard.ts';
 import { findInstance } from './instance-name.ts';
-import type { FromHealth, FromVrrp, ToHealth, ToVrrp } from './messages.ts';
+import type { FromHealth, FromVrrp, PlannedOperation, ToHealth, ToVrrp } from './messages.ts';
 import { Notices } from './notices.ts';
 import { judgePreflight, type Problem } from './preflight.ts';
-import { gatherFacts } from './preflight-facts.ts';
+import { gatherFacts, readTable } from './preflight-facts.ts';
+import {
+  type Applied,
+  type FileAnswer,
+  type Judged,
+  judgeFile,
+  logJudgement,
+  NO_LISTING,
+  NO_TABLE,
+  STOPPED,
+  STOPPING,
+  summarize,
+} from './reload.ts';
+import { TaskQueue } from './reload-queue.ts';
 import type { ScriptRules } from './script-launch.ts';
 import { ScriptRunner } from './script-runner.ts';
+import {
+  CHECKS_AWAITED_MS,
+  processStatus,
+  type Refusal,
+  type SupervisorOptions,
+  stopPolicyOf,
+} from './supervisor-options.ts';
 import { syncRoleOf } from './sync-role.ts';
+import { planFirstTable } from './table-preview.ts';
 import { type CancelTimer, nodeTimers } from './timers.ts';
 import { Trackers } from './trackers.ts';
 import { type GuardPorts, VrrpGuard } from './vrrp-guard.ts';
@@ -49,31 +68,6 @@ import { type GuardPorts, VrrpGuard } from './vrrp-guard.ts';
 const OWNERSHIP_FILE = 'ipvs-owned.json';
 /** Notify scripts of a stop have so long before they are killed. */
 const LAST_NOTICES_MS = 5_000;
-
-export interface SupervisorOptions {
-  readonly configFile: string;
-  readonly configId: string;
-  /** Reloads as it was started: errors on which keepalived would start are warnings. */
-  readonly compat?: boolean;
-  /** Overrides the configuration's control_socket path. */
-  readonly socketPath?: string;
-  /** Take over IPVS services that are already there and are in the configuration. */
-  readonly adopt: boolean;
-  readonly version: string;
-  readonly clock: Clock;
-  readonly log: Log;
-}
-
-/**
- * A director that returns preempts nobody before its servers have been checked, so that it does not take the
- * traffic with a table that it only hopes is true; but not longer than this.
- */
-const CHECKS_AWAITED_MS = 30_000;
-
-/** Why the daemon did not start; nothing of it is left behind. */
-export interface Refusal {
-  readonly problems: readonly Problem[];
-}
 
 export class Supervisor {
   readonly #options: SupervisorOptions;
@@ -90,13 +84,16 @@ export class Supervisor {
   readonly #syncRoles = new Map<string, 'master' | 'backup'>();
   #cancelChecksWait: CancelTimer = () => {};
   #ending: Promise<void> | undefined;
-  #isReloading = false;
+  /** What is read: that of the start, or of the last reload that named another. */
+  #file: string;
+  readonly #reloads = new TaskQueue();
   readonly #onEnded: (exitStatus: number) => void;
 
   /** `config` is the configuration of `options.configFile` as loaded; `onEnded` gets the exit status. */
   constructor(config: Config, options: SupervisorOptions, onEnded: (exitStatus: number) => void) {
     this.#config = config;
     this.#options = options;
+    this.#file = options.configFile;
     this.#log = options.log;
     this.#onEnded = onEnded;
     this.#startedAt = this.#now();
@@ -149,37 +146,85 @@ export class Supervisor {
     return undefined;
   }
 
-  /** Validates everything first; on any error the running configuration stays. */
-  reload(): void {
-    if (this.#ending !== undefined || this.#isReloading) return;
-    const { configFile: file, configId, compat } = this.#options;
-    const loaded = loadConfig(file, { configId, compat: compat === true });
-    const config = this.#acceptReload(loaded, file);
-    if (config === undefined) return;
+  /**
+   * Validates everything first; on any error the running configuration stays. One at a time. `file` is what
+   * the daemon reads from then on, unless it is refused.
+   */
+  reload(file?: string, color = false): Promise<FileAnswer<'reload'>> {
+    return this.#reloads.run(() => this.#reload(file ?? this.#file, color));
+  }
+
+  async #reload(file: string, color: boolean): Promise<FileAnswer<'reload'>> {
+    const beganMs = this.#options.clock.monotonicMs();
+    if (this.#ending !== undefined) return STOPPING;
+    const judged = this.#judge(file, color);
+    logJudgement(this.#log, judged, file);
+    if (!judged.ok) return judged;
+    const { config, report } = judged;
+    this.#warnOfControlSocket(config);
     const changes = diffConfig(this.#config, config);
     this.#config = config;
+    this.#file = file;
     this.#loadedAt = this.#now();
     for (const change of changes) this.#log.info({ change: describeChange(change) }, 'reload');
     this.#log.info({ file, changes: changes.length }, 'reloaded');
     this.#tellConfig('reloaded');
-    this.#isReloading = true;
-    void this.#apply(config).then(() => {
-      this.#isReloading = false;
+    const applied = await this.#apply(config);
+    const tookMs = this.#options.clock.monotonicMs() - beganMs;
+    const { operations, draining, pending } = applied;
+    this.#log.info({ file, operations, draining, tookMs: Math.round(tookMs) }, 'reload applied');
+    for (const what of pending) this.#log.warn({ what }, 'reload pending');
+    return { ok: true, result: { file, changes, report, ...applied, tookMs } };
+  }
+
+  async #apply(config: Config): Promise<Applied> {
+    const tableDone = this.#health?.reconfigure(config);
+    this.#notices.configure(config, true);
+    await this.#trackers.reconfigure(config);
+    if (this.#ending !== undefined) return STOPPED;
+    const vrrpDone = this.#vrrp?.reconfigure(config);
+    await this.#startProcesses(Promise.resolve());
+    const [health, vrrp] = await Promise.all([tableDone, vrrpDone]);
+    return summarize({
+      health: tableDone === undefined ? 'not-needed' : health,
+      vrrp: vrrpDone === undefined ? 'not-needed' : vrrp,
     });
   }
 
-  async #apply(config: Config): Promise<void> {
-    this.#health?.reconfigure(config);
-    this.#notices.configure(config, true);
-    await this.#trackers.reconfigure(config);
-    if (this.#ending !== undefined) return;
-    this.#vrrp?.reconfigure(config);
-    await this.#startProcesses(Promise.resolve());
+  /** What a reload with this file would do; nothing is changed. */
+  async #plan(file: string, color: boolean): Promise<FileAnswer<'plan'>> {
+    const judged = this.#judge(file, color);
+    if (!judged.ok) return judged;
+    const { config, report } = judged;
+    const operations = await this.#planTable(config);
+    if (operations === undefined) return NO_TABLE;
+    return {
+      ok: true,
+      result: { file, changes: diffConfig(this.#config, config), report, operations },
+    };
+  }
+
+  async #planTable(config: Config): Promise<readonly PlannedOperation[] | undefined> {
+    if (this.#health !== undefined) return this.#health.preview(config);
+    if (config.virtualServers.length === 0) return [];
+    const found = readTable(this.#ownershipFile());
+    const nowMs = this.#options.clock.monotonicMs();
+    return found && planFirstTable(config, found.table, found.owned, nowMs);
+  }
+
+  #judge(file: string, color: boolean): Judged {
+    const { configId, compat } = this.#options;
+    const loaded = loadConfig(file, { configId, compat: compat === true });
+    const preflight = (config: Config): readonly Problem[] => this.#preflight(config, false);
+    return judgeFile(loaded, file, { color, preflight });
   }
 
   /** Orderly stop: hand the virtual IPs over, then withdraw the table, then end with `exitStatus`. */
   stop(reason: string, exitStatus: number): void {
-    if (this.#ending !== undefined) return;
+    if (this.#ending !== undefined) {
+      this.#health?.hurry();
+      return;
+    }
     this.#log.info({ reason }, 'stopping');
     this.#ending = this.#end().then(() => {
       this.#log.info({ exitStatus }, 'stopped');
@@ -191,7 +236,7 @@ export class Supervisor {
     this.#cancelChecksWait();
     await this.#vrrp?.stop();
     this.#trackers.close();
-    await this.#health?.stop();
+    await this.#health?.stop(stopPolicyOf(this.#options, this.#config));
     await this.#notices.stop(LAST_NOTICES_MS);
     const { shutdownScript } = this.#config.globalDefs;
     if (shutdownScript !== undefined) {
@@ -277,37 +322,14 @@ export class Supervisor {
     this.#health?.setRole(notice.name, role);
   }
 
-  #acceptReload(loaded: LoadResult, file: string): Config | undefined {
-    for (const diagnostic of loaded.diagnostics) this.#logDiagnostic(diagnostic);
-    const { config } = loaded;
-    if (config === undefined) {
-      const problem = loaded.unreadable?.message;
-      this.#log.error({ file, problem }, 'reload refused, the running configuration stays');
-      return undefined;
-    }
-    const problems = this.#preflight(config, false);
-    for (const problem of problems) this.#log.error({ code: problem.code }, problem.message);
-    if (problems.length > 0) {
-      this.#log.error({ file }, 'reload refused, the running configuration stays');
-      return undefined;
-    }
+  #warnOfControlSocket(config: Config): void {
     const before = this.#config.globalDefs.controlSocket;
-    const after = config.globalDefs.controlSocket;
-    if (JSON.stringify(before) !== JSON.stringify(after)) {
-      this.#log.warn({ path: before.path }, 'control_socket changes only when lvsd is restarted');
-    }
-    return config;
+    if (JSON.stringify(before) === JSON.stringify(config.globalDefs.controlSocket)) return;
+    this.#log.warn({ path: before.path }, 'control_socket changes only when lvsd is restarted');
   }
 
   #preflight(config: Config, adopt: boolean): readonly Problem[] {
     return judgePreflight(config, gatherFacts(config, this.#ownershipFile()), adopt);
-  }
-
-  #logDiagnostic(diagnostic: Diagnostic): void {
-    const { code, message, help, compat, span } = diagnostic;
-    const fields = { code, at: `${span.file}:${span.line}:${span.column}`, help, compat };
-    if (diagnostic.severity === 'error') this.#log.error(fields, message);
-    else this.#log.warn(fields, message);
   }
 
   async #answer(request: ControlRequest): Promise<ControlResponse> {
@@ -319,6 +341,12 @@ export class Supervisor {
         return { id, ok: true, result: this.#notices.eventsSince(request.since) };
       case 'handover':
         return this.#handover(id, request.name);
+      case 'reload':
+        return { id, ...(await this.reload(request.file, request.color)) };
+      case 'ipvs':
+        return { id, ...((await this.#health?.listing()) ?? NO_LISTING) };
+      case 'plan':
+        return { id, ...(await this.#plan(request.file ?? this.#file, request.color === true)) };
       default:
         return request satisfies never;
     }
@@ -340,7 +368,7 @@ export class Supervisor {
   }
 
   #tellConfig(what: 'started' | 'reloaded'): void {
-    const name = this.#options.configFile;
+    const name = this.#file;
     const text = `${what} with ${name}`;
     this.#notices.event({ kind: 'config', object: 'daemon', name, text, fields: {} });
   }
@@ -356,7 +384,7 @@ export class Supervisor {
       protocol: CONTROL_PROTOCOL_VERSION,
       version: this.#options.version,
       pid: process.pid,
-      configFile: this.#options.configFile,
+      configFile: this.#file,
       configId: this.#options.configId,
       startedAt: this.#startedAt,
       loadedAt: this.#loadedAt,
@@ -380,14 +408,4 @@ export class Supervisor {
   #now(): string {
     return new Date(this.#options.clock.realtimeMs()).toISOString();
   }
-}
-
-function processStatus(
-  guard: VrrpGuard | HealthGuard | undefined,
-): DaemonStatus['processes']['vrrp'] {
-  if (guard === undefined) return { state: 'not-needed', restarts: 0 };
-  const { pid, restarts } = guard;
-  return pid === undefined
-    ? { state: 'restarting', restarts }
-    : { state: 'running', pid, restarts };
 }

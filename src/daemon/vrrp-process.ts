@@ -17,17 +17,24 @@ import { startDelayMs } from '../vrrp/timing.ts';
 import type { TrackerState } from '../vrrp/tracker-state.ts';
 import { UnknownRouters } from '../vrrp/unknown-routers.ts';
 import { type ChildChannel, openChildChannel, sendLast } from './child-channel.ts';
+import { GroupContests } from './group-contests.ts';
 import { handOver } from './handover.ts';
 import { HostState } from './host-state.ts';
 import { InstanceHost } from './instance-host.ts';
 import { instanceIdentity, membersOf } from './instance-matching.ts';
 import { leftoverAddresses, virtualAddressTexts } from './leftovers.ts';
+import { LinkBeliefs } from './link-beliefs.ts';
 import { LocalIgmp } from './local-igmp.ts';
 import { type FromVrrp, heartbeatTiming, type ToVrrp } from './messages.ts';
 import { SyncGroups } from './sync-groups.ts';
+import { nodeTimers } from './timers.ts';
 
 /** Above ordinary daemons, below the kernel's own threads and watchdogs. */
 const REALTIME_PRIORITY = 50;
+
+/** A reload waits so long for removed instances, and looks that often. */
+const RELEASE_WAIT_MS = 10_000;
+const RELEASE_LOOK_MS = 50;
 
 class VrrpProcess {
   readonly #channel: ChildChannel<FromVrrp>;
@@ -35,6 +42,7 @@ class VrrpProcess {
   /** Removed by a reload, still serving. */
   readonly #releasing = new Set<InstanceHost>();
   readonly #groups: SyncGroups;
+  readonly #contests = new GroupContests();
   readonly #trackers = new Map<string, TrackerState>();
   #config: Config | undefined;
   /** Instances of the track groups of static items that are missing. */
@@ -47,6 +55,7 @@ class VrrpProcess {
   #stopping = false;
   readonly #unknown = new UnknownRouters();
   readonly #igmp = new LocalIgmp();
+  readonly #beliefs: LinkBeliefs;
   #logsUnknown = false;
   #awaitsChecks = false;
 
@@ -54,6 +63,11 @@ class VrrpProcess {
     this.#groups = new SyncGroups({
       force: (member, order, by) => this.#hosts.get(member)?.forceByGroup(order, by),
       onNotice: (notice) => this.#channel.send({ kind: 'notice', notice }),
+    });
+    this.#beliefs = new LinkBeliefs({
+      setTimer: nodeTimers,
+      monotonicMs: () => systemClock.monotonicMs(),
+      onBelieved: (ifindex) => this.#linkChanged(ifindex),
     });
     this.#channel = openChildChannel<ToVrrp, FromVrrp>({
       onMessage: (message) => this.#receive(message),
@@ -71,6 +85,7 @@ class VrrpProcess {
         return;
       case 'reconfigure':
         this.#reconfigure(message.config);
+        this.#answerReload(message.id);
         return;
       case 'snapshot':
         this.#channel.send({
@@ -108,10 +123,8 @@ class VrrpProcess {
     if (resumeAsMaster.length > 0) this.#raisePriority();
     this.#links = LinkTable.open({
       onLinkChange: (link, ifindex) => {
-        this.#groups.batch(() => {
-          for (const host of this.#hosts.values()) host.linkChanged(link, ifindex);
-          for (const host of this.#hosts.values()) host.trackingChanged();
-        });
+        this.#beliefs.see(link, ifindex);
+        this.#linkChanged(ifindex);
         this.#hostState?.linkChanged();
       },
       onAddressChange: (address, present) => {
@@ -123,6 +136,7 @@ class VrrpProcess {
     const resumed = new Set(resumeAsMaster);
     this.#config = config;
     this.#learn(trackers);
+    this.#beliefs.configure(config.interfaceDelays ?? [], this.#links.links());
     this.#virtualAddresses = virtualAddressTexts(config);
     this.#listen(config);
     this.#removeLeftovers(config, resumed);
@@ -155,6 +169,15 @@ class VrrpProcess {
     // Starting is long work that nobody waits for: at the higher priority it would hold up other such processes.
     if (resumeAsMaster.length === 0) this.#raisePriority();
     this.#channel.send({ kind: 'ready' });
+  }
+
+  /** Instances on it look first, then all that track it; groups decide when all have. */
+  #linkChanged(ifindex: number): void {
+    const link = this.#links?.byIndex(ifindex);
+    this.#groups.batch(() => {
+      for (const host of this.#hosts.values()) host.linkChanged(link, ifindex);
+      for (const host of this.#hosts.values()) host.trackingChanged();
+    });
   }
 
   #raisePriority(): void {
@@ -213,6 +236,7 @@ class VrrpProcess {
       virtualAddresses: () => this.#virtualAddresses,
       tracking: () => this.#trackingOf(host.config),
       awaitsChecks: () => this.#awaitsChecks,
+      isLinkUp: (link) => this.#beliefs.isUp(link),
       onTransition: (transition) => {
         this.#sendHeartbeat();
         const { to, name, priority, reason } = transition;
@@ -261,10 +285,7 @@ class VrrpProcess {
       group: this.#groups.groupOf(name),
       blocks: this.#config ?? {},
       stateOf: (kind, tracker) => this.#trackers.get(`${kind} ${tracker}`),
-      isLinkUp: (device) => {
-        const link = this.#links?.byName(device);
-        return link?.isUp === true && link.hasCarrier;
-      },
+      isLinkUp: (device) => this.#beliefs.isUp(this.#links?.byName(device)),
     });
     if (!this.#staticFaults.has(name)) return tracking;
     return { ...tracking, faults: [...tracking.faults, 'static items of its track group'] };
@@ -273,6 +294,7 @@ class VrrpProcess {
   /** Kept instances keep their state, by identity; removed ones are released; others are replaced. */
   #reconfigure(config: Config): void {
     this.#config = config;
+    this.#beliefs.configure(config.interfaceDelays ?? [], this.#links?.links() ?? []);
     this.#virtualAddresses = virtualAddressTexts(config);
     this.#listen(config);
     this.#hostState?.reconfigure(config);
@@ -301,6 +323,18 @@ class VrrpProcess {
     this.#beat(config);
   }
 
+  /** When removed instances are gone, or have taken too long. */
+  #answerReload(id: number): void {
+    const deadlineMs = systemClock.monotonicMs() + RELEASE_WAIT_MS;
+    const answer = (): void => {
+      const releasing = Array.from(this.#releasing, (host) => host.config.name);
+      const isDone = releasing.length === 0 || systemClock.monotonicMs() >= deadlineMs;
+      if (isDone) this.#channel.send({ kind: 'reconfigured', id, releasing });
+      else setTimeout(answer, RELEASE_LOOK_MS);
+    };
+    answer();
+  }
+
   #release(host: InstanceHost): void {
     this.#releasing.add(host);
     host.stop(() => {
@@ -318,7 +352,16 @@ class VrrpProcess {
     this.#sendHeartbeat();
   }
 
+  #lookForContests(): void {
+    const nowMs = systemClock.monotonicMs();
+    for (const report of this.#contests.look(this.#config, this.#hosts, nowMs)) {
+      this.#channel.log.warn({ group: report.instance, ...report.fields }, 'sync group contested');
+      this.#channel.send({ kind: 'report', report });
+    }
+  }
+
   #sendHeartbeat(): void {
+    this.#lookForContests();
     this.#channel.send({
       kind: 'heartbeat',
       masterships: [...this.#hosts.values(), ...this.#releasing].flatMap(
@@ -335,6 +378,7 @@ class VrrpProcess {
     const end = (): void => {
       this.#groups.end();
       clearInterval(this.#heartbeat);
+      this.#beliefs.close();
       this.#hostState?.close();
       this.#links?.close();
       this.#igmp.restore(this.#channel.log);

@@ -21,7 +21,7 @@ export const REQUEST_TIMEOUT_MS = 1_000;
  * For timers, scheduling and the fork of the observing programs in a lab kernel with one processor,
  * where starting a program takes 10 to 20 ms.
  */
-const LAB_SLACK_MS = 500;
+export const LAB_SLACK_MS = 500;
 
 /**
  * A connection that is open while the VIP moves is lost: the new director has no entry for it until
@@ -74,6 +74,15 @@ export const REMOVAL_BOUND_MS =
 
 /** From a web server's return to its being in the table: the next check passes. */
 export const RETURN_BOUND_MS = DELAY_LOOP_MS + CONNECT_TIMEOUT_MS + LAB_SLACK_MS;
+
+/**
+ * From SIGHUP to the table: the file is read and judged, and one plan is applied. Both directors do it at
+ * once, on the lab kernel's one processor.
+ */
+export const RELOAD_BOUND_MS = 1_000 + 2 * LAB_SLACK_MS;
+
+/** The promise: what a stranger changed in the table is put right within a second. */
+export const DRIFT_BOUND_MS = 1_000 + LAB_SLACK_MS;
 
 /** Requests that start within this time, rounded up. */
 export function requestsWithin(ms: number): number {

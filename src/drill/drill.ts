@@ -123,8 +123,8 @@ async function runHere(options: DrillOptions, color: boolean): Promise<number> {
 
 /** Without those that need what the program has not. */
 function scenariosOf(program: ProgramName, names: readonly string[]): readonly string[] {
-  const { handover } = directorProgram(program);
-  return handover === undefined ? names.filter((name) => name !== 'handover') : names;
+  const { lacks } = directorProgram(program);
+  return names.filter((name) => !lacks.has(name));
 }
 
 function asDocument(

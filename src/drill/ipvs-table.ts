@@ -42,6 +42,21 @@ export function parseIpvsadm(text: string): readonly TableLine[] {
   return services.flatMap(({ head, servers }) => [head, ...servers.sort()]);
 }
 
+/**
+ * Connections that `ipvsadm -Ln --stats --exact` has counted for a server of a service. Throws when it is not
+ * there.
+ */
+export function connectionsOf(text: string, service: string, server: string): number {
+  let current = '';
+  for (const line of text.split('\n')) {
+    const [, head] = /^(?:TCP|UDP|SCTP|FWM)\s+(\S+)/.exec(line) ?? [];
+    if (head !== undefined) current = head;
+    const [, name, connections] = /^ {2}-> (\S+)\s+(\d+)/.exec(line) ?? [];
+    if (current === service && name === server) return Number(connections);
+  }
+  throw new Error(`No server ${server} of ${service} in: ${text}`);
+}
+
 /** The table a director of the lab must have while these real servers are up. */
 export function wantedTable(up: readonly ServerName[] = SERVER_NAMES): readonly TableLine[] {
   const servers = up.map((server) => `  -> ${nodeAddress(server)}:${SERVICE_PORT} Route 1`);

@@ -3,13 +3,15 @@
  * `tcpdump`) see there. What is done to it and seen of it goes through here; what it means is for the
  * scenarios.
  */
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { OBSERVATION_DEADLINE_MS } from './bounds.ts';
 import { Client, type ClientOptions, programPath } from './client.ts';
 import { nowMs, poll, run } from './command.ts';
-import { type DirectorProgram, nodeDirectory } from './director.ts';
+import { type Edit, edited } from './configuration.ts';
+import { CONFIGURATION, type DirectorProgram, nodeDirectory } from './director.ts';
+import { Download } from './download.ts';
 import { parseIpvsadm, type TableLine } from './ipvs-table.ts';
 import {
   DIRECTOR_NAMES,
@@ -55,6 +57,7 @@ export class RunningLab {
     this.signal = signal;
     removeStaleRunDirectories();
     this.#runDirectory = mkdtempSync(join(tmpdir(), `lvsd-drill-${process.pid}-`));
+    this.configure();
     process.once('exit', this.#destroy);
   }
 
@@ -114,7 +117,8 @@ export class RunningLab {
   /** Starts the program under drill; returns when (CLOCK_MONOTONIC, ms). */
   startDirector(director: DirectorName): number {
     const directory = nodeDirectory(this.#runDirectory, director);
-    const argv = [...this.#topology.on(director), ...this.program.command(director, directory)];
+    const command = this.program.command(director, this.#configurationFile, directory);
+    const argv = [...this.#topology.on(director), ...command];
     const startedAtMs = nowMs();
     this.#directors.set(director, new NodeProcess({ argv, logPath: this.#logPath(director) }));
     return startedAtMs;
@@ -137,6 +141,48 @@ export class RunningLab {
     });
     if (!seen.ok) throw new Error(`${director} does not join the election`);
     return seen.atMs;
+  }
+
+  /** The file of both directors from now on: conf/lvs.conf with these edits. Nobody is told. */
+  configure(...edits: readonly Edit[]): void {
+    writeFileSync(this.#configurationFile, edited(readFileSync(CONFIGURATION, 'utf8'), edits));
+  }
+
+  /** SIGHUP to the programs of both directors; returns when it was sent. */
+  reload(): number {
+    const sentAtMs = nowMs();
+    for (const process of this.#directors.values()) process.signal('SIGHUP');
+    return sentAtMs;
+  }
+
+  /** SIGKILL to every process of the program; its machine goes on. Returns when they were gone. */
+  async killProgram(director: DirectorName): Promise<number> {
+    await this.#topology.killAll(director);
+    await this.#directors.get(director)?.ended();
+    return nowMs();
+  }
+
+  /** What the program tells of what has happened; empty where it has no such command. */
+  async events(director: DirectorName): Promise<string> {
+    const { events } = this.program;
+    if (events === undefined) return '';
+    const directory = nodeDirectory(this.#runDirectory, director);
+    return run([...this.#topology.on(director), ...events(directory)]);
+  }
+
+  /** What the program has logged so far. */
+  log(director: DirectorName): string {
+    return readLines(this.#logPath(director)).join('\n');
+  }
+
+  /** A long download through the VIP that this server serves. */
+  download(server: ServerName, seconds: number): Promise<Download> {
+    return Download.from(server, seconds, this.clientOptions);
+  }
+
+  /** `ipvsadm` on a director: a stranger's hand, or an independent reader. */
+  ipvsadm(director: DirectorName, ...words: readonly string[]): Promise<string> {
+    return run([...this.#topology.on(director), 'ipvsadm', ...words]);
   }
 
   /** SIGTERM to the program's first process; returns when it was sent. */
@@ -237,6 +283,10 @@ export class RunningLab {
       const lines = readLines(this.#logPath(director)).slice(-LOG_TAIL_LINES);
       return [`last lines of ${director}:`, ...lines.map((line) => `  ${line}`)];
     });
+  }
+
+  get #configurationFile(): string {
+    return join(this.#runDirectory, 'lvs.conf');
   }
 
   #logPath(node: NodeName): string {

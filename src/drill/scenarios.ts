@@ -1,13 +1,21 @@
 /** Every scenario by name, in the order a drill without arguments runs them. */
+import { drain } from './drain.ts';
+import { drift } from './drift.ts';
 import { handover } from './handover.ts';
 import { masterKill } from './master-kill.ts';
 import { masterTerm } from './master-term.ts';
 import { preempt } from './preempt.ts';
+import { reloadUnderLoad } from './reload-under-load.ts';
+import { restartUnderLoad } from './restart-under-load.ts';
 import { serverFailure } from './server-failure.ts';
 import type { Scenario } from './steps.ts';
 
 const SCENARIOS: ReadonlyMap<string, Scenario> = new Map([
   ['server-failure', serverFailure],
+  ['reload-under-load', reloadUnderLoad],
+  ['drain', drain],
+  ['drift', drift],
+  ['restart-under-load', restartUnderLoad],
   ['master-kill', masterKill],
   ['preempt', preempt],
   ['handover', handover],

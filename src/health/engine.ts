@@ -45,6 +45,8 @@ const INCONCLUSIVE_WARN_EVERY_MS = 60_000;
 export interface ServerHealth {
   readonly name: string;
   readonly isUp: boolean;
+  /** `ha_suspend`: not checked while the address of its service is not on this host. */
+  readonly isSuspended?: boolean;
   /** Wall clock of the last change, or of the start; ms since 1970. */
   readonly sinceMs: number;
   /** As its checks want it; absent: as the file has it. */
@@ -72,6 +74,9 @@ export interface HealthEngineOptions {
   readonly probes?: Probes;
 }
 
+/** Whether servers are up, by name. */
+type Verdicts = ReadonlyMap<string, boolean>;
+
 export class HealthEngine {
   readonly #options: HealthEngineOptions;
   readonly #clock: Clock;
@@ -90,6 +95,8 @@ export class HealthEngine {
   #unchecked: Set<Checker> | undefined = new Set();
   /** The one timer of the queue, and what it waits for. */
   #timer: { readonly handle: Timer; readonly dueMs: number } | undefined;
+  #inherited: Verdicts = new Map();
+  #suspended: ReadonlySet<string> = new Set();
   #isYielding = false;
   #warnedMs = Number.NEGATIVE_INFINITY;
   #state: 'new' | 'watching' | 'closed' = 'new';
@@ -102,12 +109,17 @@ export class HealthEngine {
     this.#changeLog = new ChangeLog(options.log, this.#timers);
   }
 
-  /** Starts watching. From here on `isUp` answers: up, or down where a checker is alpha. */
-  start(virtualServers: readonly VirtualServerConfig[]): void {
+  /**
+   * Starts watching. From here on `isUp` answers: as `inherited` from a predecessor, by server; else up, or
+   * down where a checker is alpha.
+   */
+  start(virtualServers: readonly VirtualServerConfig[], inherited: Verdicts = new Map()): void {
     if (this.#state !== 'new')
       throw new Error(`Cannot start a health engine that is ${this.#state}`);
     this.#state = 'watching';
+    this.#inherited = inherited;
     this.#adopt(planServers(virtualServers));
+    this.#inherited = new Map();
   }
 
   /**
@@ -124,12 +136,47 @@ export class HealthEngine {
   recheck(isMeant: (config: CheckerConfig) => boolean): void {
     if (this.#state !== 'watching') return;
     const nowMs = this.#clock.monotonicMs();
-    for (const checker of this.#checkers.values()) {
-      if (checker.run !== undefined || !isMeant(checker.config)) continue;
-      checker.state = { ...checker.state, dueMs: nowMs };
-      this.#queue.put(checker, nowMs);
+    for (const [checker, users] of this.#users) {
+      if (checker.run !== undefined || this.#rest(users) || !isMeant(checker.config)) continue;
+      this.#checkAt(checker, nowMs);
     }
     this.#pump();
+  }
+
+  /**
+   * From now on these servers, and no others, are not checked: `ha_suspend`. Their verdicts stand; a server
+   * that is let go on is checked at once. Names that are not watched are remembered. A check that another
+   * server shares goes on, and its results count for both.
+   */
+  suspend(names: ReadonlySet<string>): void {
+    const before = this.#suspended;
+    const rested = new Set(this.#resting());
+    this.#suspended = names;
+    for (const name of this.#servers.keys()) {
+      const isSuspended = names.has(name);
+      if (isSuspended === before.has(name)) continue;
+      this.#options.log.info({ server: name }, isSuspended ? 'checks suspended' : 'checks resumed');
+    }
+    const nowMs = this.#clock.monotonicMs();
+    const resting = new Set(this.#resting());
+    this.#drop([...resting].filter((checker) => !rested.has(checker)));
+    for (const checker of rested) if (!resting.has(checker)) this.#checkAt(checker, nowMs);
+    if (this.#state === 'watching') this.#tellAllChecked();
+    this.#pump();
+  }
+
+  #checkAt(checker: Checker, dueMs: number): void {
+    checker.state = { ...checker.state, dueMs };
+    this.#queue.put(checker, dueMs);
+  }
+
+  /** Checkers whose every server is suspended. */
+  #resting(): readonly Checker[] {
+    return [...this.#users].filter(([, users]) => this.#rest(users)).map(([checker]) => checker);
+  }
+
+  #rest(users: readonly WatchedServer[]): boolean {
+    return users.every(({ name }) => this.#suspended.has(name));
   }
 
   /** Whether the server may have traffic. Throws for a name that is not watched. */
@@ -144,6 +191,7 @@ export class HealthEngine {
     return Array.from(this.#servers.values(), ({ name, isUp, sinceMs, weight, checkers }) => ({
       name,
       isUp,
+      ...(this.#suspended.has(name) ? { isSuspended: true } : {}),
       sinceMs,
       ...(weight === undefined ? {} : { weight }),
       checkers: checkers.map((checker) => checker.snapshot(nowMs)),
@@ -173,6 +221,7 @@ export class HealthEngine {
     this.#drop([...checkersBefore.values()].filter((checker) => !kept.has(checker)));
     this.#servers = after;
     this.#nameUsers();
+    this.#drop(this.#resting());
     const detail = 'what decided is not checked any more, or was replaced';
     for (const server of after.values()) {
       this.#refresh(server, { reason: CHECKS_CHANGED, detail });
@@ -186,13 +235,15 @@ export class HealthEngine {
     server: WatchedServer | undefined,
     checkersBefore: ReadonlyMap<string, Checker>,
   ): WatchedServer {
+    const inherited = this.#inherited.get(plan.name);
     const fates = matchCheckers(server?.checkers ?? [], plan.checkers);
     const checkers = plan.checkers.map((config, index) => {
       const key = checkerKey(config);
       const fate = fates[index] ?? { kind: 'add' };
       const known = this.#checkers.get(key) ?? checkersBefore.get(key);
-      if (known !== undefined) this.#join(known, config, fate);
-      const checker = known ?? this.#checkerByFate(config, fate, server?.isUp === true);
+      if (known !== undefined) this.#join(known, config, fate, inherited);
+      const wasUp = inherited ?? (server?.isUp === true || !config.alpha);
+      const checker = known ?? this.#checkerByFate(config, fate, wasUp);
       this.#checkers.set(key, checker);
       return checker;
     });
@@ -201,11 +252,21 @@ export class HealthEngine {
     return server;
   }
 
-  /** Who asks the same goes by the same verdict; before the first check the less trusting view counts. */
-  #join(checker: Checker, config: CheckerConfig, fate: CheckerFate<Checker>): void {
+  /**
+   * Who asks the same goes by the same verdict. Before the first check the less trusting view counts; but a
+   * server that a predecessor left in the table is not cut on account of another.
+   */
+  #join(
+    checker: Checker,
+    config: CheckerConfig,
+    fate: CheckerFate<Checker>,
+    inherited: boolean | undefined,
+  ): void {
     checker.config = config;
+    if (checker.state.hasRun) return;
     const wasDown = fate.kind === 'restart' && !fate.previous.state.isUp;
-    if (wasDown && !checker.state.hasRun) checker.state = { ...checker.state, isUp: false };
+    if (wasDown) checker.state = { ...checker.state, isUp: false };
+    else if (inherited === true) checker.state = { ...checker.state, isUp: true };
   }
 
   #nameUsers(): void {
@@ -219,10 +280,10 @@ export class HealthEngine {
     }
   }
 
-  #checkerByFate(config: CheckerConfig, fate: CheckerFate<Checker>, isServerUp: boolean): Checker {
+  #checkerByFate(config: CheckerConfig, fate: CheckerFate<Checker>, isUp: boolean): Checker {
     switch (fate.kind) {
       case 'add':
-        return this.#newChecker(config, isServerUp || !config.alpha);
+        return this.#newChecker(config, isUp);
       case 'restart':
         return this.#newChecker(config, fate.previous.state.isUp);
       case 'keep':

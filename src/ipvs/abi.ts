@@ -41,6 +41,7 @@ export const IPVS_SVC_ATTR_FLAGS = 7;
 export const IPVS_SVC_ATTR_TIMEOUT = 8;
 export const IPVS_SVC_ATTR_NETMASK = 9;
 export const IPVS_SVC_ATTR_PE_NAME = 11;
+export const IPVS_SVC_ATTR_STATS64 = 12;
 
 /** Inside IPVS_CMD_ATTR_DEST. */
 export const IPVS_DEST_ATTR_ADDR = 1;
@@ -78,6 +79,12 @@ export const IPVS_STATS_ATTR_INPKTS = 2;
 export const IPVS_STATS_ATTR_OUTPKTS = 3;
 export const IPVS_STATS_ATTR_INBYTES = 4;
 export const IPVS_STATS_ATTR_OUTBYTES = 5;
+/** Rates a second, that the kernel estimates. */
+export const IPVS_STATS_ATTR_CPS = 6;
+export const IPVS_STATS_ATTR_INPPS = 7;
+export const IPVS_STATS_ATTR_OUTPPS = 8;
+export const IPVS_STATS_ATTR_INBPS = 9;
+export const IPVS_STATS_ATTR_OUTBPS = 10;
 
 /** In the answer to IPVS_CMD_GET_INFO. */
 export const IPVS_INFO_ATTR_VERSION = 1;

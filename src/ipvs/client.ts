@@ -9,9 +9,7 @@ import { GenericNetlink } from '../kernel/genetlink.ts';
 import { SysError } from '../kernel/libc.ts';
 import { IPVS_GENL_NAME } from './abi.ts';
 import {
-  decodeDestination,
   decodeInfo,
-  decodeService,
   encodeDestinationDump,
   encodeInfoRequest,
   encodeOperations,
@@ -19,6 +17,8 @@ import {
   type IpvsCommand,
   type IpvsInfo,
 } from './codec.ts';
+import { decodeDestination } from './codec-destination.ts';
+import { decodeService } from './codec-service.ts';
 import {
   decodeDaemon,
   decodeTimeouts,
@@ -29,6 +29,14 @@ import {
   encodeTimeoutsRequest,
   type Timeouts,
 } from './codec-settings.ts';
+import {
+  decodeServerTraffic,
+  decodeServiceTraffic,
+  type ServerStatistics,
+  type ServiceStatistics,
+  type TableStatistics,
+} from './codec-traffic.ts';
+import { ListingFile, type ListingPiece } from './listing-file.ts';
 import { describeOperation, type Operation } from './plan.ts';
 import type { SyncDaemon, SyncStep } from './sync-daemon.ts';
 import type {
@@ -71,6 +79,8 @@ export type ServersOutcome =
     }
   | ClientRefusal;
 
+export type StatisticsOutcome = ({ readonly ok: true } & TableStatistics) | ClientRefusal;
+
 export type DaemonsOutcome =
   | { readonly ok: true; readonly daemons: readonly SyncDaemon[] }
   | ClientRefusal;
@@ -97,6 +107,8 @@ export interface IpvsPort {
   services(): ListOutcome;
   /** The destinations of one service; none when there is no such service. */
   destinations(service: ServiceKey): ServersOutcome;
+  /** The first or the next piece of the table as text; empty at its end. */
+  readListing(isFirst: boolean): ListingPiece;
   /** One outcome for each operation, in order. */
   apply(operations: readonly Operation[]): readonly OperationOutcome[];
 }
@@ -108,6 +120,7 @@ interface Failure {
 
 export class IpvsClient implements IpvsPort {
   readonly #channel: GenericNetlink;
+  readonly #listing = new ListingFile();
 
   private constructor(channel: GenericNetlink) {
     this.#channel = channel;
@@ -184,6 +197,34 @@ export class IpvsClient implements IpvsPort {
     return { ok: true, destinations, status };
   }
 
+  readListing(isFirst: boolean): ListingPiece {
+    return this.#listing.read(isFirst);
+  }
+
+  /** The whole table with what the kernel counts of services and servers, and its version. */
+  statistics(): StatisticsOutcome {
+    const info = this.info();
+    if (!info.ok) return info;
+    const list = this.#channel.dump(...requestOf(encodeServiceDump()));
+    if (!list.ok) return clientRefusal(list);
+    const services: ServiceStatistics[] = [];
+    for (const message of list.messages) {
+      const service = decodeService(message.attributes);
+      if (!service.ok) continue;
+      const read = this.#channel.dump(...requestOf(encodeDestinationDump(service.value)));
+      if (!read.ok) return clientRefusal(read);
+      const family = familyOfEndpoint(service.value);
+      const servers = read.messages.flatMap(({ attributes }): ServerStatistics[] => {
+        const decoded = decodeDestination(attributes, family);
+        if (!decoded.ok) return [];
+        return [{ ...decoded.value, traffic: decodeServerTraffic(attributes) }];
+      });
+      const traffic = decodeServiceTraffic(message.attributes);
+      services.push({ service: service.value, servers, traffic });
+    }
+    return { ok: true, version: info.version, size: info.connectionTableSize, services };
+  }
+
   /** In order and in batches; an operation that fails does not stop those after it. */
   apply(operations: readonly Operation[]): readonly OperationOutcome[] {
     if (operations.length === 0) return [];
@@ -243,8 +284,13 @@ export class IpvsClient implements IpvsPort {
   }
 
   close(): void {
+    this.#listing.close();
     this.#channel.close();
   }
+}
+
+function requestOf({ command, attributes }: IpvsCommand): [number, Uint8Array] {
+  return [command, attributes];
 }
 
 function openChannel(): ReturnType<typeof GenericNetlink.open> {

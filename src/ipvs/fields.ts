@@ -130,9 +130,27 @@ export function readU32(fields: Fields, type: number, name: string): Decoded<num
 /** A total; 0 when it is absent or short: counters decide nothing. */
 export function readCounter(fields: Fields, type: number): number {
   if (fields.lengthOf(type) < 8) return 0;
-  const at = fields.startOf(type);
-  const low = fields.view.getUint32(at, LITTLE_ENDIAN);
-  return fields.view.getUint32(at + 4, LITTLE_ENDIAN) * 2 ** 32 + low;
+  return readU64(fields.view, fields.startOf(type));
+}
+
+function readU64(view: DataView, at: number): number {
+  return view.getUint32(at + 4, LITTLE_ENDIAN) * 2 ** 32 + view.getUint32(at, LITTLE_ENDIAN);
+}
+
+/** The same among the attributes from `start` to `end`, read in place. */
+export function findCounter(
+  view: DataView,
+  { start, end, type }: { readonly start: number; readonly end: number; readonly type: number },
+): number {
+  for (let at = start; at + NLA_HEADER_LENGTH <= end; ) {
+    const length = view.getUint16(at, LITTLE_ENDIAN);
+    if (length < NLA_HEADER_LENGTH || at + length > end) return 0;
+    if ((view.getUint16(at + 2, LITTLE_ENDIAN) & NLA_TYPE_MASK) === type) {
+      return length < NLA_HEADER_LENGTH + 8 ? 0 : readU64(view, at + NLA_HEADER_LENGTH);
+    }
+    at += (length + 3) & ~3;
+  }
+  return 0;
 }
 
 export function readPort(fields: Fields, type: number): Decoded<number> {

@@ -4,7 +4,7 @@
  * planned.
  */
 
-import { type Drain, type DrainPolicy, drainService } from './drain.ts';
+import { type Drain, type Drained, type DrainPolicy, drainService } from './drain.ts';
 import { destinationName } from './plan.ts';
 import type { Destination, DestinationStatus, Service, ServiceName, Table } from './types.ts';
 
@@ -30,11 +30,25 @@ export interface OpenServices {
   readonly before: Table;
 }
 
+export interface SettledTables {
+  readonly desired: Table;
+  readonly actual: Table;
+  readonly owned: ReadonlySet<ServiceName>;
+}
+
 /** As long as the wanted and the actual service are these very objects, nothing is to be done. */
 interface Settled {
   readonly wanted: Service | undefined;
   readonly actual: Service | undefined;
   readonly before: Service | undefined;
+}
+
+/** One of our services, as it is wanted and as it is. */
+interface Moment {
+  readonly wanted: Service | undefined;
+  readonly actual: Service;
+  readonly found: Found;
+  readonly nowMs: number;
 }
 
 const NO_DRAIN: DrainPolicy = { timeoutMs: 0, freesTemplates: false };
@@ -88,10 +102,34 @@ export class Goals {
     return { names, goals, before };
   }
 
-  /** All is as it shall be. */
-  settle(desired: Table, actual: Table, owned: ReadonlySet<ServiceName>): void {
+  /** What each service would be if `desired` were wanted and servers left by `policy`. */
+  preview(
+    desired: Table,
+    found: Found,
+    { owned, nowMs }: { readonly owned: ReadonlySet<ServiceName>; readonly nowMs: number },
+    policy: GoalsOptions,
+  ): { readonly goals: Table; readonly drains: readonly Drain[] } {
+    const goals = new Map<ServiceName, Service>();
+    const drains: Drain[] = [];
+    for (const name of new Set([...desired.keys(), ...owned])) {
+      const wanted = desired.get(name);
+      const actual = found.table.get(name);
+      const isOurs = actual !== undefined && owned.has(name);
+      const drained = isOurs
+        ? this.#drain(name, { wanted, actual, found, nowMs }, policy)
+        : undefined;
+      const goal = drained === undefined ? wanted : drained.goal;
+      if (goal !== undefined) goals.set(name, goal);
+      if (drained !== undefined) drains.push(...drained.drains.values());
+    }
+    return { goals, drains };
+  }
+
+  /** These are as they shall be; of the others it is not known. */
+  settle(names: Iterable<ServiceName>, { desired, actual, owned }: SettledTables): void {
     for (const name of this.#settled.keys()) if (!owned.has(name)) this.#settled.delete(name);
-    for (const name of owned) {
+    for (const name of names) {
+      if (!owned.has(name)) continue;
       const [wanted, service] = [desired.get(name), actual.get(name)];
       const settled = this.#settled.get(name);
       if (settled?.wanted === wanted && settled?.actual === service) continue;
@@ -108,27 +146,33 @@ export class Goals {
     }
   }
 
-  #drained(
-    name: ServiceName,
-    now: {
-      readonly wanted: Service | undefined;
-      readonly actual: Service;
-      readonly found: Found;
-      readonly nowMs: number;
-    },
-  ): Service | undefined {
-    const { wanted, actual, found, nowMs } = now;
-    const { goal, drains } = drainService({
-      wanted,
-      actual,
-      status: found.statusOf(name),
-      policy: this.#options.drainPolicyOf?.(name) ?? NO_DRAIN,
-      drains: this.#drains.get(name) ?? NO_DRAINS,
-      hasFailed: (destination) => this.#options.hasFailed?.(name, destination) ?? false,
-      nowMs,
-    });
+  #drained(name: ServiceName, now: Moment): Service | undefined {
+    const { goal, drains } = this.#drain(name, now, this.#options);
     if (drains.size === 0) this.#drains.delete(name);
     else this.#drains.set(name, drains);
     return goal;
   }
+
+  #drain(name: ServiceName, now: Moment, { drainPolicyOf, hasFailed }: GoalsOptions): Drained {
+    const { wanted, actual, found, nowMs } = now;
+    return drainService({
+      wanted,
+      actual,
+      status: found.statusOf(name),
+      policy: drainPolicyOf?.(name) ?? NO_DRAIN,
+      drains: this.#drains.get(name) ?? NO_DRAINS,
+      hasFailed: (destination) => hasFailed?.(name, destination) ?? false,
+      nowMs,
+    });
+  }
+}
+
+/** Those of the table that are named. */
+export function servicesNamed(table: Table, names: Iterable<ServiceName>): Table {
+  const found = new Map<ServiceName, Service>();
+  for (const name of names) {
+    const service = table.get(name);
+    if (service !== undefined) found.set(name, service);
+  }
+  return found;
 }

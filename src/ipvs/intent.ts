@@ -88,6 +88,24 @@ export class Intent {
     for (const entry of before.values()) this.#farewellService(entry);
   }
 
+  /** One that can be told anything without this one knowing: to see what would come of it. */
+  copy(): Intent {
+    const copies = new Map<Entry, Entry>();
+    const copyOf = (entry: Entry): Entry => {
+      const known = copies.get(entry) ?? { ...entry };
+      copies.set(entry, known);
+      return known;
+    };
+    const copy = new Intent();
+    for (const [name, entry] of this.#entries) copy.#entries.set(name, copyOf(entry));
+    for (const [name, verdict] of this.#verdicts) copy.#verdicts.set(name, verdict);
+    for (const [name, { entry, server }] of this.#servers) {
+      copy.#servers.set(name, { entry: copyOf(entry), server });
+    }
+    for (const [name, entry] of this.#origins) copy.#origins.set(name, copyOf(entry));
+    return copy;
+  }
+
   /** A server went up or down, or its weight changed; unknown names are of no interest. */
   setVerdict(name: string, verdict: Verdict, reason: string): void {
     const known = this.#servers.get(name);

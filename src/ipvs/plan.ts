@@ -138,6 +138,12 @@ export function describeOperation(operation: Operation): string {
   return `change ${server} of ${service}`;
 }
 
+/** What is done to whom: two plans that have it in common do the same there. */
+export function operationKey(operation: Operation): string {
+  const server = 'destination' in operation ? destinationName(operation.destination) : '';
+  return `${operation.kind} ${serviceName(operation.service)} ${server}`;
+}
+
 /** `10.0.0.1:80` of a destination, its key within a service. */
 export function destinationName(destination: DestinationKey): string {
   return formatEndpoint(destination.address, destination.port);

@@ -1,42 +1,48 @@
 /**
  * Keeps the kernel's IPVS table what it is wanted to be: plan, write ownership, apply, read what was
- * touched again. Single flight by construction (every step is synchronous); a burst of wishes in
- * one turn of the event loop is one plan; errors are retried with a growing pause; the table is
- * looked at all the time and what somebody changed by hand is put back. Services that are not ours
- * are never touched. Servers that leave are drained (drain.ts).
+ * touched again. Single flight: one plan at a time is carried out, in slices between which the rest
+ * of the process has its turn, and a new wish replaces it. A burst of wishes in one turn of the
+ * event loop is one plan; errors are retried with a growing pause; the table is looked at all the
+ * time and what somebody changed by hand is put back. Services that are not ours are never touched.
+ * Servers that leave are drained (drain.ts).
  */
 import type { Clock } from '../base/clock.ts';
 import type { Log } from '../base/log.ts';
 import { serverName, serviceName } from '../config/names.ts';
 import type { IpvsPort, OperationOutcome } from './client.ts';
-import { Goals, type GoalsOptions, type OpenServices } from './goals.ts';
-import { loadOwnership, saveOwnership } from './ownership.ts';
+import type { Drain } from './drain.ts';
+import { type Failure, Failures } from './failures.ts';
+import { Goals, type GoalsOptions, type OpenServices, servicesNamed } from './goals.ts';
+import { LookPace } from './look-pace.ts';
+import { logOutcomes, logRest } from './operation-log.ts';
+import { OwnedServices } from './owned-services.ts';
 import {
   describeOperation,
-  destinationName,
   foreignServices,
   type Operation,
+  operationKey,
   planTable,
 } from './plan.ts';
+import { inOrderOfTrash } from './plan-order.ts';
+import { PlanRun } from './plan-run.ts';
+import {
+  foreignRefusal,
+  type ReconcileOutcome,
+  type Refusal,
+  type StartOutcome,
+} from './reconcile-outcome.ts';
 import { type ReconcilerSnapshot, snapshotServices } from './snapshot.ts';
 import { type ReadOutcome, TableView } from './table-view.ts';
-import type { Service, ServiceName, Table } from './types.ts';
+import type { ServiceName, Table } from './types.ts';
 
-/** The table is looked at this often, so that a change by hand does not last. */
-export const SWEEP_INTERVAL_MS = 500;
-/** Time for servers in one look; a large table is read in rounds of several looks. */
-export const SWEEP_BUDGET_MS = 20;
-/** A look that took longer makes the next one wait so many times as long. */
-export const SWEEP_SHARE = 20;
-/** However large the table, it is looked at so often. */
-export const SWEEP_INTERVAL_MAX_MS = 5_000;
-/** Pause after the first failure; doubles with each further one up to the second. */
-export const BACKOFF_FIRST_MS = 1_000;
-export const BACKOFF_LAST_MS = 30_000;
-/** Changes logged one by one in one reconciliation; the rest are a number. */
-export const LOGGED_CHANGES_MAX = 200;
-
+/** Looking and carrying out stop after this long for the rest of the process to have its turn. */
+export const SLICE_MS = 20;
+/** Time in each look for servers whose text is as before. */
+export const ROUND_MS = 10;
+/** Sent to the kernel at once. */
+export const SLICE_OPERATIONS = 250;
 const NO_SERVICES: Table = new Map();
+const NOTHING_DONE: ReconcileOutcome = { ok: true, applied: [] };
 
 export interface ReconcilerTimer {
   /** Absolute, monotonic milliseconds; replaces an earlier deadline. */
@@ -60,39 +66,10 @@ export interface ReconcilerOptions extends GoalsOptions {
   readonly adopt?: boolean;
 }
 
-export interface Refusal {
-  readonly ok: false;
-  /** FOREIGN_SERVICE, or the code of the client or of the ownership file. */
-  readonly code: string;
-  readonly detail: string;
-  /** With FOREIGN_SERVICE: the wanted services that are somebody else's. */
-  readonly services?: readonly ServiceName[];
-}
-
-export interface Reconciled {
-  readonly ok: true;
-  /** Operations done, in order. Empty: the kernel was as wanted. */
-  readonly applied: readonly Operation[];
-}
-
-export type ReconcileOutcome = Reconciled | Refusal;
-
-/** `adopted`: wanted services that were in the kernel already and are ours. */
-export type StartOutcome =
-  | {
-      readonly ok: true;
-      readonly adopted: readonly ServiceName[];
-      readonly first: ReconcileOutcome;
-    }
-  | Refusal;
-
-/** The plan was made from a table that is not so any more. */
-const STALE: ReadonlySet<string> = new Set(['EEXIST', 'ENOENT', 'ESRCH', 'ENOBUFS']);
-
-/** One plan and what came of it. */
-interface Attempt {
-  readonly open: OpenServices;
-  readonly outcomes: readonly OperationOutcome[];
+/** `drains`: the servers that the operations leave at weight 0, to go later. */
+export interface Preview {
+  readonly operations: readonly Operation[];
+  readonly drains: readonly Drain[];
 }
 
 export class Reconciler {
@@ -101,20 +78,25 @@ export class Reconciler {
   readonly #view: TableView;
   #desired: Table | undefined;
   #hasWish = false;
+  /** What was touched by plans that were dropped. */
+  #interrupted: readonly ServiceName[] = [];
+  /** What is known of the table may not be so: a wish waits for the look. */
+  #mustLook = false;
+  /** The plan that is being carried out. */
+  #run: PlanRun | undefined;
+  readonly #pace = new LookPace();
+  #isListingMissed = false;
   readonly #goals: Goals;
-  #owned: ReadonlySet<ServiceName> = new Set();
-  /** What the ownership file says. */
-  #saved: ReadonlySet<ServiceName> = new Set();
+  readonly #owned: OwnedServices;
   #foreign: readonly ServiceName[] = [];
   #lastApplied: ReconcilerSnapshot['lastApplied'];
-  #lastError: ReconcilerSnapshot['lastError'];
   #driftRepairs = 0;
-  #errors = 0;
-  #consecutiveErrors = 0;
+  readonly #failures = new Failures();
 
   constructor(options: ReconcilerOptions) {
     this.#options = options;
     this.#goals = new Goals(options);
+    this.#owned = new OwnedServices(options.ownershipPath);
     this.#view = new TableView(options.client, options.clock);
     this.#timer = options.newTimer(() => this.#onTimer());
   }
@@ -125,16 +107,16 @@ export class Reconciler {
    * wanted service is somebody else's and `adopt` is not set.
    */
   start(desired: Table): StartOutcome {
-    const refusal = this.#loadOwned();
+    const refusal = this.#owned.load(this.#options.adopt === true, this.#options.log);
     if (refusal !== undefined) return refusal;
     const read = this.#view.readAll();
     if (!read.ok) return read;
     const { table } = this.#view;
-    const foreign = foreignServices(desired, table, this.#owned);
+    const foreign = foreignServices(desired, table, this.#owned.names);
     if (foreign.length > 0) {
       if (this.#options.adopt !== true) return foreignRefusal(foreign);
       for (const service of foreign) this.#options.log.warn({ service }, 'foreign service adopted');
-      this.#owned = new Set([...this.#owned, ...foreign]);
+      this.#owned.add(foreign);
     }
     this.#desired = desired;
     const adopted = [...desired.keys()].filter((name) => table.has(name)).sort();
@@ -149,10 +131,31 @@ export class Reconciler {
     this.#timer.arm(this.#options.clock.monotonicMs());
   }
 
+  /** Does at once what was set to be wanted, instead of when the event loop next turns. */
+  applyWish(): ReconcileOutcome {
+    const desired = this.#desired;
+    if (desired === undefined || this.#mustLook || this.#run !== undefined) {
+      return this.reconcileNow();
+    }
+    return this.#reconcile(desired);
+  }
+
+  /** What would be done if the table should be `desired` and servers left it by `policy`. */
+  preview(desired: Table, policy: GoalsOptions): Preview {
+    const nowMs = this.#options.clock.monotonicMs();
+    const owned = this.#owned.names;
+    const now = { owned, nowMs };
+    const { goals, drains } = this.#goals.preview(desired, this.#view, now, policy);
+    const names = new Set([...desired.keys(), ...owned]);
+    const actual = servicesNamed(this.#view.table, names);
+    return { operations: planTable(goals, actual, owned), drains };
+  }
+
   /** Reads all, plans, applies and verifies at once. Never throws for what the kernel answers. */
   reconcileNow(): ReconcileOutcome {
     const desired = this.#desired;
-    if (desired === undefined) return { ok: true, applied: [] };
+    if (desired === undefined) return NOTHING_DONE;
+    this.#dropRun();
     const read = this.#view.readAll();
     return read.ok ? this.#reconcile(desired) : this.#fail(read);
   }
@@ -165,22 +168,23 @@ export class Reconciler {
     this.#desired = undefined;
     const read = this.#view.readAll();
     if (!read.ok) return this.#fail(read);
-    const open = { names: [...this.#owned], goals: NO_SERVICES, before: this.#view.table };
-    return this.#verify(NO_SERVICES, { open, outcomes: this.#carryOut(open) });
+    const open = { names: [...this.#owned.names], goals: NO_SERVICES, before: this.#view.table };
+    this.#run = this.#newRun(NO_SERVICES, open);
+    return this.#finish();
   }
 
   snapshot(): ReconcilerSnapshot {
     return {
-      services: snapshotServices(this.#view, this.#owned),
+      services: snapshotServices(this.#view, this.#owned.names),
       draining: this.#goals.drains,
       foreignServices: this.#foreign,
       lastReadAtMs: this.#view.readAtMs,
       roundMs: this.#view.roundMs,
       ...(this.#lastApplied && { lastApplied: this.#lastApplied }),
       driftRepairs: this.#driftRepairs,
-      errors: this.#errors,
-      consecutiveErrors: this.#consecutiveErrors,
-      ...(this.#lastError && { lastError: this.#lastError }),
+      errors: this.#failures.total,
+      consecutiveErrors: this.#failures.consecutive,
+      ...(this.#failures.last && { lastError: this.#failures.last }),
     };
   }
 
@@ -190,186 +194,205 @@ export class Reconciler {
     this.#timer.close();
   }
 
-  #loadOwned(): Refusal | undefined {
-    const { log, ownershipPath, adopt } = this.#options;
-    const loaded = loadOwnership(ownershipPath);
-    if (!loaded.ok) {
-      if (adopt !== true) return loaded;
-      log.warn({ code: loaded.code }, loaded.detail);
-      return undefined;
-    }
-    this.#saved = loaded.names;
-    this.#owned = loaded.names;
-    return undefined;
-  }
-
   /**
-   * A wish is planned from what is known, without a read: what is stale shows in the answers. A look
-   * at the table comes first where it is due, and a whole read where something went wrong.
+   * A wish is planned from what is known, without a look: what is stale shows in the answers. After
+   * an error the look comes first, at all servers.
    */
   #onTimer(): void {
     const desired = this.#desired;
     if (desired === undefined) return;
-    if (this.#consecutiveErrors > 0) {
-      this.reconcileNow();
+    if (this.#hasWish && !this.#mustLook) this.#beginWish(desired);
+    else if (this.#run === undefined) this.#look(desired);
+    if (this.#run === undefined) return;
+    const outcome = this.#advance(this.#options.clock.monotonicMs() + SLICE_MS);
+    if (outcome === undefined) this.#timer.arm(this.#options.clock.monotonicMs());
+  }
+
+  /** Instead of what was being carried out: then what that touched has to be read first. */
+  #beginWish(desired: Table): void {
+    if (this.#run !== undefined && this.#run.touched.size > 0) {
+      this.#view.suspect(this.#run.touched);
+      this.#dropRun();
+      this.#mustLook = true;
+      this.#look(desired);
       return;
     }
-    if (this.#hasWish) {
-      this.#reconcile(desired);
-      return;
-    }
-    const read = this.#view.sweep(this.#owned, this.#goals.drainingServices, SWEEP_BUDGET_MS);
-    if (read.ok) this.#reconcile(desired);
+    this.#run = undefined;
+    const read = this.#view.readUnread(this.#owned.names);
+    if (read.ok) this.#begin(desired);
     else this.#fail(read);
   }
 
+  #dropRun(): void {
+    if (this.#run !== undefined) this.#interrupted = [...this.#interrupted, ...this.#run.touched];
+    this.#run = undefined;
+  }
+
+  /** One slice; after the last a plan of what it found. */
+  #look(desired: Table): void {
+    const { clock } = this.#options;
+    const beganMs = clock.monotonicMs();
+    const looked = this.#view.look({
+      owned: this.#owned.names,
+      first: this.#goals.drainingServices,
+      sliceMs: SLICE_MS,
+      roundMs: ROUND_MS,
+    });
+    if (!looked.ok) return void this.#fail(looked);
+    const endedMs = clock.monotonicMs();
+    this.#pace.note({ beganMs, endedMs, isDone: looked.isDone });
+    if (!looked.isDone) {
+      this.#timer.arm(endedMs);
+      return;
+    }
+    this.#noteListing();
+    this.#begin(desired);
+  }
+
+  /** All of it at once. */
   #reconcile(desired: Table): ReconcileOutcome {
-    const beganMs = this.#options.clock.monotonicMs();
+    this.#pace.restart(this.#options.clock.monotonicMs());
+    this.#begin(desired);
+    return this.#finish();
+  }
+
+  #begin(desired: Table): void {
+    // What was carried out of a plan that was dropped is as we left it: no drift.
+    this.#postpone(this.#interrupted);
+    this.#interrupted = [];
     this.#hasWish = false;
-    const first = this.#attempt(desired);
-    const isStale = first.outcomes.some((outcome) => !outcome.ok && STALE.has(outcome.code));
-    if (!isStale) return this.#verify(desired, first, beganMs);
-    const read = this.#view.readAll();
-    if (!read.ok) return this.#fail(read);
-    const second = this.#attempt(desired);
-    const done = first.outcomes.filter(({ ok }) => ok);
-    return this.#verify(desired, { ...second, outcomes: [...done, ...second.outcomes] }, beganMs);
+    this.#mustLook = false;
+    this.#run = this.#newRun(desired, this.#open(desired));
   }
 
-  #attempt(desired: Table): Attempt {
-    const { table } = this.#view;
-    this.#noteForeign(foreignServices(desired, table, this.#owned));
+  #open(desired: Table): OpenServices {
+    const owned = this.#owned.names;
+    this.#noteForeign(foreignServices(desired, this.#view.table, owned));
     const nowMs = this.#options.clock.monotonicMs();
-    const open = this.#goals.open(desired, this.#view, { owned: this.#owned, nowMs });
-    return { open, outcomes: this.#carryOut(open) };
+    return this.#goals.open(desired, this.#view, { owned, nowMs });
   }
 
-  /** Plans and performs; says of each change whether it puts back what somebody else changed. */
-  #carryOut({ names, goals, before }: OpenServices): readonly OperationOutcome[] {
-    const actual = this.#actual(names);
-    const plan = planTable(goals, actual, this.#owned);
-    if (plan.length === 0) return [];
-    const drift = new Set(planTable(before, actual, this.#owned).map(operationKey));
-    return this.#perform(plan, drift);
+  /** Plans; of each change it is known whether it puts back what somebody else changed. */
+  #newRun(desired: Table, open: OpenServices, earlier?: readonly OperationOutcome[]): PlanRun {
+    const actual = servicesNamed(this.#view.table, open.names);
+    const sorted = planTable(open.goals, actual, this.#owned.names);
+    const plan = inOrderOfTrash(sorted, open.before, (name) => this.#view.positionOf(name));
+    const drift = plan.length === 0 ? [] : planTable(open.before, actual, this.#owned.names);
+    return new PlanRun({ desired, open, plan, drift: drift.map(operationKey), earlier });
   }
 
-  #actual(names: Iterable<ServiceName>): Table {
-    const table = new Map<ServiceName, Service>();
-    for (const name of names) {
-      const service = this.#view.table.get(name);
-      if (service !== undefined) table.set(name, service);
+  #finish(): ReconcileOutcome {
+    return this.#advance(Number.POSITIVE_INFINITY) ?? NOTHING_DONE;
+  }
+
+  /** Carries the plan out until `untilMs`; undefined when there is more of it. */
+  #advance(untilMs: number): ReconcileOutcome | undefined {
+    while (this.#run !== undefined) {
+      const run = this.#run;
+      if (run.isDone) {
+        const read = this.#readAgain(run);
+        const outcome = read === undefined ? this.#verify(run) : undefined;
+        if (read?.ok === false) return this.#fail(read);
+        if (outcome !== undefined) return outcome;
+      } else this.#performSlice(run);
+      if (this.#options.clock.monotonicMs() >= untilMs) return undefined;
     }
-    return table;
+    return NOTHING_DONE;
   }
 
-  /**
-   * Ownership first, then services, then the rest. A service that could not be made ours, or that
-   * the kernel refused, takes its servers out of the plan: they might land in somebody else's
-   * service.
-   */
-  #perform(plan: readonly Operation[], drift: ReadonlySet<string>): OperationOutcome[] {
-    const creations = plan.filter(({ kind }) => kind === 'addService');
-    const names = creations.map(({ service }) => serviceName(service));
-    const claim = this.#claim(names);
-    const outcomes: OperationOutcome[] = claim.ok
-      ? [...this.#options.client.apply(creations)]
-      : creations.map((operation) => ({ ...claim, operation }));
-    const refused = new Set<ServiceName>();
-    for (const outcome of outcomes) {
-      if (!outcome.ok) refused.add(serviceName(outcome.operation.service));
+  /** One piece of what was touched; undefined when all of it is read. */
+  #readAgain(run: PlanRun): ReadOutcome | undefined {
+    if (run.takeListUnread()) return this.#view.refresh([], true);
+    const name = run.takeUnread();
+    return name === undefined ? undefined : this.#view.refresh([name], false);
+  }
+
+  /** Ownership before services, services before their servers. */
+  #performSlice(run: PlanRun): void {
+    if (!run.isBegun) this.#owned.add(run.creations);
+    const claim = this.#owned.save();
+    const slice = run.next(SLICE_OPERATIONS);
+    const isMaking = slice[0]?.kind === 'addService';
+    const outcomes: readonly OperationOutcome[] =
+      isMaking && !claim.ok
+        ? slice.map((operation) => ({ ...claim, operation }))
+        : this.#options.client.apply(slice);
+    const before = run.outcomes.length;
+    this.#owned.remove(run.record(outcomes));
+    logOutcomes(this.#options.log, outcomes, {
+      isDrift: (operation) => run.isDrift(operation),
+      reasonOf: (operation) => this.#reason(operation),
+      isNews: (what) => this.#failures.isNews(what),
+      before,
+    });
+  }
+
+  /** Done is what the kernel shows, not what it acknowledged. Undefined: there is a second plan. */
+  #verify(run: PlanRun): ReconcileOutcome | undefined {
+    const { open, applied } = run;
+    const actual = servicesNamed(this.#view.table, open.names);
+    const [missing] = planTable(open.goals, actual, this.#owned.names);
+    if (missing !== undefined && !run.isSecond && (run.isStale || !run.hasDone(missing))) {
+      return this.#retry(run);
     }
-    this.#owned = new Set([...this.#owned].filter((name) => !refused.has(name)));
-    const rest = plan.filter(
-      ({ kind, service }) => kind !== 'addService' && !refused.has(serviceName(service)),
-    );
-    outcomes.push(...this.#options.client.apply(rest));
-    this.#logOutcomes(outcomes, drift);
-    return outcomes;
-  }
-
-  /** Puts names into the ownership file before the services exist. */
-  #claim(names: readonly ServiceName[]): ReturnType<typeof saveOwnership> {
-    this.#owned = new Set([...this.#owned, ...names]);
-    return this.#saveOwned();
-  }
-
-  #saveOwned(): ReturnType<typeof saveOwnership> {
-    if (isSameSet(this.#owned, this.#saved)) return { ok: true };
-    const saved = saveOwnership(this.#options.ownershipPath, this.#owned);
-    if (saved.ok) this.#saved = this.#owned;
-    return saved;
-  }
-
-  /** Reads what was touched again: done is what the kernel shows, not what it acknowledged. */
-  #verify(
-    desired: Table,
-    { open, outcomes }: Attempt,
-    beganMs = this.#options.clock.monotonicMs(),
-  ): ReconcileOutcome {
-    const applied = outcomes.filter(({ ok }) => ok).map(({ operation }) => operation);
+    this.#run = undefined;
+    const { clock, log } = this.#options;
+    logRest(log, { changes: run.outcomes.length, repairs: run.repairs });
+    this.#driftRepairs += run.repairs;
     if (applied.length > 0) {
-      const atMs = this.#options.clock.realtimeMs();
-      this.#lastApplied = { atMs, operations: applied.length };
+      this.#lastApplied = { atMs: clock.realtimeMs(), operations: applied.length };
     }
-    const read = this.#readTouched(outcomes);
-    if (!read.ok) return this.#fail(read);
-    const actual = this.#actual(open.names);
-    this.#dropAbsent();
-    const [missing] = planTable(open.goals, actual, this.#owned);
-    if (missing === undefined) return this.#settle(desired, applied, beganMs);
-    this.#goals.postpone(open.names, actual);
-    this.#saveOwned();
-    const refused = outcomes.find((outcome) => !outcome.ok);
+    this.#owned.keepThoseOf(this.#view.table);
+    if (missing === undefined) return this.#settle(run);
+    this.#postpone(open.names);
+    this.#owned.save();
+    const refused = run.outcomes.find((outcome) => !outcome.ok);
     if (refused !== undefined && !refused.ok) return this.#fail(refused);
     const text = describeOperation(missing);
     const detail = `The kernel acknowledged "${text}" and still shows: ${missing.reason}`;
     return this.#fail({ code: 'NOT_APPLIED', detail });
   }
 
-  #dropAbsent(): void {
-    const { table } = this.#view;
-    this.#owned = new Set([...this.#owned].filter((name) => table.has(name)));
+  /** The table was not what the plan was made from; what was touched has been read again. */
+  #retry(run: PlanRun): ReconcileOutcome | undefined {
+    this.#owned.keepThoseOf(this.#view.table);
+    const read = this.#view.readUnread(this.#owned.names);
+    if (!read.ok) return this.#fail(read);
+    const done = run.outcomes.filter(({ ok }) => ok);
+    this.#run = this.#newRun(run.desired, this.#open(run.desired), done);
+    return undefined;
   }
 
-  #readTouched(outcomes: readonly OperationOutcome[]): ReadOutcome {
-    const touched = new Set<ServiceName>();
-    let isListChanged = false;
-    for (const { operation } of outcomes) {
-      if ('destination' in operation) touched.add(serviceName(operation.service));
-      else isListChanged = true;
-    }
-    return this.#view.refresh(touched, isListChanged);
+  #postpone(names: readonly ServiceName[]): void {
+    this.#goals.postpone(names, servicesNamed(this.#view.table, names));
   }
 
   /** Everything is as it shall be now: remembers it, and looks again in time. */
-  #settle(desired: Table, applied: readonly Operation[], beganMs: number): ReconcileOutcome {
-    this.#goals.settle(desired, this.#view.table, this.#owned);
-    const saved = this.#saveOwned();
+  #settle({ desired, open, applied }: PlanRun): ReconcileOutcome {
+    this.#goals.settle(open.names, { desired, actual: this.#view.table, owned: this.#owned.names });
+    const saved = this.#owned.save();
     if (!saved.ok) return this.#fail(saved);
     const { clock, log } = this.#options;
-    if (this.#consecutiveErrors > 0) {
-      log.info({ failures: this.#consecutiveErrors }, 'table is as wanted again');
-    }
-    this.#consecutiveErrors = 0;
+    const failures = this.#failures.end();
+    if (failures > 0) log.info({ failures }, 'table is as wanted again');
     if (this.#desired !== undefined) {
-      const nowMs = clock.monotonicMs();
-      const pauseMs = Math.max(SWEEP_INTERVAL_MS, (nowMs - beganMs) * SWEEP_SHARE);
-      this.#timer.arm(this.#hasWish ? nowMs : nowMs + Math.min(pauseMs, SWEEP_INTERVAL_MAX_MS));
+      this.#timer.arm(this.#hasWish ? clock.monotonicMs() : this.#pace.nextMs);
     }
     return { ok: true, applied };
   }
 
-  #fail(failure: { readonly code: string; readonly detail: string }): Refusal {
-    const { code, detail } = failure;
+  /** What stays wrong is said once. */
+  #fail({ code, detail }: Failure): Refusal {
     const { clock, log } = this.#options;
-    this.#errors += 1;
-    this.#consecutiveErrors += 1;
-    this.#lastError = { code, detail, atMs: clock.realtimeMs() };
-    const retryInMs = backoffMs(this.#consecutiveErrors);
-    const fields = { code, detail, failures: this.#consecutiveErrors };
-    if (this.#desired === undefined) log.error(fields, 'table is not as wanted');
+    this.#dropRun();
+    this.#view.suspect();
+    this.#mustLook = true;
+    const retryInMs = this.#failures.add({ code, detail }, clock.realtimeMs());
+    const level = this.#failures.isNews(`${code} ${detail}`) ? 'error' : 'debug';
+    const fields = { code, detail, failures: this.#failures.consecutive };
+    if (this.#desired === undefined) log[level](fields, 'table is not as wanted');
     else {
-      log.error({ ...fields, retryInMs }, 'table is not as wanted');
+      log[level]({ ...fields, retryInMs }, 'table is not as wanted');
       this.#timer.arm(clock.monotonicMs() + retryInMs);
     }
     return { ok: false, code, detail };
@@ -380,35 +403,19 @@ export class Reconciler {
     this.#foreign = foreign;
     for (const service of foreign) {
       if (known.has(service)) continue;
-      this.#options.log.warn(
-        { service, code: 'FOREIGN_SERVICE' },
-        foreignRefusal([service]).detail,
-      );
+      const { code, detail } = foreignRefusal([service]);
+      this.#options.log.warn({ service, code }, detail);
     }
   }
 
-  #logOutcomes(outcomes: readonly OperationOutcome[], drift: ReadonlySet<string>): void {
-    const { log } = this.#options;
-    for (const [index, outcome] of outcomes.entries()) {
-      const { operation } = outcome;
-      const isDrift = drift.has(operationKey(operation));
-      if (isDrift && outcome.ok) this.#driftRepairs += 1;
-      if (index >= LOGGED_CHANGES_MAX) continue;
-      const service = serviceName(operation.service);
-      const server =
-        'destination' in operation ? destinationName(operation.destination) : undefined;
-      const fields = { operation: operation.kind, service, server };
-      const text = describeOperation(operation);
-      const reason = isDrift
-        ? `changed by somebody else, found: ${operation.reason}`
-        : this.#reason(operation);
-      if (!outcome.ok) {
-        log.warn({ ...fields, code: outcome.code }, `cannot ${text}: ${outcome.detail}`);
-      } else if (isDrift) log.warn({ ...fields, reason }, `${text}: ${reason}`);
-      else log.info({ ...fields, reason }, `${text}: ${reason}`);
+  /** Without the text of the table a change by hand is found later: said once. */
+  #noteListing(): void {
+    const refusal = this.#view.listingRefusal;
+    if (refusal !== undefined && !this.#isListingMissed) {
+      const { code, detail } = refusal;
+      this.#options.log.warn({ code }, `${detail}: changes by hand are found more slowly`);
     }
-    const unlogged = outcomes.length - LOGGED_CHANGES_MAX;
-    if (unlogged > 0) log.info({ changes: unlogged }, 'further changes not logged one by one');
+    this.#isListingMissed = refusal !== undefined;
   }
 
   #reason(operation: Operation): string {
@@ -418,25 +425,4 @@ export class Reconciler {
     if (drain !== undefined) return `${drain.cause}, draining ${drain.connections} connections`;
     return this.#options.reasonOf?.(name) ?? operation.reason;
   }
-}
-
-/** Pause before retry number `failures`, ms: 1 s, 2 s, 4 s … 30 s. */
-export function backoffMs(failures: number): number {
-  return Math.min(BACKOFF_FIRST_MS * 2 ** (failures - 1), BACKOFF_LAST_MS);
-}
-
-function foreignRefusal(services: readonly ServiceName[]): Refusal {
-  const detail =
-    `IPVS already has ${services.join(', ')}, and lvsd did not make it: ` +
-    'remove it with ipvsadm -D, or take it over with --adopt';
-  return { ok: false, code: 'FOREIGN_SERVICE', detail, services };
-}
-
-function operationKey(operation: Operation): string {
-  const server = 'destination' in operation ? destinationName(operation.destination) : '';
-  return `${operation.kind} ${serviceName(operation.service)} ${server}`;
-}
-
-function isSameSet(a: ReadonlySet<string>, b: ReadonlySet<string>): boolean {
-  return a.size === b.size && [...a].every((each) => b.has(each));
 }

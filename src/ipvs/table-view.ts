@@ -3,10 +3,12 @@
  * family has no multicast group), so it must be asked, and asking for all of it costs time that
  * grows with the table. Therefore there are three ways:
  *
- *   readAll    everything, at the start and after an error
+ *   readAll    everything, at the start
  *   refresh    the services named, after a change to them
- *   sweep      the list of services, which is short, and the servers of as many services as a
- *              budget of time allows, going round
+ *   look       the list of services; the table as text (listing.ts); the servers of those services
+ *              that the text shows to have changed, that are new or that are suspected; and, for what
+ *              a text does not show, the servers of as many others as a budget of time allows, going
+ *              round. In slices of time, so that nobody else waits long.
  *
  * A service that was read and is the same keeps its very object, so that a comparison of objects
  * tells what changed.
@@ -14,9 +16,23 @@
 import type { Clock } from '../base/clock.ts';
 import { serviceName } from '../config/names.ts';
 import type { ClientRefusal, IpvsPort } from './client.ts';
+import { Listing } from './listing.ts';
 import type { Destination, DestinationStatus, Service, ServiceName, Table } from './types.ts';
 
 export type ReadOutcome = { readonly ok: true } | ClientRefusal;
+
+/** Not done: look on, when the others had their turn. */
+export type LookOutcome = { readonly ok: true; readonly isDone: boolean } | ClientRefusal;
+
+/** Whose servers a look reads, and for how long. */
+export interface LookOptions {
+  readonly owned: ReadonlySet<ServiceName>;
+  /** Services that are read at every look. */
+  readonly first: Iterable<ServiceName>;
+  /** Time for one slice, and for the servers that go round. */
+  readonly sliceMs: number;
+  readonly roundMs: number;
+}
 
 const DONE: ReadOutcome = { ok: true };
 const NO_STATUS: readonly DestinationStatus[] = [];
@@ -26,9 +42,18 @@ export class TableView {
   readonly #clock: Clock;
   readonly #services = new Map<ServiceName, Service>();
   readonly #status = new Map<ServiceName, readonly DestinationStatus[]>();
+  readonly #listing = new Listing();
+  #listingRefusal: ClientRefusal | undefined;
   /** Services whose servers were never read. */
   readonly #unread = new Set<ServiceName>();
-  /** Where the next sweep goes on, and when this round began. */
+  /** Services whose servers are not what was read of them, or may not be. */
+  readonly #suspects = new Set<ServiceName>();
+  /** The last list in the kernel's order; and where each of ours stood when it was last in one. */
+  #listed: readonly ServiceName[] = [];
+  #positions: ReadonlyMap<ServiceName, number | undefined> = new Map();
+  /** How far the look that was begun has come. */
+  #stage: 'begin' | 'listing' | 'servers' = 'begin';
+  /** Where the round goes on, and when it began. */
   #cursor = 0;
   #roundBeganMs = 0;
   #roundMs = 0;
@@ -54,9 +79,19 @@ export class TableView {
     return this.#readAtMs;
   }
 
-  /** How long the last round of sweeps over all our servers took, ms: how old a count can be. */
+  /** How long the last round over all our servers took, ms: how old a count can be. */
   get roundMs(): number {
     return this.#roundMs;
+  }
+
+  /** Where one of our services stood in the kernel's order when a look last saw it. */
+  positionOf(service: ServiceName): number | undefined {
+    return this.#positions.get(service);
+  }
+
+  /** Why the table could not be read as text, when it could not. */
+  get listingRefusal(): ClientRefusal | undefined {
+    return this.#listingRefusal;
   }
 
   readAll(): ReadOutcome {
@@ -69,7 +104,22 @@ export class TableView {
       this.#keepServers(name, service.destinations, read.status.get(name) ?? NO_STATUS);
     }
     this.#unread.clear();
+    this.#suspects.clear();
     return DONE;
+  }
+
+  /** The next look shall begin anew and read the servers of these again; of all, when none is said. */
+  suspect(names: Iterable<ServiceName> = this.#services.keys()): void {
+    this.#stage = 'begin';
+    for (const name of names) this.#suspects.add(name);
+  }
+
+  /** Services that a list showed for the first time are without servers until this. */
+  readUnread(owned: ReadonlySet<ServiceName>): ReadOutcome {
+    return this.refresh(
+      [...this.#unread].filter((name) => owned.has(name)),
+      false,
+    );
   }
 
   /** Reads these services again; `withList` also which services there are, and their settings. */
@@ -85,23 +135,62 @@ export class TableView {
     return DONE;
   }
 
-  /**
-   * Reads the list, then the servers of `first`, then of as many of `owned` as `budgetMs` allows: at
-   * least one service, at most all.
-   */
-  sweep(
-    owned: ReadonlySet<ServiceName>,
-    first: Iterable<ServiceName>,
-    budgetMs: number,
-  ): ReadOutcome {
-    const beganMs = this.#clock.monotonicMs();
+  /** One slice of a look. What was not read before it is not in the table before it is done. */
+  look(options: LookOptions): LookOutcome {
+    const endMs = this.#clock.monotonicMs() + options.sliceMs;
+    if (this.#stage === 'begin') {
+      const begun = this.#beginLook(options);
+      if (!begun.ok) return begun;
+    }
+    const isTimeUp = (): boolean => this.#clock.monotonicMs() >= endMs;
+    while (this.#stage === 'listing') {
+      if (isTimeUp()) return { ok: true, isDone: false };
+      this.#readPiece(false);
+    }
+    for (const name of this.#suspects) {
+      this.#suspects.delete(name);
+      if (!options.owned.has(name)) continue;
+      const read = this.#readServers(name);
+      if (!read.ok) return read;
+      if (isTimeUp() && this.#suspects.size > 0) return { ok: true, isDone: false };
+    }
+    this.#stage = 'begin';
+    const rounded = this.#goRound(options);
+    return rounded.ok ? { ok: true, isDone: true } : rounded;
+  }
+
+  #beginLook({ owned, first }: LookOptions): ReadOutcome {
     const listed = this.#readList();
     if (!listed.ok) return listed;
-    for (const name of [...first, ...this.#unread]) {
+    this.#notePositions(owned);
+    for (const name of this.#unread) this.#suspects.add(name);
+    for (const name of first) {
       if (!owned.has(name)) continue;
       const read = this.#readServers(name);
       if (!read.ok) return read;
     }
+    this.#listing.begin();
+    this.#stage = 'listing';
+    this.#readPiece(true);
+    return DONE;
+  }
+
+  /** Up to the end of the text. Without it the round remains, which is slower. */
+  #readPiece(isFirst: boolean): void {
+    const piece = this.#client.readListing(isFirst);
+    this.#listingRefusal = piece.ok ? undefined : piece;
+    if (piece.ok && piece.bytes.length > 0) {
+      this.#listing.add(piece.bytes);
+      return;
+    }
+    this.#stage = 'servers';
+    if (!piece.ok) return;
+    for (const name of this.#listing.finish()) this.#suspects.add(name);
+  }
+
+  /** The servers of at least one service, at most of all. */
+  #goRound({ owned, roundMs }: LookOptions): ReadOutcome {
+    const beganMs = this.#clock.monotonicMs();
     const names = [...owned];
     for (let count = 0; count < names.length; count += 1) {
       if (this.#cursor >= names.length) this.#cursor = 0;
@@ -111,7 +200,7 @@ export class TableView {
       this.#cursor += 1;
       const nowMs = this.#clock.monotonicMs();
       if (this.#cursor === names.length) this.#roundMs = nowMs - this.#roundBeganMs;
-      if (nowMs - beganMs >= budgetMs) break;
+      if (nowMs - beganMs >= roundMs) break;
     }
     return DONE;
   }
@@ -121,8 +210,15 @@ export class TableView {
     if (!read.ok) return read;
     this.#readAtMs = this.#clock.realtimeMs();
     this.#forgetAllBut(read.table);
+    this.#listed = [...read.table.keys()];
     for (const service of read.table.values()) this.#keepService(service);
     return DONE;
+  }
+
+  #notePositions(owned: ReadonlySet<ServiceName>): void {
+    const listed = new Map(Array.from(this.#listed, (name, index) => [name, index]));
+    const known = [...owned].map((name) => [name, listed.get(name) ?? this.#positions.get(name)]);
+    this.#positions = new Map(known as [ServiceName, number | undefined][]);
   }
 
   #readServers(name: ServiceName): ReadOutcome {
@@ -140,6 +236,7 @@ export class TableView {
       this.#services.delete(name);
       this.#status.delete(name);
       this.#unread.delete(name);
+      this.#suspects.delete(name);
     }
   }
 

@@ -1,9 +1,11 @@
 /**
- * Making and removing a macvlan below which an instance's addresses sit (linux/if_link.h). Its alias
- * says whose it is, so that a start knows what a dead predecessor left.
+ * Making and removing the device that an instance's addresses sit on (linux/if_link.h). Its alias says whose it is, so that a start knows what a dead predecessor left.
  *
- *     ifinfomsg, IFLA_LINK: parent, IFLA_IFNAME, IFLA_ADDRESS, IFLA_GROUP,
- *     IFLA_LINKINFO { IFLA_INFO_KIND "macvlan", IFLA_INFO_DATA { IFLA_MACVLAN_MODE private } }
+ *     ifinfomsg, IFLA_LINK: parent, IFLA_IFNAME, IFLA_GROUP, and either
+ *     IFLA_ADDRESS, IFLA_LINKINFO { IFLA_INFO_KIND "macvlan",
+ *                                   IFLA_INFO_DATA { IFLA_MACVLAN_MODE private } }
+ *     or            IFLA_LINKINFO { IFLA_INFO_KIND "ipvlan",
+ *                                   IFLA_INFO_DATA { IFLA_IPVLAN_MODE L2, IFLA_IPVLAN_FLAGS } }
  *
  * Private, as keepalived makes it: in that mode a frame that comes from outside with our own virtual
  * MAC as its source (another router that thinks it is master) is still delivered to us.
@@ -42,6 +44,7 @@ const IFINFOMSG_LENGTH = 16;
 const IFLA_ADDRESS = 1;
 const IFLA_IFNAME = 3;
 const IFLA_LINK = 5;
+const IFLA_MASTER = 10;
 const IFLA_LINKINFO = 18;
 const IFLA_IFALIAS = 20;
 const IFLA_AF_SPEC = 26;
@@ -50,16 +53,26 @@ const IFLA_INFO_KIND = 1;
 const IFLA_INFO_DATA = 2;
 const IFLA_MACVLAN_MODE = 1;
 const MACVLAN_MODE_PRIVATE = 1;
+const IFLA_IPVLAN_MODE = 1;
+const IFLA_IPVLAN_FLAGS = 2;
+const IPVLAN_MODE_L2 = 0;
+/** Bridge is neither of the two flags. */
+const IPVLAN_FLAGS: Readonly<Record<IpvlanMode, number>> = { bridge: 0, private: 1, vepa: 2 };
 const AF_INET6 = 10;
 const IFLA_INET6_ADDR_GEN_MODE = 8;
 const IN6_ADDR_GEN_MODE_NONE = 1;
 const IFF_UP = 1;
 
+export type IpvlanMode = 'bridge' | 'private' | 'vepa';
+
 export interface OwnInterfaceSpec {
   /** At most 15 bytes. */
   readonly name: string;
   readonly parentIndex: number;
-  readonly mac: Uint8Array;
+  /** Of a macvlan; an ipvlan has the MAC of its parent. */
+  readonly kind:
+    | { readonly name: 'macvlan'; readonly mac: Uint8Array }
+    | { readonly name: 'ipvlan'; readonly mode: IpvlanMode };
   /** Interface group. */
   readonly group?: number;
 }
@@ -73,18 +86,24 @@ export interface Ownership {
   readonly parentIndex: number;
   readonly mac: Uint8Array;
   readonly alias: string;
+  /** Interface it is enslaved to; 0 is none. */
+  readonly masterIndex: number;
 }
 
 /** RTM_NEWLINK with CREATE and EXCL. */
 export function encodeOwnInterface(spec: OwnInterfaceSpec): Uint8Array {
   const attributes = new AttributeWriter()
     .u32(IFLA_LINK, spec.parentIndex)
-    .string(IFLA_IFNAME, spec.name)
-    .bytes(IFLA_ADDRESS, spec.mac);
+    .string(IFLA_IFNAME, spec.name);
+  const { kind } = spec;
+  if (kind.name === 'macvlan') attributes.bytes(IFLA_ADDRESS, kind.mac);
   if (spec.group !== undefined) attributes.u32(IFLA_GROUP, spec.group);
   attributes.nested(IFLA_LINKINFO, (info) => {
-    info.string(IFLA_INFO_KIND, 'macvlan').nested(IFLA_INFO_DATA, (data) => {
-      data.u32(IFLA_MACVLAN_MODE, MACVLAN_MODE_PRIVATE);
+    info.string(IFLA_INFO_KIND, kind.name).nested(IFLA_INFO_DATA, (data) => {
+      if (kind.name === 'macvlan') data.u32(IFLA_MACVLAN_MODE, MACVLAN_MODE_PRIVATE);
+      else {
+        data.u16(IFLA_IPVLAN_MODE, IPVLAN_MODE_L2).u16(IFLA_IPVLAN_FLAGS, IPVLAN_FLAGS[kind.mode]);
+      }
     });
   });
   return join(0, attributes);
@@ -104,6 +123,11 @@ export function encodeNoGeneratedAddress(ifindex: number): Uint8Array {
     });
   });
   return join(ifindex, attributes);
+}
+
+/** RTM_NEWLINK on it: enslaved to a VRF. */
+export function encodeMaster(ifindex: number, masterIndex: number): Uint8Array {
+  return join(ifindex, new AttributeWriter().u32(IFLA_MASTER, masterIndex));
 }
 
 /** RTM_NEWLINK on it. */
@@ -133,6 +157,7 @@ export function decodeOwnership(payload: Uint8Array): Ownership {
     value === undefined ? '' : readString(value);
   const info = attributes.get(IFLA_LINKINFO);
   const parent = attributes.get(IFLA_LINK);
+  const master = attributes.get(IFLA_MASTER);
   return {
     ifindex: new DataView(payload.buffer, payload.byteOffset).getInt32(4, true),
     name: text(attributes.get(IFLA_IFNAME)),
@@ -140,6 +165,7 @@ export function decodeOwnership(payload: Uint8Array): Ownership {
     parentIndex: parent === undefined ? 0 : readU32(parent),
     mac: new Uint8Array(attributes.get(IFLA_ADDRESS) ?? []),
     alias: text(attributes.get(IFLA_IFALIAS)),
+    masterIndex: master === undefined ? 0 : readU32(master),
   };
 }
 

@@ -4,6 +4,7 @@ import type { PoolSnapshot } from '../ipvs/intent.ts';
 import type { ReconcilerSnapshot, ServerSnapshot, ServiceSnapshot } from '../ipvs/snapshot.ts';
 import type { InstanceSnapshot } from '../vrrp/snapshot.ts';
 import { renderNotifyTrouble, renderRemarks, trackerRows } from './outside-text.ts';
+import { FORWARD, GREEN, paint, RED, table, YELLOW } from './screen.ts';
 import type { DaemonStatus, HealthSnapshot } from './status.ts';
 
 export interface RenderOptions {
@@ -11,18 +12,6 @@ export interface RenderOptions {
   /** Wall clock, ms: ages are counted from it. */
   readonly nowMs: number;
 }
-
-const GREEN = 32;
-const YELLOW = 33;
-const RED = 31;
-/** ipvsadm's words for the forwarding methods. */
-const FORWARD = {
-  masq: 'Masq',
-  tunnel: 'Tunnel',
-  droute: 'Route',
-  local: 'Local',
-  bypass: 'Bypass',
-} as const;
 
 export function renderStatus(status: DaemonStatus, options: RenderOptions): string {
   const { version, pid, configFile, configId } = status;
@@ -105,7 +94,7 @@ function renderServices(
       return [
         '',
         server.name.slice(service.length + 1),
-        server.isUp ? 'up' : 'DOWN',
+        server.isSuspended === true ? 'suspended' : server.isUp ? 'up' : 'DOWN',
         age(server.sinceMs, options.nowMs),
         entry === undefined ? '-' : FORWARD[entry.forwardingMethod],
         entry === undefined ? '-' : String(entry.weight),
@@ -156,6 +145,7 @@ function entryOf(
 
 /** The last word of every checker: why the server is up or down. */
 function because(server: ServerHealth): string {
+  if (server.isSuspended === true) return 'ha_suspend: the address is not on this director';
   if (server.checkers.length === 0) return 'no checker, always up';
   return server.checkers
     .map(({ kind, lastResult }) => {
@@ -190,23 +180,4 @@ export function age(sinceMs: number, nowMs: number): string {
   if (seconds < 7_200) return `${Math.floor(seconds / 60)} min`;
   if (seconds < 172_800) return `${Math.floor(seconds / 3_600)} h`;
   return `${Math.floor(seconds / 86_400)} d`;
-}
-
-/** Columns two spaces apart, each as wide as its widest cell; the last one as long as it is. */
-function table(rows: readonly (readonly string[])[]): readonly string[] {
-  const widths: number[] = [];
-  for (const row of rows) {
-    for (const [index, cell] of row.entries()) {
-      widths[index] = Math.max(widths[index] ?? 0, cell.length);
-    }
-  }
-  return rows.map((row) =>
-    row
-      .map((cell, index) => (index === row.length - 1 ? cell : cell.padEnd(widths[index] ?? 0)))
-      .join('  '),
-  );
-}
-
-function paint(text: string, code: number, { color }: RenderOptions): string {
-  return color && code > 0 ? `\u001b[${code}m${text}\u001b[0m` : text;
 }

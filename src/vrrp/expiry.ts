@@ -15,29 +15,39 @@ export interface Due {
   readonly deadlineMs: number;
 }
 
+export interface NearDeadline {
+  /** Once. */
+  prepare(due: Due): void;
+  /** Again and again, until it comes or is put off. */
+  wait(): void;
+}
+
 export class Expiry {
   readonly #clock: Clock;
   readonly #transport: AdvertTransport;
   readonly #timer: DeadlineTimerPort;
   readonly #onDue: (due: Due) => void;
-  readonly #onNear: (due: Due) => void;
+  readonly #near: NearDeadline;
   readonly #deadlines = new Map<TimerName, number>();
   #armedMs: number | undefined;
   #isSettling = false;
   #isClosed = false;
 
   /**
-   * `onDue` hears each deadline once, in their order; it may set others. `onNear` hears shortly before of one
+   * `onDue` hears each deadline once, in their order; it may set others. `near` hears shortly before of one
    * that must be punctual, which may still be put off.
    */
-  constructor(ports: InstancePorts, onDue: (due: Due) => void, onNear: (due: Due) => void) {
+  constructor(ports: InstancePorts, onDue: (due: Due) => void, near: NearDeadline) {
     this.#clock = ports.clock;
     this.#transport = ports.transport;
     this.#onDue = onDue;
-    this.#onNear = onNear;
+    this.#near = near;
     this.#timer = ports.newTimer(() => this.#expire(), {
       onApproach: () => this.#approach(),
-      onWait: () => this.#transport.drain(),
+      onWait: () => {
+        this.#transport.drain();
+        this.#near.wait();
+      },
     });
   }
 
@@ -100,7 +110,7 @@ export class Expiry {
     const approachedMs = this.#armedMs;
     this.#transport.drain();
     const near = this.#earliest();
-    if (near !== undefined && near.deadlineMs === approachedMs) this.#onNear(near);
+    if (near !== undefined && near.deadlineMs === approachedMs) this.#near.prepare(near);
   }
 
   #earliest(): Due | undefined {

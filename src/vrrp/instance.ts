@@ -6,7 +6,6 @@
  *            timer --> drain, re-check --^        outcomes --^
  */
 import type { IpAddress } from '../base/address.ts';
-import type { SendOutcome } from '../kernel/datagram.ts';
 import { AddressService } from './address-service.ts';
 import { type AdmissionMemory, admitAdvert, NOTHING_HEARD } from './admission.ts';
 import { type Due, Expiry } from './expiry.ts';
@@ -25,7 +24,7 @@ import type {
 import { encodeOwnAdvert, type OwnAdvert } from './own-advert.ts';
 import { decodeAdvert } from './packet.ts';
 import { PeerTable } from './peer-table.ts';
-import type { HandoverEnd, InstancePorts, ReceivedAdvert } from './ports.ts';
+import type { HandoverEnd, InstancePorts, PreparedAdvert, ReceivedAdvert } from './ports.ts';
 import type { Tracking } from './priority.ts';
 import { handoverObstacle } from './release.ts';
 import { type InstanceSnapshot, snapshotOf } from './snapshot.ts';
@@ -53,7 +52,7 @@ interface StartOptions {
 interface PlannedStep {
   readonly due: Due;
   readonly step: Step;
-  readonly send: () => SendOutcome;
+  readonly advert: PreparedAdvert;
 }
 
 type OutcomeEvent = Extract<Event, { kind: 'addressesApplied' }>;
@@ -78,7 +77,7 @@ export class VrrpInstance {
   #contributions: Tracking['contributions'] = [];
   #planned: PlannedStep | undefined;
   /** The advert of the planned step that is being performed. */
-  #plannedSend: (() => SendOutcome) | undefined;
+  #plannedAdvert: PreparedAdvert | undefined;
 
   /** Throws when the configuration does not fit into an advert: here, not at the first takeover. */
   constructor(config: MemberConfig, primaryAddress: IpAddress, ports: InstancePorts) {
@@ -92,11 +91,10 @@ export class VrrpInstance {
       state: this.#state.name,
     }));
     this.#addresses = new AddressService(ports, this.#journal);
-    this.#expiry = new Expiry(
-      ports,
-      (due) => this.#feed(timerFired(due)),
-      (due) => this.#plan(due),
-    );
+    this.#expiry = new Expiry(ports, (due) => this.#feed(timerFired(due)), {
+      prepare: (due) => this.#plan(due),
+      wait: () => this.#planned?.advert.rehearse(),
+    });
   }
 
   /**
@@ -290,8 +288,8 @@ export class VrrpInstance {
     const planned = step(this.#config, this.#state, timerFired(due), due.deadlineMs);
     const [first] = planned.actions;
     if (first?.kind !== 'sendAdvert') return;
-    const send = this.#ports.transport.prepare(this.#ownAdvert(first.priority));
-    this.#planned = { due, step: planned, send };
+    const advert = this.#ports.transport.prepare(this.#ownAdvert(first.priority));
+    this.#planned = { due, step: planned, advert };
   }
 
   /** What was planned for this very event; whatever else happens makes it void. */
@@ -308,7 +306,7 @@ export class VrrpInstance {
     const planned = this.#takePlanned(event);
     const atMs = planned?.due.deadlineMs ?? happenedMs;
     const { state, actions } = planned?.step ?? step(config, this.#state, event, atMs);
-    this.#plannedSend = planned?.send;
+    this.#plannedAdvert = planned?.advert;
     this.#ports.record?.({ atMs, config, event, actions });
     if (state.name !== this.#state.name) this.#journal.beginState();
     this.#state = state;
@@ -385,9 +383,9 @@ export class VrrpInstance {
   }
 
   #sendAdvert(priority: number): void {
-    const send = this.#plannedSend;
-    this.#plannedSend = undefined;
-    const outcome = send?.() ?? this.#ports.transport.send(this.#ownAdvert(priority));
+    const planned = this.#plannedAdvert;
+    this.#plannedAdvert = undefined;
+    const outcome = planned?.send() ?? this.#ports.transport.send(this.#ownAdvert(priority));
     if (outcome.ok) {
       this.#journal.count(priority === 0 ? 'priorityZeroSent' : 'advertsSent');
       this.#lastAdvertSentMs = this.#ports.clock.monotonicMs();

@@ -37,6 +37,8 @@ export type TimerName =
   /** MASTER: the second burst. */
   | 'garpDelay'
   | 'garpRefresh'
+  /** MASTER: `garp_extra_if`. */
+  | 'garpExtra'
   | 'lowerPrioGarp'
   /** Trouble with the kernel: put the addresses where they belong once more. */
   | 'addressRetry'
@@ -242,7 +244,14 @@ export type HandoverEnd =
   | { readonly ok: true; readonly successor: IpAddress }
   | { readonly ok: false; readonly code: 'NOT_MASTER' | 'ADDRESS_OWNER' | 'NO_SUCCESSOR' | 'BUSY' };
 
-export type Burst = 'master' | 'delayed' | 'refresh' | 'lowerPriority' | 'restored' | 'added';
+export type Burst =
+  | 'master'
+  | 'delayed'
+  | 'refresh'
+  | 'extra'
+  | 'lowerPriority'
+  | 'restored'
+  | 'added';
 
 /** To be performed strictly in order. */
 export type Action =

@@ -3,6 +3,7 @@ import { compareAddresses, type IpAddress, isSameAddress } from '../base/address
 import type { VirtualAddressConfig } from '../config/model.ts';
 import { heldAddresses, planAddresses } from './addresses.ts';
 import { REMOVAL_RETRY_MS } from './backup-state.ts';
+import { extraAddresses, extraTimer } from './extra-announcement.ts';
 import type {
   Action,
   Context,
@@ -11,6 +12,7 @@ import type {
   RouterConfig,
   Step,
   TimerName,
+  Timers,
 } from './machine.ts';
 import { owing } from './owed-addresses.ts';
 import { PRIORITY_OWNER, PRIORITY_RESIGN } from './packet.ts';
@@ -114,6 +116,15 @@ export function masterTimer(
       const actions = [announce(config, 'refresh', garp.masterRefreshRepeat)];
       return { state: { ...state, timers: { ...state.timers, garpRefresh } }, actions };
     }
+    case 'garpExtra': {
+      const addresses = extraAddresses(config);
+      const kept = withoutTimer(state.timers, 'garpExtra');
+      const timers = { ...kept, ...extraTimer(config, context.nowMs) };
+      return {
+        state: { ...state, timers },
+        actions: [{ kind: 'announce', burst: 'extra', addresses, repeat: 1 }],
+      };
+    }
     case 'lowerPrioGarp':
       return reassertion(context, state);
     case 'addressRetry':
@@ -206,7 +217,11 @@ export function reconfigureMaster(
     hasRefreshChanged && garp.masterRefreshMs > 0
       ? { garpRefresh: nowMs + garp.masterRefreshMs }
       : {};
-  const timers = { ...kept, ...refresh, advert: nowMs + config.advertIntervalMs };
+  const timers = {
+    ...changeExtra(kept, previous, { config, nowMs }),
+    ...refresh,
+    advert: nowMs + config.advertIntervalMs,
+  };
   return { state: { ...state, timers }, actions };
 }
 
@@ -341,4 +356,12 @@ function announce(
   repeat: number,
 ): Action {
   return { kind: 'announce', burst, addresses: heldAddresses(config), repeat };
+}
+
+/** Armed anew only where a reload changed what it is for. */
+function changeExtra(timers: Timers, previous: RouterConfig, { config, nowMs }: Context): Timers {
+  const meaning = (one: RouterConfig): string =>
+    JSON.stringify([one.garpExtraInterface, extraAddresses(one).map(({ device }) => device)]);
+  if (meaning(previous) === meaning(config)) return timers;
+  return { ...withoutTimer(timers, 'garpExtra'), ...extraTimer(config, nowMs) };
 }

@@ -30,11 +30,15 @@ export type ReportName =
   /** An address, route or rule of ours was taken away by somebody else and put back. */
   | 'addressRestored'
   /** Another host on the link answers for an address of ours. */
-  | 'addressConflict';
+  | 'addressConflict'
+  /** Members of a sync group do not agree which director is better. */
+  | 'groupContested';
 
 /** Something that happened and is no change of state. */
 export interface Report {
   readonly name: ReportName;
+  /** INSTANCE when absent; `instance` is the name of a group with GROUP. */
+  readonly object?: 'INSTANCE' | 'GROUP';
   /** `static` for what is there whatever the state of instances. */
   readonly instance: string;
   /** What is known: `peer`, `priority`, `address`, `mac`, `device`, `what`. */

@@ -46,15 +46,20 @@ export interface ReceivedAdvert {
   readonly receivedMs?: number;
 }
 
+/** An advert that is ready to be sent. */
+export interface PreparedAdvert {
+  /** Sends these bytes, at most once, with the outcome of `AdvertTransport.send`. */
+  send(): SendOutcome;
+  /** Goes the way of `send` as far as it can be gone without sending, so that nothing on it is cold. */
+  rehearse(): void;
+}
+
 /** What carries adverts: multicast or unicast, protocol 112 or UDP. */
 export interface AdvertTransport {
   /** To the group, or to every peer; fails with the first failure, after trying all. */
   send(advert: OwnAdvert): SendOutcome;
-  /**
-   * Everything that a send of this advert takes but the sending: for one that must be punctual. What it
-   * returns sends these bytes, at most once, with the outcome of `send`.
-   */
-  prepare(advert: OwnAdvert): () => SendOutcome;
+  /** Everything that a send of this advert takes but the sending: for one that must be punctual. */
+  prepare(advert: OwnAdvert): PreparedAdvert;
   /** Deliver everything that has arrived to `receive`, now: a timeout is believed only after this. */
   drain(): void;
   /**

@@ -4,6 +4,7 @@
  * within the bound, only a handover is called off: an operator's wish is no reason for an outage.
  */
 import { heldAddresses } from './addresses.ts';
+import { extraTimer } from './extra-announcement.ts';
 import type {
   Action,
   Context,
@@ -145,7 +146,8 @@ export function resumeMastership({ config, nowMs }: Context, state: MasterState)
   const { masterRefreshMs } = config.garp;
   const refresh = masterRefreshMs > 0 ? { garpRefresh: nowMs + masterRefreshMs } : {};
   const debt = state.owed === undefined ? {} : { removalRetry: nowMs };
-  const timers = { ...refresh, ...debt, advert: nowMs + config.advertIntervalMs };
+  const advert = nowMs + config.advertIntervalMs;
+  const timers = { ...refresh, ...extraTimer(config, nowMs), ...debt, advert };
   const addresses = heldAddresses(config);
   const repeat = config.garp.masterRepeat;
   const fetched: readonly Action[] =

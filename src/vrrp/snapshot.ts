@@ -2,7 +2,7 @@
 
 import { heldAddresses } from './addresses.ts';
 import { faultCauses } from './fault-state.ts';
-import type { RouterConfig, State, VrrpState } from './machine.ts';
+import type { MemberConfig, RouterConfig, State, VrrpState } from './machine.ts';
 import type { PeerSnapshot } from './peer-table.ts';
 import type { Contribution } from './priority.ts';
 import { masterDownIntervalMs } from './timing.ts';
@@ -131,4 +131,30 @@ function masterOf(
   }
   if (state.name !== 'BACKUP' || state.master === undefined) return {};
   return { masterAddress: state.master.address.text, masterPriority: state.master.priority };
+}
+
+/** Of an instance that cannot stand: its interface, its source address or its sockets are not there. */
+export function waitingSnapshot(
+  config: MemberConfig,
+  reason: string,
+  sinceMs: number,
+): InstanceSnapshot {
+  const { name, virtualRouterId, version, priority, advertIntervalMs } = config;
+  return {
+    name,
+    interface: config.interface,
+    virtualRouterId,
+    version,
+    state: 'FAULT',
+    sinceMs,
+    reason,
+    priority,
+    effectivePriority: priority,
+    advertIntervalMs,
+    masterDownIntervalMs: 0,
+    addresses: heldAddresses(config).map(({ address }) => address.text),
+    faults: [reason],
+    releasing: false,
+    counters: {},
+  };
 }

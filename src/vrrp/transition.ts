@@ -4,6 +4,7 @@
  */
 
 import { heldAddresses } from './addresses.ts';
+import { extraTimer } from './extra-announcement.ts';
 import type {
   Action,
   BackupState,
@@ -232,6 +233,7 @@ function enterMaster({ config, nowMs }: Context, from: State, reason: Transition
       advert: nowMs + config.advertIntervalMs,
       ...(hasSecondBurst ? { garpDelay: nowMs + garp.masterDelayMs } : {}),
       ...(garp.masterRefreshMs > 0 ? { garpRefresh: nowMs + garp.masterRefreshMs } : {}),
+      ...extraTimer(config, nowMs),
     },
     priority,
     hasHandedOver: false,

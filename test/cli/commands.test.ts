@@ -34,8 +34,10 @@ describe('lvsd', () => {
       'run',
       'check',
       'plan',
+      'reload',
       'keywords',
       'status',
+      'ipvs',
       'events',
       'handover',
       'realserver',
@@ -44,7 +46,7 @@ describe('lvsd', () => {
     ]);
     for (const command of commands.slice(0, -1))
       expect(lvsd('help', String(command)).status).toBe(0);
-  });
+  }, 60_000);
 
   it.each([['reboot'], ['run', '--nonsense'], ['realserver', 'up']])(
     'ends a wrong command line (%s) with 2 and says where help is',
@@ -193,6 +195,28 @@ describe('lvsd plan', () => {
     expect(refused.status).toBe(1);
     expect(refused.stderr).toContain('LVS1020');
     expect(lvsd('plan', before, join(directory, 'absent.conf')).status).toBe(2);
+  });
+});
+
+describe('without a daemon', () => {
+  it.each([
+    ['plan', /two files are compared by `lvsd plan OLD NEW`/],
+    ['reload', /start it with `lvsd run`/],
+    ['ipvs', /start it with `lvsd run`/],
+  ])('lvsd %s says so in one sentence, and as JSON', (command, hint) => {
+    const socket = join(directory, 'absent.sock');
+    const { status, stderr, stdout } = lvsd(command, '--socket', socket);
+    expect({ status, stdout }).toEqual({ status: 1, stdout: '' });
+    expect(stderr).toMatch(/^lvsd: No lvsd is running on .*\n$/);
+    expect(stderr).toMatch(hint);
+    const json = lvsd(command, '--socket', socket, '--json').stdout;
+    expect(JSON.parse(json)).toMatchObject({ ok: false, code: 'NOT_REACHABLE' });
+  });
+
+  it('lvsd plan wants the switches of two files with two files', () => {
+    const { status, stderr } = lvsd('plan', '--compat');
+    expect(status).toBe(1);
+    expect(stderr).toContain('--config-id and --compat are of two files');
   });
 });
 

@@ -66,7 +66,8 @@ const CASES: Readonly<Record<DiagnosticName, Case>> = {
   bracesUnclear: { text: 'a\n}\nb', along: ['LVS1012'] },
   unknownKeyword: { text: instance('priorty 5') },
   misplacedKeyword: { text: instance('lb_algo rr') },
-  notSupportedYet: { text: instance('garp_extra_if 5') },
+  ipvlanWithoutAddress: { text: instance('use_ipvlan') },
+  notSupportedYet: { text: `${instance('')}net_namespace a\n` },
   noEffect: { text: instance('debug 1') },
   deprecatedKeyword: {
     text: service(
@@ -102,7 +103,7 @@ const CASES: Readonly<Record<DiagnosticName, Case>> = {
   portMapping: { text: service(COMPLETE + SERVER.replace('80', '8080')) },
   mixedServerFamily: { text: service(COMPLETE + SERVER.replace('10.0.0.2', '2001:db8::2')) },
   noRealServers: { text: service(COMPLETE) },
-  missingProtocol: { text: without('protocol') },
+  missingProtocol: { text: without('protocol'), along: ['LVS1135'] },
   defaultDelayLoop: { text: without('delay_loop') },
   defaultForwarding: { text: without('lb_kind') },
   defaultScheduler: { text: without('lb_algo') },

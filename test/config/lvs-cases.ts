@@ -55,7 +55,7 @@ export const LVS_CASES: Readonly<Record<keyof typeof lvsDiagnostics, LvsCase>> =
   flagOfOtherScheduler: { text: service(`sh-port\n${SERVER}`) },
   thresholdOrder: { text: server('uthreshold 5\nlthreshold 6') },
   sorryIsRealServer: { text: service(`sorry_server 10.0.0.2 80\n${SERVER}`) },
-  suspendWithoutAddress: refused(mark('ha_suspend\n')),
+  suspendWithoutAddress: { text: mark('ha_suspend\n') },
   omegaWithoutScripts: { text: service(`omega\n${SERVER}`) },
   unknownTrackFile: { text: server('FILE_CHECK {\ntrack_file absent\n}') },
   unknownBfdInstance: refused(server('BFD_CHECK {\nname absent\n}')),
@@ -78,6 +78,13 @@ export const LVS_CASES: Readonly<Record<keyof typeof lvsDiagnostics, LvsCase>> =
   groupEmpty: { text: GROUP.replace('10.0.0.1 80\n', '') + service(SERVER) },
   sorryMissing: { text: service(`sorry_server_inhibit\n${SERVER}`) },
   tunnelOption: { text: service(SERVER, '10.0.0.1 80', COMPLETE.replace('DR', 'TUN type gue')) },
+  udpStays: { text: service(SERVER, '10.0.0.1 80', COMPLETE.replace('TCP', 'UDP')) },
+  persistentStay: { text: service(`persistence_timeout 60\ndrain_timeout 9\n${SERVER}`) },
+  portReuse: { text: `global_defs {\nlvs_conn_reuse_mode 1\n}\n${service(SERVER)}` },
+  flushOfKept: {
+    text: `global_defs {\nlvs_stop_policy keep\nlvs_flush_on_stop\n}\n${service(SERVER)}`,
+  },
+  drainWithoutTime: { text: `global_defs {\nlvs_stop_policy drain\n}\n${service(SERVER)}` },
   linkLocalWithoutInterface: { text: server('TCP_CHECK {\nconnect_ip fe80::1\n}') },
   dsrCheckNeeds: {
     text: service('real_server 10.0.0.2 80 {\nlvs_method NAT\nDSR_CHECK {\n}\nTCP_CHECK {\n}\n}\n'),

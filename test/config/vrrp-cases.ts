@@ -78,7 +78,7 @@ export const VRRP_CASES: Readonly<Record<keyof typeof vrrpDiagnostics, VrrpCase>
     text: `global_defs {\nvrrp_version 3\n}\n${password('auth_type PASS\nauth_pass a')}`,
   },
   passwordTooLong: { text: password('auth_type PASS\nauth_pass 123456789') },
-  authenticationHeader: { text: password('auth_type AH\nauth_pass a'), along: PLANNED },
+  authenticationHeader: { text: password('auth_type AH\nauth_pass a') },
   authenticationTwice: {
     text: instance(`authentication {\nauth_type PASS\nauth_pass a\n}\nauth_hmac {\n${KEY}\n}`),
   },
@@ -108,7 +108,7 @@ export const VRRP_CASES: Readonly<Record<keyof typeof vrrpDiagnostics, VrrpCase>
   unicastVmac: {
     text: instance('use_vmac\nunicast_src_ip 10.0.0.8\nunicast_peer {\n10.0.0.9\n}'),
   },
-  vmacContradiction: { text: instance('use_vmac\nuse_ipvlan'), along: PLANNED },
+  vmacContradiction: { text: instance('use_vmac\nuse_ipvlan') },
   invalidPrefix: { text: routes('10.0.0.0/33 dev eth1') },
   hostBitsSet: { text: routes('10.0.0.1/24 dev eth1') },
   routeWithoutWay: { text: routes('10.1.0.0/24 metric 5') },

@@ -37,6 +37,7 @@ describe('another instance', () => {
     ['source address', { sourceAddress: ip('10.0.0.9') }],
     ['unicast', { unicastPeers: [peer('10.0.0.2')] }],
     ['group', { multicastGroup: ip('224.0.0.99') }],
+    ['vrf', { vrf: 'blue' }],
     ['virtual MAC', { ownInterface: { kind: 'vmac', notifiesByNetlink: false } }],
   ])('by its %s', (_, changes) => {
     expect(same(changes)).toBe(false);

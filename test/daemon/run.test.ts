@@ -263,6 +263,33 @@ describe('SIGHUP', () => {
   }, 60_000);
 });
 
+describe('lvsd reload', () => {
+  it('returns when the vrrp process has it: an instance that was removed is gone', async () => {
+    const { master } = await startPair();
+    const before = readFileSync(master.file, 'utf8');
+    const other = before
+      .replace('VI_1', 'VI_2')
+      .replace('virtual_router_id 62', 'virtual_router_id 63')
+      .replace(VIP, '10.62.0.190');
+    const file = join(directory, 'other.conf');
+    writeFileSync(file, before + other);
+    const reload = (path: string): unknown =>
+      JSON.parse(
+        execFileSync('bin/lvsd', ['reload', path, '--json', '--socket', master.socket], {
+          encoding: 'utf8',
+        }),
+      );
+    expect(reload(file)).toMatchObject({ ok: true, file, pending: [] });
+    await eventually('the second address is there', () =>
+      segment.addresses(master.host).includes('10.62.0.190'),
+    );
+    const changes = [{ kind: 'removed', what: 'vrrp_instance', name: 'VI_2' }];
+    expect(reload(master.file)).toMatchObject({ ok: true, changes, pending: [] });
+    expect(segment.addresses(master.host)).not.toContain('10.62.0.190');
+    expect(holds(master)).toBe(true);
+  }, 60_000);
+});
+
 /** Pids of what runs on a host. */
 function processes(host: Host): readonly number[] {
   const pids = execFileSync('ip', ['netns', 'pids', host.namespace], { encoding: 'utf8' });

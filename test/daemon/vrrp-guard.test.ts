@@ -202,7 +202,7 @@ describe('VrrpGuard', () => {
     expect(latest().told.slice(1)).toEqual([
       { kind: 'trackers', states: [] },
       { kind: 'trackers', states: [tracker] },
-      { kind: 'reconfigure', config },
+      { kind: 'reconfigure', id: 1, config },
     ]);
   });
 
@@ -242,5 +242,59 @@ describe('VrrpGuard', () => {
     latest().die();
     time.advance(10_000);
     expect(latest().told[0]).toMatchObject({ awaitsChecks: false });
+  });
+
+  it('has a process in reserve, which takes over from one that dies, and then another', () => {
+    const { time, children, latest, givenUp, becomeMaster } = setUp();
+    const working = latest();
+    becomeMaster();
+    const keepBeating = (ms: number): void => {
+      for (let passed = 0; passed < ms; passed += 100) {
+        time.advance(100);
+        working.say({ kind: 'heartbeat', masterships: heldNow() });
+      }
+    };
+    const heldNow = (): Mastership[] => [
+      { name: 'VI_1', source: { family: 'inet', text: '10.0.0.1' }, lastAdvertSentMs: time.nowMs },
+    ];
+    keepBeating(5_000);
+    expect(children).toHaveLength(2);
+    const reserve = latest();
+    expect(reserve.told).toEqual([]);
+    working.die();
+    time.advance(0);
+    expect(children).toHaveLength(2);
+    expect(reserve.told).toMatchObject([{ kind: 'start', resumeAsMaster: ['VI_1'] }]);
+    becomeMaster();
+    expect(givenUp).toEqual([]);
+  });
+
+  it('a reserve that dies is no death of the process, and ends with an orderly stop', async () => {
+    const { time, children, latest, heard, guard, becomeMaster } = setUp();
+    const working = latest();
+    becomeMaster();
+    for (let passed = 0; passed < 5_000; passed += 100) {
+      time.advance(100);
+      working.say({ kind: 'heartbeat', masterships: [] });
+    }
+    const reserve = latest();
+    expect(reserve).not.toBe(working);
+    reserve.die();
+    expect(heard).toEqual([]);
+    working.die();
+    time.advance(0);
+    expect(children).toHaveLength(3);
+    const replacement = latest();
+    replacement.say({ kind: 'ready' });
+    for (let passed = 0; passed < 5_000; passed += 100) {
+      time.advance(100);
+      replacement.say({ kind: 'heartbeat', masterships: [] });
+    }
+    expect(children).toHaveLength(4);
+    const stopped = guard.stop();
+    expect(latest().isKilled).toBe(true);
+    replacement.say({ kind: 'stopped' });
+    replacement.die();
+    await stopped;
   });
 });

@@ -1,5 +1,11 @@
 import { expect, test } from 'vitest';
-import { formatTable, isSameTable, parseIpvsadm, wantedTable } from '../../src/drill/ipvs-table.ts';
+import {
+  connectionsOf,
+  formatTable,
+  isSameTable,
+  parseIpvsadm,
+  wantedTable,
+} from '../../src/drill/ipvs-table.ts';
 
 // ipvsadm 1.31 in the lab kernel.
 const HEADER = `IP Virtual Server version 1.2.1 (size=4096)
@@ -40,4 +46,18 @@ test('the wanted table holds the servers that are up', () => {
     'TCP 192.168.10.188:80 rr',
     '  -> 192.168.10.102:80 Route 1',
   ]);
+});
+
+test('connections are counted for the server of that very service', () => {
+  const stats = `IP Virtual Server version 1.2.1 (size=4096)
+Prot LocalAddress:Port               Conns   InPkts  OutPkts  InBytes OutBytes
+  -> RemoteAddress:Port
+TCP  192.168.10.188:80                  12       60        0     4000        0
+  -> 192.168.10.101:80                   7       35        0     2300        0
+TCP  192.168.10.188:81                   3       15        0     1000        0
+  -> 192.168.10.101:80                   3       15        0     1000        0
+`;
+  expect(connectionsOf(stats, '192.168.10.188:80', '192.168.10.101:80')).toBe(7);
+  expect(connectionsOf(stats, '192.168.10.188:81', '192.168.10.101:80')).toBe(3);
+  expect(() => connectionsOf(stats, '192.168.10.188:80', '192.168.10.102:80')).toThrow('No server');
 });

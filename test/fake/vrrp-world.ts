@@ -32,6 +32,8 @@ export class VrrpWorld {
   armedMs: number | undefined;
   /** A punctual deadline is near. */
   approach: () => void = () => {};
+  /** And is waited for awake. */
+  wait: () => void = () => {};
   #onExpire: () => void = () => {};
 
   constructor(config: RouterConfig = router()) {
@@ -115,9 +117,14 @@ export class VrrpWorld {
         send: (advert) => this.#send(advert),
         prepare: (advert) => {
           this.done.push(`prepare ${advert.priority}`);
-          return () => {
-            this.done.push('prepared:');
-            return this.#send(advert);
+          return {
+            send: () => {
+              this.done.push('prepared:');
+              return this.#send(advert);
+            },
+            rehearse: () => {
+              this.done.push(`rehearse ${advert.priority}`);
+            },
           };
         },
         drain: () => {
@@ -127,6 +134,7 @@ export class VrrpWorld {
       newTimer: (onExpire, waking) => {
         this.#onExpire = onExpire;
         this.approach = waking.onApproach;
+        this.wait = waking.onWait;
         const disarm = (): void => {
           this.armedMs = undefined;
         };

@@ -51,7 +51,7 @@ ${VIPS[device]}/32
 `;
 }
 
-function write(name: RouterName, priority: number): string {
+function write(name: RouterName, priority: number, second = priority): string {
   const file = at(`${name}.conf`);
   writeFileSync(
     file,
@@ -63,13 +63,13 @@ group {
 ${DEVICES.join('\n')}
 }
 }
-${instance('eth0', 51, priority)}${instance('eth1', 52, priority)}`,
+${instance('eth0', 51, priority)}${instance('eth1', 52, second)}`,
   );
   return file;
 }
 
-function start(name: RouterName, priority: number): ChildProcess {
-  const file = write(name, priority);
+function start(name: RouterName, priority: number, second = priority): ChildProcess {
+  const file = write(name, priority, second);
   const pids = ['--pid', at('parent.pid'), '--vrrp_pid', at('vrrp.pid')];
   const words = {
     lvsd: ['bin/lvsd', 'run', '-f', file, '--socket', at('control.sock')],
@@ -154,5 +154,34 @@ describe.each([
     const decoded = execFileSync('tcpdump', read, { encoding: 'utf8', stdio: 'pipe' });
     for (const priority of [200, 100, 0]) expect(decoded).toContain(`vrid 52, prio ${priority}`);
     expect(decoded).not.toMatch(/bad|malformed|invalid|truncated|\[\|/i);
+  });
+});
+
+describe('a sync group whose members do not agree who is better', () => {
+  it('rests with who has it, and says once which priorities to change', async () => {
+    start('keepalived', 100, 200);
+    await holdsBoth(hosts.keepalived);
+    start('lvsd', 200, 100);
+    const socket = at('control.sock');
+    const contests = (): readonly string[] => {
+      try {
+        const words = ['events', '--json', '--socket', socket];
+        const lines = segments.eth0
+          .run(hosts.lvsd, 'bin/lvsd', ...words)
+          .trim()
+          .split('\n');
+        return lines.filter((line) => line.includes('groupContested'));
+      } catch {
+        // It does not answer yet.
+        return [];
+      }
+    };
+    await eventually('it is told', () => contests().length > 0);
+    expect(JSON.parse(contests()[0] ?? '')).toMatchObject({
+      object: 'GROUP',
+      name: 'both',
+      fields: { better: 'eth0 (200 here, 100 there)', worse: 'eth1 (100 here, 200 there)' },
+    });
+    await holdsBoth(hosts.keepalived);
   });
 });

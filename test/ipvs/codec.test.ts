@@ -2,13 +2,13 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { familyOfEndpoint } from '../../src/config/service-endpoints.ts';
 import {
-  decodeDestination,
   decodeInfo,
-  decodeService,
   encodeDestinationDump,
   encodeOperations,
   type IpvsCommand,
 } from '../../src/ipvs/codec.ts';
+import { decodeDestination } from '../../src/ipvs/codec-destination.ts';
+import { decodeService } from '../../src/ipvs/codec-service.ts';
 import type { Operation } from '../../src/ipvs/plan.ts';
 import type { Destination, Service } from '../../src/ipvs/types.ts';
 import { arbitraryTable, server, service } from './tables.ts';

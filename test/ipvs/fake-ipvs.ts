@@ -1,4 +1,5 @@
 /** An IPVS table in memory that answers as the kernel does, and can be told to refuse. */
+import { addressBytes } from '../../src/base/address.ts';
 import { serviceName } from '../../src/config/names.ts';
 import type {
   DumpOutcome,
@@ -7,6 +8,7 @@ import type {
   OperationOutcome,
   ServersOutcome,
 } from '../../src/ipvs/client.ts';
+import type { ListingPiece } from '../../src/ipvs/listing-file.ts';
 import {
   applyPlan,
   describeOperation,
@@ -37,6 +39,13 @@ export class FakeIpvs implements IpvsPort {
   afterOperation: () => void = () => {};
   /** At every read of the servers of a service. */
   onRead: () => void = () => {};
+
+  /** Answers every piece of the text while set. */
+  listingRefusal: { code: string; detail: string } | undefined;
+  listingPiece = 1000;
+  #listing = Buffer.alloc(0);
+  /** At every piece of the text. */
+  onListing: () => void = () => {};
 
   constructor(table: Table = new Map()) {
     this.table = table;
@@ -71,6 +80,16 @@ export class FakeIpvs implements IpvsPort {
     this.onRead();
     const destinations = this.table.get(serviceName(service))?.destinations ?? [];
     return { ok: true, destinations, status: destinations.map(this.#statusOf) };
+  }
+
+  /** As the kernel prints it (listing.ts), in pieces that cut lines. */
+  readListing(isFirst: boolean): ListingPiece {
+    if (this.listingRefusal !== undefined) return { ok: false, ...this.listingRefusal };
+    if (isFirst) this.#listing = Buffer.from(listingOf(this.table, this.connections));
+    const bytes = this.#listing.subarray(0, this.listingPiece);
+    this.#listing = this.#listing.subarray(this.listingPiece);
+    this.onListing();
+    return { ok: true, bytes };
   }
 
   #statusOf = (destination: Destination): DestinationStatus => ({
@@ -112,4 +131,65 @@ export class FakeIpvs implements IpvsPort {
     this.afterOperation();
     return { ok: true, operation };
   }
+}
+
+const LAB_KERNEL_HZ = 100;
+const METHOD = {
+  masq: 'Masq',
+  local: 'Local',
+  tunnel: 'Tunnel',
+  droute: 'Route',
+  bypass: 'Bypass',
+} as const;
+
+/** ip_vs_info_seq_show of net/netfilter/ipvs/ip_vs_ctl.c. */
+export function listingOf(
+  table: Table,
+  connections: ReadonlyMap<string, Partial<DestinationStatus>> = new Map(),
+): string {
+  const lines = [
+    'IP Virtual Server version 1.2.1 (size=4096)',
+    'Prot LocalAddress:Port Scheduler Flags',
+    '  -> RemoteAddress:Port Forward Weight ActiveConn InActConn',
+  ];
+  for (const service of table.values()) {
+    lines.push(headOf(service));
+    for (const server of service.destinations) {
+      const { activeConnections = 0, inactiveConnections = 0 } =
+        connections.get(destinationName(server)) ?? {};
+      const [method, weight] = [METHOD[server.forwardingMethod].padEnd(7), pad(server.weight, 6)];
+      const counts = `${pad(activeConnections, 10)} ${pad(inactiveConnections, 10)}`;
+      lines.push(`  -> ${endpointText(server)}      ${method} ${weight} ${counts}`);
+    }
+  }
+  return `${lines.join('\n')}\n`;
+}
+
+/** The spaces are the kernel's; persistence is in jiffies. */
+function headOf(service: Service): string {
+  const { scheduler, flags, timeoutS, netmask } = service;
+  const onePacket = (flags & 4) === 0 ? '' : 'ops ';
+  const persistence =
+    (flags & 1) === 0 ? '' : `persistent ${timeoutS * LAB_KERNEL_HZ} ${hex(netmask, 8)}`;
+  if (service.kind === 'fwmark') {
+    return `FWM  ${hex(service.fwmark, 8)} ${scheduler} ${onePacket}${persistence}`;
+  }
+  const head = `${service.protocol.toUpperCase()}  ${endpointText(service)} ${scheduler} `;
+  return service.address.family === 'inet'
+    ? `${head}${onePacket} ${persistence}`
+    : head + persistence;
+}
+
+function endpointText({ address, port }: Pick<Destination, 'address' | 'port'>): string {
+  const bytes = Buffer.from(addressBytes(address)).toString('hex');
+  if (address.family === 'inet') return `${bytes.toUpperCase()}:${hex(port, 4)}`;
+  return `[${bytes.match(/..../g)?.join(':')}]:${hex(port, 4)}`;
+}
+
+function hex(value: number, length: number): string {
+  return value.toString(16).toUpperCase().padStart(length, '0');
+}
+
+function pad(value: number, length: number): string {
+  return String(value).padEnd(length);
 }

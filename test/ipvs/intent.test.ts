@@ -146,3 +146,15 @@ describe('the wanted table', () => {
     expect(intent.wish(20_000).nextChangeMs).toBeUndefined();
   });
 });
+
+test('a copy can be told anything, and the original knows nothing of it', () => {
+  configure([web()]);
+  told();
+  const copy = intent.copy();
+  const { table } = intent.wish(0);
+  copy.configure({ ...configWith(), virtualServers: [] }, () => ({ isUp: true }));
+  copy.setVerdict(ONE, { isUp: false }, 'why');
+  expect([...copy.wish(0).table.keys()]).toEqual([]);
+  expect(intent.wish(0).table).toBe(table);
+  expect(intent.snapshot()).toMatchObject([{ hasQuorum: true, liveWeight: 2 }]);
+});

@@ -8,15 +8,12 @@ import { marked, server, service, table } from './tables.ts';
 
 /** All that Linux 6.1 has as modules. */
 const SCHEDULERS = 'rr wrr lc wlc lblc lblcr dh sh sed nq fo ovf mh'.split(' ');
-const PROTOCOLS = ['tcp', 'udp', 'sctp'] as const;
+/** A mark stands in for the protocol: it is that of every packet that has it. */
+const PROTOCOLS = ['tcp', 'udp', 'sctp', 'mark'] as const;
 const METHODS = ['masq', 'tunnel', 'droute'] as const;
 const FAMILIES = [
-  { name: 'IPv4', virtual: '10.50.0.1', servers: ['10.0.0.1', '10.0.0.2', '10.0.0.3'] },
-  {
-    name: 'IPv6',
-    virtual: '2001:db8:50::1',
-    servers: ['2001:db8::1', '2001:db8::2', '2001:db8::3'],
-  },
+  { name: 'IPv4', family: 'inet', virtual: '10.50.0.1', server: '10.0.0.' },
+  { name: 'IPv6', family: 'inet6', virtual: '2001:db8:50::1', server: '2001:db8::' },
 ] as const;
 const FIRST_PORT = 1000;
 
@@ -35,8 +32,14 @@ export interface MatrixRow {
   /** What `ipvsadm -Ln` shows, with single spaces. */
   readonly linesBefore: readonly string[];
   readonly linesAfter: readonly string[];
+  /** What `ipvsadm -Ln --thresholds` shows after the update. */
+  readonly thresholdsAfter: readonly string[];
 }
 
+/**
+ * The update does everything to a row that there is: another scheduler; a server added, one deleted, one
+ * raised with another method, one lowered, one drained, one with thresholds, and one left alone.
+ */
 export const MATRIX: readonly MatrixRow[] = FAMILIES.flatMap((family) =>
   PROTOCOLS.flatMap((protocol) =>
     METHODS.flatMap((method) =>
@@ -45,21 +48,35 @@ export const MATRIX: readonly MatrixRow[] = FAMILIES.flatMap((family) =>
   ),
 ).map(({ family, protocol, method, scheduler }, index) => {
   const port = FIRST_PORT + index;
-  const [one, two, three] = family.servers;
-  const nextScheduler = following(SCHEDULERS, scheduler);
   const nextMethod = following(METHODS, method);
-  const row = (text: string, forwardingMethod: typeof method, weight: number): Destination =>
-    server(text, port, { forwardingMethod, weight });
-  const servers = [row(one, method, 1), row(two, method, 7)];
-  const updated = [row(one, nextMethod, 5), row(three, method, 0)];
-  const before = service(family.virtual, port, servers, { protocol, scheduler });
-  const after = service(family.virtual, port, updated, { protocol, scheduler: nextScheduler });
+  const row = (number: number, weight: number, rest: Partial<Destination> = {}): Destination =>
+    server(`${family.server}${number}`, protocol === 'mark' ? 0 : port, {
+      forwardingMethod: method,
+      weight,
+      ...rest,
+    });
+  const servers = [row(1, 1), row(2, 7), row(4, 9), row(5, 3), row(6, 2), row(7, 4)];
+  const updated = [
+    row(1, 5, { forwardingMethod: nextMethod }),
+    row(3, 0),
+    row(4, 2),
+    row(5, 0),
+    row(6, 2, { upperThreshold: 100, lowerThreshold: 50 }),
+    row(7, 4),
+  ];
+  const make = (name: string, destinations: readonly Destination[]): Service =>
+    protocol === 'mark'
+      ? marked(port, destinations, { family: family.family, scheduler: name })
+      : service(family.virtual, port, destinations, { protocol, scheduler: name });
+  const before = make(scheduler, servers);
+  const after = make(following(SCHEDULERS, scheduler), updated);
   return {
     title: `${scheduler} ${protocol} ${family.name} ${method}`,
     before,
     after,
     linesBefore: linesOf(before),
     linesAfter: linesOf(after),
+    thresholdsAfter: thresholdLinesOf(after),
   };
 });
 
@@ -178,13 +195,29 @@ function following<Item>(list: readonly Item[], item: Item): Item {
 }
 
 /** Written from ipvsadm's manual, not through lvsd's own names. */
-function linesOf(each: Extract<Service, { kind: 'address' }>): string[] {
-  const { protocol, address, port, scheduler, destinations } = each;
-  const at = (text: string): string => (text.includes(':') ? `[${text}]` : text);
-  const servers = destinations.map(({ address: { text }, weight, forwardingMethod }) => {
-    return `-> ${at(text)}:${port} ${METHOD_WORDS[forwardingMethod]} ${weight} 0 0`;
+function linesOf(each: Service): string[] {
+  const servers = each.destinations.map((one) => {
+    return `-> ${endpoint(one)} ${METHOD_WORDS[one.forwardingMethod]} ${one.weight} 0 0`;
   });
-  return [`${protocol.toUpperCase()} ${at(address.text)}:${port} ${scheduler}`, ...servers.sort()];
+  return [headOf(each), ...servers.sort()];
+}
+
+function thresholdLinesOf(each: Service): string[] {
+  const servers = each.destinations.map((one) => {
+    return `-> ${endpoint(one)} ${one.upperThreshold} ${one.lowerThreshold} 0 0`;
+  });
+  return [headOf(each), ...servers.sort()];
+}
+
+function headOf(each: Service): string {
+  if (each.kind === 'address') {
+    return `${each.protocol.toUpperCase()} ${endpoint(each)} ${each.scheduler}`;
+  }
+  return `FWM ${each.fwmark}${each.family === 'inet6' ? ' IPv6' : ''} ${each.scheduler}`;
+}
+
+function endpoint({ address: { text }, port }: Pick<Destination, 'address' | 'port'>): string {
+  return `${text.includes(':') ? `[${text}]` : text}:${port}`;
 }
 
 /** `ipvsadm -Ln`, as one sorted list of lines for each service line. */

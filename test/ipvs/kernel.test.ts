@@ -2,6 +2,7 @@
 import { beforeAll, describe, expect, test } from 'vitest';
 import { findLabKernel, runInLab } from '../uml/run-in-uml.ts';
 import { MATRIX, OPTIONS, parseListing, parseSaved } from './kernel-matrix.ts';
+import { ERRNO_ROWS, RAW_ROWS } from './lab-errors.ts';
 import type { LabReport } from './lab-program.ts';
 import { server, service } from './tables.ts';
 
@@ -46,6 +47,8 @@ describe.skipIf(missing !== '')(`in a kernel with IPVS${missing}`, () => {
       const [nameAfter = '', ...serversAfter] = row.linesAfter;
       expect(parseListing(report.matrix.before).get(nameBefore)).toEqual(serversBefore);
       expect(parseListing(report.matrix.after).get(nameAfter)).toEqual(serversAfter);
+      const thresholds = parseListing(report.matrix.thresholds).get(nameAfter);
+      expect(thresholds).toEqual(row.thresholdsAfter.slice(1));
     });
 
     test('is there once for each row, and none after the orderly stop', () => {
@@ -145,23 +148,74 @@ describe.skipIf(missing !== '')(`in a kernel with IPVS${missing}`, () => {
     });
   });
 
-  test('each error of the kernel is told by its name and in words', () => {
-    expect(report.errors.made).toBe(true);
-    expect(report.errors.codes.map(([what, code]) => `${what}: ${code}`)).toEqual([
-      'duplicate service: EEXIST',
-      'duplicate server: EEXIST',
-      'missing service: ESRCH',
-      'server of a missing service: ESRCH',
-      'missing server: ENOENT',
-      'unknown scheduler: ENOENT',
-      'too long a scheduler name: EINVAL',
-      'weight out of range: ERANGE',
-      'IPv6 server of an IPv4 service, not tunnelled: EINVAL',
-    ]);
-    for (const [, , detail] of report.errors.codes) expect(detail).toMatch(/^[A-Z].*\w/);
-    expect([...parseListing(report.errors.listing)]).toEqual([
-      ['TCP 10.50.0.1:80 rr', ['-> 10.0.0.1:80 Route 1 0 0']],
-    ]);
+  describe('an errno of the kernel', () => {
+    test.each(ERRNO_ROWS.map((row, index) => ({ ...row, index })))(
+      '$code for $title is told by its name and in words',
+      ({ code, index }) => {
+        const met = report.errors.codes[index];
+        expect(met?.code).toBe(code);
+        expect(met?.detail).toMatch(/^[A-Z].*\w/);
+      },
+    );
+
+    test.each(RAW_ROWS.map((row, index) => ({ ...row, index })))(
+      '$code for $title has its name',
+      ({ code, index }) => expect(report.errors.raw[index]).toBe(code),
+    );
+
+    test('of the sync daemon has its name', () => {
+      expect(report.errors.daemon).toEqual(['EEXIST', 'ESRCH', 'ENODEV']);
+    });
+
+    test('changes nothing', () => {
+      expect(report.errors.made).toBe(true);
+      expect([...parseListing(report.errors.listing)]).toEqual([
+        ['TCP 10.50.0.1:80 rr', ['-> 10.0.0.1:80 Route 1 0 0']],
+      ]);
+    });
+
+    test.each(['ENOENT', 'EINVAL', 'ERANGE'] as const)(
+      '%s that stays is told once, tried ever more rarely, and holds up nothing else',
+      (code) => {
+        expect(report.lived.refused[code]).toEqual({
+          errors: 3,
+          lastCode: code,
+          told: 1,
+          pausesS: [1, 2],
+          restDone: true,
+          healed: true,
+        });
+      },
+    );
+
+    test.each(['EEXIST', 'ESRCH', 'ENOENT', 'ENOBUFS'] as const)(
+      '%s because somebody was quicker is no error: it is read again and done in the same turn',
+      (code) => {
+        const { met, errors, isRight } = report.lived.overtaken[code];
+        expect({ errors, isRight }).toEqual({ errors: 0, isRight: true });
+        // Of refusals that did not all fit, those that did are told as what they are.
+        expect(met).toContain(code);
+        expect(met.filter((one) => one !== code && one !== 'EEXIST')).toEqual([]);
+      },
+    );
+
+    test('EMSGSIZE for a batch that the socket cannot send is over when it can', () => {
+      const lived = { errors: 3, lastCode: 'EMSGSIZE', told: 1, pausesS: [1, 2], healed: true };
+      expect(report.lived.tooLong).toMatchObject(lived);
+    });
+
+    test('EPERM of a process that lost its privilege names the privilege, once', () => {
+      expect(report.lived.EPERM).toMatchObject({ errors: 3, told: 1 });
+      expect(report.lived.EPERM.code).toMatch(/^(EPERM|NO_PRIVILEGE)$/);
+      expect(report.lived.EPERM.detail).toContain('CAP_NET_ADMIN');
+    });
+  });
+
+  test('the text of the table names every service, and of two texts those that differ', () => {
+    const { wanted, named, again, changed } = report.listing;
+    expect(named).toEqual(expect.arrayContaining([...wanted]));
+    expect(again).toEqual([]);
+    expect(changed).toEqual(['fwmark 7', 'fwmark 7 inet6', 'udp [2001:db8:50::1]:1200']);
   });
 
   describe('what holds for all services', () => {

@@ -9,24 +9,28 @@ import { join } from 'node:path';
 import { systemClock } from '../../src/base/clock.ts';
 import { logTo } from '../../src/base/log.ts';
 import { IpvsClient } from '../../src/ipvs/client.ts';
-import type { Operation } from '../../src/ipvs/plan.ts';
+import { Listing } from '../../src/ipvs/listing.ts';
+import { type Operation, planTable } from '../../src/ipvs/plan.ts';
 import { Reconciler, type ReconcilerOptions } from '../../src/ipvs/reconciler.ts';
 import { IpvsSettings } from '../../src/ipvs/settings.ts';
 import { matrixAfter, matrixBefore, optionTable, plainTable } from './kernel-matrix.ts';
+import { runErrors, runLived, runUnprivileged } from './lab-errors.ts';
 import { server, service, table } from './tables.ts';
 
 const PROBE_PRIVILEGE = 'probe-privilege';
+const LIVE_UNPRIVILEGED = 'live-unprivileged';
 
 export type LabReport = ReturnType<typeof runAll>;
 
 if (process.argv[2] === PROBE_PRIVILEGE) print(openAndClose());
+else if (process.argv[2] === LIVE_UNPRIVILEGED) print(runUnprivileged(tmpdir()));
 else print(runAll());
 
 function runAll() {
   const directory = mkdtempSync(join(tmpdir(), 'lvsd-lab-ipvs-'));
   try {
     const absent = withoutModules();
-    const unprivileged = withoutPrivilege();
+    const unprivileged = runWithoutPrivilege();
     const opened = IpvsClient.open();
     if (!opened.ok) throw new Error(`${opened.code}: ${opened.detail}`);
     const { client } = opened;
@@ -40,8 +44,13 @@ function runAll() {
       drift: runDrift(client, directory),
       counted: runCounted(client),
       errors: runErrors(client),
+      lived: {
+        ...runLived(directory),
+        EPERM: runAgain([], LIVE_UNPRIVILEGED) as ReturnType<typeof runUnprivileged>,
+      },
       settings: runSettings(client),
       batch: runBatch(client),
+      listing: runListing(client),
     };
     client.close();
     return report;
@@ -64,13 +73,16 @@ function withoutModules() {
 }
 
 /** What `open` says to root without CAP_NET_ADMIN. */
-function withoutPrivilege(): unknown {
+function runWithoutPrivilege(): unknown {
   // Loads the module, so that what is missing is the privilege alone.
   ipvsadm('-Ln');
-  const command = ['--bounding-set=-net_admin', process.execPath, import.meta.filename];
-  const { stdout, stderr } = spawnSync('setpriv', [...command, PROBE_PRIVILEGE], {
-    encoding: 'utf8',
-  });
+  return runAgain(['setpriv', '--bounding-set=-net_admin'], PROBE_PRIVILEGE);
+}
+
+/** Another part of this program, in a process of its own. */
+function runAgain(prefix: readonly string[], part: string): unknown {
+  const [command = '', ...rest] = [...prefix, process.execPath, import.meta.filename, part];
+  const { stdout, stderr } = spawnSync(command, rest, { encoding: 'utf8' });
   process.stderr.write(stderr);
   return JSON.parse(stdout);
 }
@@ -90,6 +102,7 @@ function runMatrix(client: IpvsClient, directory: string) {
   reconciler.setDesired(matrixAfter);
   const updated = reconciler.reconcileNow();
   const after = ipvsadm('-Ln');
+  const thresholds = ipvsadm('-Ln', '--thresholds');
   const again = reconciler.reconcileNow();
   const removed = reconciler.removeOwned();
   reconciler.close();
@@ -100,6 +113,7 @@ function runMatrix(client: IpvsClient, directory: string) {
     removed: removed.ok,
     before,
     after,
+    thresholds,
     afterRemoval: ipvsadm('-Ln'),
   };
 }
@@ -261,56 +275,6 @@ function after<T>(action: () => void, look: () => T): T {
   return look();
 }
 
-/** Every errno of the interface, met on purpose. */
-function runErrors(client: IpvsClient) {
-  const one = server('10.0.0.1', 80);
-  const here = service('10.50.0.1', 80);
-  const away = service('10.50.0.2', 80);
-  const reason = 'test';
-  const setUp: Operation[] = [
-    { kind: 'addService', service: here, reason },
-    { kind: 'addServer', service: here, destination: one, reason },
-  ];
-  const wrong: [string, Operation][] = [
-    ['duplicate service', { kind: 'addService', service: here, reason }],
-    ['duplicate server', { kind: 'addServer', service: here, destination: one, reason }],
-    ['missing service', { kind: 'deleteService', service: away, reason }],
-    ['server of a missing service', { kind: 'addServer', service: away, destination: one, reason }],
-    [
-      'missing server',
-      { kind: 'deleteServer', service: here, destination: server('10.0.0.2', 80), reason },
-    ],
-    ['unknown scheduler', { kind: 'addService', service: { ...away, scheduler: 'best' }, reason }],
-    [
-      'too long a scheduler name',
-      { kind: 'addService', service: { ...away, scheduler: 'x'.repeat(40) }, reason },
-    ],
-    [
-      'weight out of range',
-      {
-        kind: 'raiseWeight',
-        service: here,
-        destination: { ...one, weight: 2 ** 31 },
-        reason,
-      },
-    ],
-    [
-      'IPv6 server of an IPv4 service, not tunnelled',
-      { kind: 'addServer', service: here, destination: server('2001:db8::1', 80), reason },
-    ],
-  ];
-  const made = client.apply(setUp).every(({ ok }) => ok);
-  const outcomes = client.apply(wrong.map(([, operation]) => operation));
-  const codes = outcomes.map((outcome, index) => [
-    wrong[index]?.[0],
-    outcome.ok ? 'ok' : outcome.code,
-    outcome.ok ? '' : outcome.detail,
-  ]);
-  const listing = ipvsadm('-Ln');
-  ipvsadm('-C');
-  return { made, codes, listing };
-}
-
 /** More than one batch, with an error in the middle that must not stop the rest. */
 function runBatch(client: IpvsClient) {
   const many = service('10.50.0.1', 80);
@@ -332,6 +296,29 @@ function runBatch(client: IpvsClient) {
     refused: outcomes.flatMap((outcome, index) => (outcome.ok ? [] : [`${index} ${outcome.code}`])),
     servers: dumped.ok ? dumped.table.get('tcp 10.50.0.1:80')?.destinations.length : dumped,
   };
+}
+
+/** The services that the text of the table names, of the whole matrix and beside it. */
+function runListing(client: IpvsClient) {
+  const all = new Map([...matrixBefore, ...optionTable]);
+  client.apply(planTable(all, new Map(), new Set()));
+  const listing = new Listing();
+  const look = (): readonly string[] => {
+    listing.begin();
+    for (let isFirst = true; ; isFirst = false) {
+      const piece = client.readListing(isFirst);
+      if (!piece.ok) throw new Error(piece.detail);
+      if (piece.bytes.length === 0) return [...listing.finish()].sort();
+      listing.add(piece.bytes);
+    }
+  };
+  const named = look();
+  const again = look();
+  ipvsadm('-e', '-u', '[2001:db8:50::1]:1200', '-r', '[2001:db8::1]:1200', '-w', '77', '-g');
+  ipvsadm('-D', '-f', '7');
+  const changed = look();
+  ipvsadm('-C');
+  return { wanted: [...all.keys()].sort(), named, again, changed };
 }
 
 function newReconciler(client: IpvsClient, ownershipPath: string) {

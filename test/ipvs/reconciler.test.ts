@@ -5,13 +5,15 @@ import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import type { LogLevel } from '../../src/base/log.ts';
 import { logTo } from '../../src/base/log.ts';
+import { LOOK_INTERVAL_MS } from '../../src/ipvs/look-pace.ts';
+import { backoffMs } from '../../src/ipvs/reconcile-outcome.ts';
 import {
-  backoffMs,
   Reconciler,
   type ReconcilerOptions,
-  SWEEP_INTERVAL_MS,
+  ROUND_MS,
+  SLICE_MS,
 } from '../../src/ipvs/reconciler.ts';
-import type { Service, Table } from '../../src/ipvs/types.ts';
+import type { Service, ServiceName, Table } from '../../src/ipvs/types.ts';
 import { FakeIpvs } from './fake-ipvs.ts';
 import { arbitraryTable, server, service, table } from './tables.ts';
 
@@ -66,7 +68,7 @@ function reconciler(rest: Partial<ReconcilerOptions> = {}): Reconciler {
 /** Time goes on to the deadline, and the timer fires. */
 function advance(): void {
   if (deadlineMs === undefined) throw new Error('No timer is armed');
-  nowMs = deadlineMs;
+  nowMs = Math.max(nowMs, deadlineMs);
   deadlineMs = undefined;
   expire();
 }
@@ -165,7 +167,7 @@ describe('while it runs', () => {
   test('drift is found at the re-read, repaired, counted, and logged with what was found', () => {
     const subject = reconciler();
     subject.start(table(web(one, two)));
-    expect(deadlineMs).toBe(nowMs + SWEEP_INTERVAL_MS);
+    expect(deadlineMs).toBe(nowMs + LOOK_INTERVAL_MS);
     lines = [];
     kernel.table = table(web({ ...one, weight: 9 }), service('10.50.0.9', 80));
     advance();
@@ -188,7 +190,7 @@ describe('while it runs', () => {
     subject.start(table(web(one, two)));
     kernel.table = new Map();
     advance();
-    expect(kernel.table).toEqual(table(web(one, two)));
+    expect(normal(kernel.table)).toEqual(normal(table(web(one, two))));
     expect(subject.snapshot().driftRepairs).toBe(3);
   });
 
@@ -287,43 +289,162 @@ describe('looking at the table', () => {
     for (let look = 0; look < 10; look += 1) advance();
     expect(kernel.operations.length).toBe(operations);
     expect(kernel.dumps).toBe(1);
-    expect(deadlineMs).toBe(nowMs + SWEEP_INTERVAL_MS);
+    expect(deadlineMs).toBe(nowMs + LOOK_INTERVAL_MS);
     subject.close();
   });
 
-  test('of a large table goes round within its budget of time', () => {
-    const many = Array.from({ length: 50 }, (_, index) =>
-      service('10.50.0.1', 1000 + index, [one]),
-    );
-    const subject = reconciler();
-    subject.start(table(...many));
+  const many = Array.from({ length: 50 }, (_, index) => service('10.50.0.1', 1000 + index, [one]));
+  const wanted = table(...many);
+  const nth = (index: number): ServiceName => [...wanted.keys()][index] ?? '';
+
+  /** Turns until the next pause. */
+  function look(): void {
+    do advance();
+    while ((deadlineMs ?? 0) <= nowMs);
+  }
+
+  /** All is known, also how the text of it looks; from now on every read takes 10 ms. */
+  function watched(rest: Partial<ReconcilerOptions> = {}): Reconciler {
+    const subject = reconciler(rest);
+    subject.start(wanted);
+    look();
     kernel.reads.length = 0;
     kernel.onRead = () => {
       nowMs += 10;
     };
-    advance();
-    expect(kernel.reads.length).toBe(2);
-    // 20 ms of reading are followed by a pause in which they are less than a twentieth.
-    expect(deadlineMs).toBe(nowMs + SWEEP_INTERVAL_MS);
-    for (let look = 1; look < 25; look += 1) advance();
+    return subject;
+  }
+
+  test('goes round the servers whose text is as before, within a budget of time', () => {
+    watched();
+    look();
+    expect(kernel.reads.length).toBe(1);
+    expect(deadlineMs).toBe(nowMs + LOOK_INTERVAL_MS);
+    for (let count = 1; count < 50; count += 1) look();
     expect(new Set(kernel.reads).size).toBe(50);
-    subject.close();
   });
 
-  test('sees a service that somebody cleared and made again at once, budget or not', () => {
-    const many = Array.from({ length: 50 }, (_, index) =>
-      service('10.50.0.1', 1000 + index, [one]),
-    );
-    const wanted = table(...many);
-    const subject = reconciler();
-    subject.start(wanted);
-    kernel.onRead = () => {
-      nowMs += 10;
-    };
+  test.each<[string, (one: Service) => Service | undefined, number]>([
+    ['a service', () => undefined, 2],
+    ['a server', (each) => ({ ...each, destinations: [] }), 1],
+    ['a weight', (each) => ({ ...each, destinations: [{ ...one, weight: 9 }] }), 1],
+    ['a method', (each) => ({ ...each, destinations: [{ ...one, forwardingMethod: 'masq' }] }), 1],
+    ['a stranger', (each) => ({ ...each, destinations: [one, two] }), 1],
+    ['flags', (each) => ({ ...each, flags: 8 }), 1],
+    ['persistence', (each) => ({ ...each, flags: 1, timeoutS: 60 }), 1],
+  ])(
+    'sees %s that was changed by hand at the next look, wherever it is',
+    (_, change, operations) => {
+      const subject = watched();
+      const name = nth(37);
+      const changed = change(wanted.get(name) ?? service('10.50.0.1', 1));
+      const others = [...wanted].filter(([each]) => each !== name);
+      kernel.table = new Map([
+        ...others,
+        ...(changed === undefined ? [] : [[name, changed] as const]),
+      ]);
+      look();
+      expect(normal(kernel.table)).toEqual(normal(wanted));
+      expect(subject.snapshot()).toMatchObject({ driftRepairs: operations, errors: 0 });
+      expect(kernel.reads.length).toBeLessThan(6);
+    },
+  );
+
+  test('puts a cleared table back from its end, as the kernel looks for it', () => {
+    const listed = [
+      service('10.50.0.9', 80, [two, one]),
+      service('10.50.0.1', 80, [one]),
+      service('10.50.0.5', 80, [one, two]),
+    ];
+    own(...table(...listed).keys());
+    kernel = new FakeIpvs(table(...listed));
+    reconciler().start(table(...[...listed].reverse()));
+    look();
     kernel.table = new Map();
-    advance();
+    look();
+    expect(kernel.operations).toEqual([
+      'add service tcp 10.50.0.5:80',
+      'add service tcp 10.50.0.1:80',
+      'add service tcp 10.50.0.9:80',
+      'add 10.0.0.2:80 to tcp 10.50.0.5:80',
+      'add 10.0.0.1:80 to tcp 10.50.0.5:80',
+      'add 10.0.0.1:80 to tcp 10.50.0.1:80',
+      'add 10.0.0.1:80 to tcp 10.50.0.9:80',
+      'add 10.0.0.2:80 to tcp 10.50.0.9:80',
+    ]);
+  });
+
+  test('sees what the text does not show in the round', () => {
+    const subject = watched();
+    kernel.table = new Map([
+      ...wanted,
+      [nth(20), { ...service('10.50.0.1', 1020), destinations: [{ ...one, upperThreshold: 5 }] }],
+    ]);
+    for (let count = 0; count < 50; count += 1) look();
+    expect(kernel.table.get(nth(20))?.destinations).toEqual([one]);
+    expect(subject.snapshot()).toMatchObject({ driftRepairs: 1, errors: 0 });
+  });
+
+  test('does not take connections for changes', () => {
+    watched();
+    kernel.connections.set('10.0.0.1:80', { activeConnections: 4_000_000_000 });
+    look();
+    expect(kernel.reads.length).toBe(1);
+  });
+
+  test('sees a table that somebody cleared and made again, in slices of time', () => {
+    const subject = watched();
+    kernel.table = new Map(
+      [...wanted].map(([name, each]) => [name, { ...each, scheduler: 'wlc' }]),
+    );
+    let turns = 0;
+    let longestMs = 0;
+    do {
+      const beganMs = deadlineMs ?? 0;
+      advance();
+      turns += 1;
+      longestMs = Math.max(longestMs, nowMs - beganMs);
+    } while (deadlineMs === nowMs);
+    expect(turns).toBeGreaterThan(20);
+    // A slice, and the read that it was not over for.
+    expect(longestMs).toBeLessThanOrEqual(SLICE_MS + 10 + ROUND_MS);
     expect(kernel.table).toEqual(wanted);
-    expect(subject.snapshot()).toMatchObject({ driftRepairs: 100, errors: 0 });
+    expect(subject.snapshot()).toMatchObject({ driftRepairs: 50, errors: 0 });
+  });
+
+  test('is not put off by wishes', () => {
+    const subject = watched();
+    kernel.table = new Map([...wanted].slice(1));
+    for (let wish = 0; wish < 10; wish += 1) {
+      subject.setDesired(new Map(wanted));
+      look();
+      nowMs += 100;
+    }
+    expect(normal(kernel.table)).toEqual(normal(wanted));
+  });
+
+  test('pauses eight times as long as it took, and never longer than 5 s', () => {
+    watched();
+    kernel.onListing = () => {
+      nowMs += 40;
+    };
+    const beganMs = deadlineMs ?? 0;
+    look();
+    expect(deadlineMs).toBe(nowMs + 8 * (nowMs - beganMs));
+    kernel.onListing = () => {
+      nowMs += 1000;
+    };
+    look();
+    expect(deadlineMs).toBe(nowMs + 5000);
+  });
+
+  test('goes on without the text where there is none, and says so once', () => {
+    watched();
+    kernel.listingRefusal = { code: 'ENOENT', detail: 'Cannot read /proc/net/ip_vs' };
+    kernel.table = new Map([...kernel.table, ...table(service('10.50.0.1', 1049, [two]))]);
+    for (let count = 0; count < 51; count += 1) look();
+    expect(normal(kernel.table)).toEqual(normal(wanted));
+    expect(lines.filter(([, text]) => text.includes('/proc/net/ip_vs'))).toHaveLength(1);
   });
 
   test('a wish that meets drift is repaired with it in the same turn', () => {
@@ -334,6 +455,77 @@ describe('looking at the table', () => {
     advance();
     expect(kernel.table).toEqual(table(web(one, two)));
     expect(subject.snapshot().consecutiveErrors).toBe(0);
+  });
+});
+
+describe('a plan that is long', () => {
+  const servers = Array.from({ length: 2000 }, (_, index) =>
+    server(`10.1.${index >> 8}.${index & 255}`, 80),
+  );
+
+  /** Every batch takes 30 ms. */
+  function slow(): Reconciler {
+    const subject = reconciler();
+    subject.start(table(web(one)));
+    kernel.beforeApply = () => {
+      nowMs += 30;
+    };
+    return subject;
+  }
+
+  test('is carried out in slices, between which others have their turn', () => {
+    const subject = slow();
+    subject.setDesired(table(web(...servers)));
+    let turns = 0;
+    do {
+      const beganMs = nowMs;
+      advance();
+      turns += 1;
+      expect(nowMs - beganMs).toBeLessThanOrEqual(30);
+      expect(live(kernel.table.get(WEB))).toBeGreaterThan(0);
+    } while (deadlineMs === nowMs);
+    expect(turns).toBe(10);
+    expect(kernel.table.get(WEB)?.destinations).toHaveLength(2000);
+    expect(subject.snapshot()).toMatchObject({ errors: 0, driftRepairs: 0 });
+  });
+
+  test('is replaced by a wish that comes meanwhile, and what it did is no drift', () => {
+    const subject = slow();
+    subject.setDesired(table(web(...servers)));
+    advance();
+    subject.setDesired(table(web(two)));
+    advance();
+    expect(kernel.table.get(WEB)?.destinations).toContainEqual(two);
+    while (deadlineMs === nowMs) advance();
+    expect(kernel.table).toEqual(table(web(two)));
+    expect(subject.snapshot()).toMatchObject({ errors: 0, driftRepairs: 0 });
+  });
+
+  test('leaves what somebody changes beside it to the next look', () => {
+    const other = service('10.50.0.2', 80, [one], { scheduler: 'wlc' });
+    const subject = reconciler();
+    subject.start(table(web(one), other));
+    kernel.beforeApply = () => {
+      kernel.beforeApply = () => {};
+      kernel.table = new Map([...kernel.table, ...table({ ...other, scheduler: 'sh' })]);
+    };
+    subject.setDesired(table(web(two), other, service('10.50.0.3', 80)));
+    advance();
+    advance();
+    expect(kernel.table.get('tcp 10.50.0.2:80')).toEqual(other);
+    expect(subject.snapshot()).toMatchObject({ errors: 0, driftRepairs: 1 });
+  });
+
+  test('that repairs is said with the number of what is not said one by one', () => {
+    const subject = reconciler();
+    subject.start(table(web(...servers)));
+    lines = [];
+    kernel.table = new Map();
+    do advance();
+    while (deadlineMs === nowMs);
+    expect(lines).toHaveLength(202);
+    expect(lines.at(-1)).toEqual(['warn', 'put back what somebody else changed']);
+    expect(subject.snapshot()).toMatchObject({ driftRepairs: 2001, errors: 0 });
   });
 });
 
@@ -398,11 +590,14 @@ describe('when the kernel refuses', () => {
     advance();
     expect(deadlineMs).toBe(nowMs + 2000);
     expect(subject.snapshot()).toMatchObject({ errors: 2, consecutiveErrors: 2 });
+    const cannot = lines.filter(([level, text]) => level === 'warn' && text.startsWith('cannot'));
+    expect(cannot).toHaveLength(1);
+    expect(lines.filter(([level]) => level === 'error')).toHaveLength(1);
     kernel.refuse = undefined;
     advance();
     expect(kernel.table).toEqual(wanted);
     expect(subject.snapshot()).toMatchObject({ errors: 2, consecutiveErrors: 0 });
-    expect(deadlineMs).toBe(nowMs + SWEEP_INTERVAL_MS);
+    expect(deadlineMs).toBe(nowMs + LOOK_INTERVAL_MS);
   });
 
   test('what is acknowledged and not done is an error', () => {
@@ -448,4 +643,30 @@ describe('the orderly stop', () => {
     expect(ownedOnDisk()).toEqual([WEB]);
     expect(deadlineMs).toBeUndefined();
   });
+});
+
+test('a preview says what would be done, drains included, and does nothing', () => {
+  const ours = reconciler();
+  ours.start(table(web(one, two)));
+  const done = kernel.operations.length;
+  const drainPolicyOf = () => ({ timeoutMs: 5000, freesTemplates: false });
+  const { operations, drains } = ours.preview(table(web(one)), { drainPolicyOf });
+  expect(operations.map(({ kind, reason }) => `${kind} ${reason}`)).toEqual([
+    'lowerWeight weight 1 -> 0',
+  ]);
+  expect(drains).toMatchObject([{ server: '10.0.0.2:80', deadlineMs: 6000 }]);
+  expect(ours.preview(table(web(one)), {}).operations.map(({ kind }) => kind)).toEqual([
+    'deleteServer',
+  ]);
+  expect(kernel.operations).toHaveLength(done);
+  expect(ours.snapshot().draining).toEqual([]);
+});
+
+test('a wish can be done at once', () => {
+  const ours = reconciler();
+  ours.start(table(web(one)));
+  ours.setDesired(table(web(one, two)));
+  expect(ours.applyWish()).toMatchObject({ ok: true, applied: [{ kind: 'addServer' }] });
+  ours.close();
+  expect(ours.applyWish()).toEqual({ ok: true, applied: [] });
 });

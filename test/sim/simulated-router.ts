@@ -211,7 +211,7 @@ export class SimulatedRouter {
       log: silentLog,
       transport: {
         send: (advert) => this.#send(advert),
-        prepare: (advert) => () => this.#send(advert),
+        prepare: (advert) => ({ send: () => this.#send(advert), rehearse: () => {} }),
         drain: () => {
           for (const datagram of this.socket.splice(0)) this.instance?.receive(datagram);
         },

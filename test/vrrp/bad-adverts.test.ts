@@ -71,7 +71,7 @@ class Listener {
       log: silentLog,
       transport: {
         send: () => this.#did('send'),
-        prepare: () => () => this.#did('send'),
+        prepare: () => ({ send: () => this.#did('send'), rehearse: () => {} }),
         drain: () => {},
       },
       newTimer: () => ({

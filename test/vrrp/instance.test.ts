@@ -75,7 +75,7 @@ class World {
           this.done.push(`send prio ${priority}`);
           return this.sendFails ? failed : sent;
         },
-        prepare: () => () => sent,
+        prepare: () => ({ send: () => sent, rehearse: () => {} }),
         drain: () => {
           this.done.push('drain');
           for (const datagram of this.socket.splice(0)) this.instance.receive(datagram);

@@ -37,6 +37,18 @@ describe('shortly before a takeover', () => {
     expect(world.steps).toHaveLength(steps);
   });
 
+  it('the way of the send is rehearsed while it is waited for, and not once the master is heard', () => {
+    const world = near();
+    world.takeDone();
+    world.wait();
+    world.wait();
+    expect(world.takeDone()).toEqual(['rehearse 100', 'rehearse 100']);
+    world.waiting.push(world.advert({ priority: 200 }));
+    world.wait();
+    expect(world.takeDone()).toEqual([]);
+    expect(world.sent).toEqual([]);
+  });
+
   it('the prepared advert is the first thing that the takeover does', () => {
     const world = near();
     world.takeDone();

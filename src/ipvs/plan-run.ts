@@ -1,0 +1,146 @@
+/**
+ * A plan on its way into the kernel, slice by slice: every prefix of a plan leaves each service its
+ * servers (plan.ts), so that the others of this process can have their turn in between. Pure: the
+ * reconciler performs the slices and says what came of them.
+ */
+import { serviceName } from '../config/names.ts';
+import type { OperationOutcome } from './client.ts';
+import type { OpenServices } from './goals.ts';
+import { type Operation, operationKey } from './plan.ts';
+import type { ServiceName, Table } from './types.ts';
+
+/** The plan was made from a table that is not so any more. */
+const STALE: ReadonlySet<string> = new Set(['EEXIST', 'ENOENT', 'ESRCH', 'ENOBUFS']);
+
+export interface PlanRunInput {
+  /** What the plan is made for. */
+  readonly desired: Table;
+  readonly open: OpenServices;
+  readonly plan: readonly Operation[];
+  /** What puts back what somebody else changed, by operationKey. */
+  readonly drift: Iterable<string>;
+  /** Of a second plan: what was done by the first, which was stale. */
+  readonly earlier?: readonly OperationOutcome[] | undefined;
+}
+
+export class PlanRun {
+  readonly desired: Table;
+  readonly open: OpenServices;
+  readonly isSecond: boolean;
+  readonly #plan: readonly Operation[];
+  readonly #drift: ReadonlySet<string>;
+  readonly #outcomes: OperationOutcome[];
+  readonly #touched = new Set<ServiceName>();
+  /** What has to be read again, when all is done: servers, and which services there are. */
+  readonly #unread = new Set<ServiceName>();
+  #isListUnread = false;
+  /** Services that the kernel refused, or that could not be made ours. */
+  readonly #refused = new Set<ServiceName>();
+  #at = 0;
+  #repairs = 0;
+
+  constructor({ desired, open, plan, drift, earlier }: PlanRunInput) {
+    this.desired = desired;
+    this.open = open;
+    this.isSecond = earlier !== undefined;
+    this.#plan = plan;
+    this.#drift = new Set(drift);
+    this.#outcomes = [...(earlier ?? [])];
+  }
+
+  get isBegun(): boolean {
+    return this.#at > 0;
+  }
+
+  get isDone(): boolean {
+    return this.#at >= this.#plan.length;
+  }
+
+  /** Services that it makes. */
+  get creations(): readonly ServiceName[] {
+    return this.#plan
+      .filter(({ kind }) => kind === 'addService')
+      .map(({ service }) => serviceName(service));
+  }
+
+  /** In order; of operations that are not done any more none. */
+  get outcomes(): readonly OperationOutcome[] {
+    return this.#outcomes;
+  }
+
+  get applied(): readonly Operation[] {
+    return this.#outcomes.filter(({ ok }) => ok).map(({ operation }) => operation);
+  }
+
+  /** Services that something was done to, or tried. */
+  get touched(): ReadonlySet<ServiceName> {
+    return this.#touched;
+  }
+
+  /** Done operations that put back what somebody else changed. */
+  get repairs(): number {
+    return this.#repairs;
+  }
+
+  /** Whether the table was not what the plan was made from. */
+  get isStale(): boolean {
+    return this.#outcomes.some((outcome) => !outcome.ok && STALE.has(outcome.code));
+  }
+
+  /** Whether it did this, as far as the kernel said. */
+  hasDone(operation: Operation): boolean {
+    const key = operationKey(operation);
+    return this.#outcomes.some((outcome) => outcome.ok && operationKey(outcome.operation) === key);
+  }
+
+  isDrift(operation: Operation): boolean {
+    return this.#drift.has(operationKey(operation));
+  }
+
+  /**
+   * The next operations: services to make, or other things. Servers of a service that was refused
+   * are left out: they might land in somebody else's service.
+   */
+  next(count: number): readonly Operation[] {
+    const isCreation = this.#plan[this.#at]?.kind === 'addService';
+    const slice: Operation[] = [];
+    while (this.#at < this.#plan.length && slice.length < count) {
+      const operation = this.#plan[this.#at];
+      if (operation === undefined || (operation.kind === 'addService') !== isCreation) break;
+      this.#at += 1;
+      if (!this.#refused.has(serviceName(operation.service))) slice.push(operation);
+    }
+    return slice;
+  }
+
+  /** Services that were touched and not read since, until they are taken. */
+  takeUnread(): ServiceName | undefined {
+    const [name] = this.#unread;
+    if (name !== undefined) this.#unread.delete(name);
+    return name;
+  }
+
+  /** Whether services came or went, or were not as was thought, since this was asked. */
+  takeListUnread(): boolean {
+    const isUnread = this.#isListUnread;
+    this.#isListUnread = false;
+    return isUnread;
+  }
+
+  /** What came of a slice. Returns the services that were not made. */
+  record(outcomes: readonly OperationOutcome[]): ReadonlySet<ServiceName> {
+    const refused = new Set<ServiceName>();
+    for (const outcome of outcomes) {
+      const { operation } = outcome;
+      const name = serviceName(operation.service);
+      this.#outcomes.push(outcome);
+      this.#touched.add(name);
+      if ('destination' in operation) this.#unread.add(name);
+      if (!('destination' in operation) || !outcome.ok) this.#isListUnread = true;
+      if (outcome.ok && this.isDrift(operation)) this.#repairs += 1;
+      if (!outcome.ok && operation.kind === 'addService') refused.add(name);
+    }
+    for (const name of refused) this.#refused.add(name);
+    return refused;
+  }
+}
