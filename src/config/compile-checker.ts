@@ -208,7 +208,7 @@ function compileHttp(
     .map((level) => level.text('virtualhost'))
     .find((value) => value !== undefined);
   const urls = block.all('url').map((url) => compileUrl(url, virtualhost, report));
-  const options = compileHttpOptions(block);
+  const options = compileHttpOptions(block, report);
   const isNamed = options.enableSni === true || options.sniName !== undefined;
   if (kind === 'SSL_GET' && !isNamed && urls.some((url) => url.virtualhost !== undefined)) {
     report('virtualhostWithoutSni', block.place, {});

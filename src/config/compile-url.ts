@@ -186,7 +186,32 @@ function readStack(entry: Entry | undefined, report: Report): RegexConfig['stack
   return startBytes === undefined || maxBytes === undefined ? undefined : { startBytes, maxBytes };
 }
 
-export function compileHttpOptions(block: ReadBlock): HttpOptions {
+/** Those that say where a request ends, and are written by who sends it. */
+const FRAMING: ReadonlySet<string> = new Set([
+  'connection',
+  'content-length',
+  'expect',
+  'keep-alive',
+  'proxy-connection',
+  'te',
+  'transfer-encoding',
+  'upgrade',
+]);
+
+/** A token, a colon, and no control characters (RFC 9110 5.1, 5.5). */
+const HEADER = /^([!#$%&'*+.^_`|~\w-]+)[ \t]*:(?:\t|\P{Cc})*$/u;
+
+function checkHeader({ value, statement }: Entry, report: Report): void {
+  if (typeof value !== 'string') return;
+  const name = HEADER.exec(value)?.[1];
+  const isFraming = name !== undefined && FRAMING.has(name.toLowerCase());
+  if (name !== undefined && !isFraming) return;
+  const reason = isFraming ? 'lvsd writes this one itself' : 'it is not NAME: VALUE';
+  report('headerInvalid', placeOf(statement.words.slice(1)), { found: value, reason });
+}
+
+export function compileHttpOptions(block: ReadBlock, report: Report): HttpOptions {
+  for (const entry of block.all('header')) checkHeader(entry, report);
   const texts = (name: string): readonly string[] | undefined => {
     const found = block.all(name).flatMap(({ value }) => (typeof value === 'string' ? value : []));
     return found.length === 0 ? undefined : found;

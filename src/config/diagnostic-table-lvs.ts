@@ -276,4 +276,10 @@ export const lvsDiagnostics = {
     message: 'DSR_CHECK needs {need}',
     help: 'it asks for the virtual address by TCP, as clients do, at the MAC of the server',
   },
+  headerInvalid: {
+    code: 'LVS1142',
+    severity: 'error',
+    message: "'{found}' cannot be a header of a request: {reason}",
+    help: 'write header "NAME: VALUE"',
+  },
 } as const;

@@ -300,7 +300,7 @@ export const RUNNING_CHECKERS: ReadonlySet<string> = new Set([
 /** [name, what a pass is]. */
 const CHECKERS: readonly (readonly [name: string, doc: string])[] = [
   ['TCP_CHECK', 'Passes when a TCP connection can be made'],
-  ['HTTP_GET', 'Passes when every url answers with an accepted status code'],
+  ['HTTP_GET', 'Passes when every url answers as it should'],
   ['SSL_GET', 'As HTTP_GET, over TLS'],
   ['MISC_CHECK', 'Passes when its script ends with 0'],
   ['SMTP_CHECK', 'Passes when the server greets, answers HELO and QUIT'],
@@ -361,7 +361,7 @@ const groupRows = [
       isRepeatable: true,
     },
   ]),
-  ...plannedRows('root', [
+  ...works('root', [
     {
       name: 'SSL',
       opens: 'SSL',
@@ -377,9 +377,13 @@ const groupRows = [
       isRepeatable: true,
     },
   ]),
-  ...plannedRows('SSL', [
+  ...works('SSL', [
     { name: 'password', value: text('a password'), doc: 'Of the key' },
-    { name: 'ca', value: text('a file'), doc: 'Authorities; keepalived verifies nothing by them' },
+    {
+      name: 'ca',
+      value: text('a file'),
+      doc: 'Authorities of verify in SSL_GET; keepalived verifies nothing by them',
+    },
     { name: 'certificate', value: text('a file'), doc: 'Certificate that is shown to servers' },
     { name: 'key', value: text('a file'), doc: 'Key of the certificate' },
   ]),

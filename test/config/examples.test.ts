@@ -44,6 +44,7 @@ test('there is one for each of the usual jobs', () => {
     'sync-group',
     'udp-dns',
     'unicast-cloud',
+    'web-checks',
   ]);
 });
 

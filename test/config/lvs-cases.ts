@@ -63,6 +63,9 @@ export const LVS_CASES: Readonly<Record<keyof typeof lvsDiagnostics, LvsCase>> =
   replyLength: { text: server('UDP_CHECK {\nmin_reply_length 9\nmax_reply_length 8\n}') },
   pathWithSpace: { text: url('').replace('path /', 'path "/a b"') },
   pathWithoutSlash: { text: url('').replace('path /', 'path index.html') },
+  headerInvalid: {
+    text: server('HTTP_GET {\nheader "Content-Length: 5"\nurl {\npath /\n}\n}'),
+  },
   digestInvalid: { text: url('digest 123') },
   regexInvalid: { text: url('regex "a(b"') },
   regexBackslash: { text: url('regex a\\.b') },
