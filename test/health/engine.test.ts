@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { HISTORY_LENGTH } from '../../src/health/checker.ts';
 import { PROBES_MAX, STARTS_PER_TURN } from '../../src/health/engine.ts';
 import { fail, inconclusive, pass } from '../fake/probes.ts';
-import { checkedServers, ip, nameOf, realServer, service, tcpCheck } from './configs.ts';
+import { checkedServers, ip, nameOf, realServer, service, sslGet, tcpCheck } from './configs.ts';
 import { Stage } from './stage.ts';
 
 const A = '10.0.0.1';
@@ -404,5 +404,38 @@ describe('the log of a rack that dies', () => {
     expect(stage.lines).toHaveLength(1);
     await stage.engine.close();
     expect(stage.lines.map(({ fields }) => fields.server)).toEqual([nameOf(A), nameOf(B)]);
+  });
+});
+
+describe('a certificate that ends soon', () => {
+  const DAY_MS = 86_400_000;
+  const passing = (certificateEndsMs: number) => ({ ...pass, certificateEndsMs });
+  const warnings = ({ lines }: Stage) =>
+    lines.filter(({ message }) => message === 'certificate ends soon');
+
+  it('is warned about once, and its successor again', async () => {
+    const stage = new Stage();
+    const certExpiryWarnDays = 10;
+    const checker = sslGet({ connectAddress: ip(A), connectPort: 80, certExpiryWarnDays });
+    const endMs = stage.time.realtimeMs() + 10 * DAY_MS + 15_000;
+    stage.tell(A, passing(endMs));
+    await stage.start([service([realServer(A, [checker])])]);
+    expect(warnings(stage)).toEqual([]);
+    await stage.time.advance(60_000);
+    expect(warnings(stage)).toMatchObject([
+      { level: 'warn', fields: { server: nameOf(A), ends: new Date(endMs).toISOString() } },
+    ]);
+    expect(stage.engine.snapshot()[0]?.checkers[0]?.certificateEndsMs).toBe(endMs);
+    stage.tell(A, passing(endMs + 1));
+    await stage.time.advance(60_000);
+    expect(warnings(stage)).toHaveLength(2);
+  });
+
+  it('is none of ours unless cert_expiry_warn says so', async () => {
+    const stage = new Stage();
+    stage.tell(A, passing(0));
+    const checker = sslGet({ connectAddress: ip(A), connectPort: 80 });
+    await stage.start([service([realServer(A, [checker])])]);
+    expect(warnings(stage)).toEqual([]);
   });
 });

@@ -2,24 +2,14 @@
 import { execFile } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { promisify } from 'node:util';
-import { afterEach, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import type { RegexConfig } from '../../src/config/model-lvs.ts';
 import { MAX_MATCHED_BYTES } from '../../src/health/body-pattern.ts';
 import { httpGet, httpUrl } from './configs.ts';
 import { check, outcome, SHORT_MS } from './probing.ts';
-import { endlessBody, type FaultyServer, listen, onRequest, replyWith } from './servers.ts';
+import { endlessBody, listenPerTest, onRequest, replyWith } from './servers.ts';
 
-const servers: FaultyServer[] = [];
-
-afterEach(async () => {
-  for (const server of servers.splice(0)) await server.close();
-});
-
-async function serve(...parameters: Parameters<typeof listen>): Promise<FaultyServer> {
-  const server = await listen(...parameters);
-  servers.push(server);
-  return server;
-}
+const serve = listenPerTest();
 
 function md5(text: string): string {
   return createHash('md5').update(text, 'latin1').digest('hex');

@@ -1,4 +1,4 @@
-import { afterEach, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { systemClock } from '../../src/base/clock.ts';
 import { probeHttp } from '../../src/health/http.ts';
 import { httpGet, httpUrl, ip } from './configs.ts';
@@ -18,8 +18,8 @@ import {
   dripBody,
   endlessBody,
   endlessHeaders,
-  type FaultyServer,
-  listen,
+  type listen,
+  listenPerTest,
   replyWith,
   reset,
   resetAfterRequest,
@@ -27,17 +27,7 @@ import {
   stoppedListener,
 } from './servers.ts';
 
-const servers: FaultyServer[] = [];
-
-afterEach(async () => {
-  for (const server of servers.splice(0)) await server.close();
-});
-
-async function serve(...parameters: Parameters<typeof listen>): Promise<FaultyServer> {
-  const server = await listen(...parameters);
-  servers.push(server);
-  return server;
-}
+const serve = listenPerTest();
 
 const OK = 'HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello';
 const MANY_HEADERS = `HTTP/1.1 200 OK\r\n${'X-A: b\r\n'.repeat(100_000)}\r\n`;

@@ -1,22 +1,12 @@
 /** SMTP_CHECK and AGENT_CHECK: servers that talk in lines. */
 import type { Socket } from 'node:net';
-import { afterEach, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { parseAgentReply } from '../../src/health/agent-reply.ts';
 import { agentCheck, smtpCheck } from './configs.ts';
 import { check, LATE_MS, openDescriptors, outcomes, SHORT_MS } from './probing.ts';
-import { closeAtOnce, drip, type FaultyServer, listen, reset, silent } from './servers.ts';
+import { closeAtOnce, drip, type listen, listenPerTest, pour, reset, silent } from './servers.ts';
 
-const servers: FaultyServer[] = [];
-
-afterEach(async () => {
-  for (const server of servers.splice(0)) await server.close();
-});
-
-async function serve(...parameters: Parameters<typeof listen>): Promise<FaultyServer> {
-  const server = await listen(...parameters);
-  servers.push(server);
-  return server;
-}
+const serve = listenPerTest();
 
 /** Says the first text at once and each further one after a line of the client; then closes. */
 function dialogue(...texts: readonly string[]) {
@@ -39,21 +29,11 @@ function says(text: string) {
 }
 
 function flood(socket: Socket): void {
-  const chunk = 'x'.repeat(65_536);
-  const pour = (): void => {
-    while (!socket.destroyed && socket.write(chunk));
-  };
-  socket.on('drain', pour);
-  pour();
+  pour(socket, 'x'.repeat(65_536));
 }
 
 function floodLines(socket: Socket): void {
-  const chunk = '220-more\r\n'.repeat(5000);
-  const pour = (): void => {
-    while (!socket.destroyed && socket.write(chunk));
-  };
-  socket.on('drain', pour);
-  pour();
+  pour(socket, '220-more\r\n'.repeat(5000));
 }
 
 type Behaviour = [what: string, Parameters<typeof listen>[0], ends: string, ms?: number];

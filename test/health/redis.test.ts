@@ -2,12 +2,12 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import type { Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { redisCheck } from './configs.ts';
 import { check, LATE_MS, openDescriptors, outcome, outcomes, SHORT_MS } from './probing.ts';
-import { closeAtOnce, drip, type FaultyServer, listen, reset, silent } from './servers.ts';
+import { closeAtOnce, drip, type listen, listenPerTest, pour, reset, silent } from './servers.ts';
 
-const servers: FaultyServer[] = [];
+const serve = listenPerTest();
 let directory: string;
 let passwordFile: string;
 
@@ -18,16 +18,6 @@ beforeAll(() => {
 });
 
 afterAll(() => rmSync(directory, { recursive: true }));
-
-afterEach(async () => {
-  for (const server of servers.splice(0)) await server.close();
-});
-
-async function serve(...parameters: Parameters<typeof listen>): Promise<FaultyServer> {
-  const server = await listen(...parameters);
-  servers.push(server);
-  return server;
-}
 
 /** Answers every command that arrives, one after the other, with these. */
 function replies(...texts: readonly string[]) {
@@ -43,14 +33,9 @@ function replies(...texts: readonly string[]) {
 }
 
 function endlessReply(socket: Socket): void {
-  const chunk = 'x'.repeat(65_536);
-  const pour = (): void => {
-    while (!socket.destroyed && socket.write(chunk));
-  };
   socket.once('data', () => {
     socket.write('$500000000\r\n');
-    socket.on('drain', pour);
-    pour();
+    pour(socket, 'x'.repeat(65_536));
   });
 }
 

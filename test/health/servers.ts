@@ -2,6 +2,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { createServer, type Server, type Socket } from 'node:net';
+import { afterEach } from 'vitest';
 
 export interface FaultyServer {
   readonly port: number;
@@ -50,6 +51,28 @@ export async function listen(
       await closed;
     },
   };
+}
+
+/** `listen` for the tests of one file; what a test started is closed after it. */
+export function listenPerTest(): typeof listen {
+  const servers: FaultyServer[] = [];
+  afterEach(async () => {
+    for (const server of servers.splice(0)) await server.close();
+  });
+  return async (...parameters) => {
+    const server = await listen(...parameters);
+    servers.push(server);
+    return server;
+  };
+}
+
+/** The same bytes again and again, as fast as the client reads them. */
+export function pour(socket: Socket, chunk: string): void {
+  const more = (): void => {
+    while (!socket.destroyed && socket.write(chunk));
+  };
+  socket.on('drain', more);
+  more();
 }
 
 /** Calls `reply` once the head of a request is there. */
@@ -108,27 +131,17 @@ export function dripBody(socket: Socket): void {
 
 /** A body without end, as fast as the client reads it. */
 export function endlessBody(socket: Socket): void {
-  const chunk = 'x'.repeat(65_536);
-  const pour = (): void => {
-    while (!socket.destroyed && socket.write(chunk));
-  };
-  socket.on('drain', pour);
   onRequest(socket, () => {
     socket.write('HTTP/1.1 200 OK\r\n\r\n');
-    pour();
+    pour(socket, 'x'.repeat(65_536));
   });
 }
 
 /** Header lines without end. */
 export function endlessHeaders(socket: Socket): void {
-  const chunk = 'X-Flood: yes\r\n'.repeat(1000);
-  const pour = (): void => {
-    while (!socket.destroyed && socket.write(chunk));
-  };
-  socket.on('drain', pour);
   onRequest(socket, () => {
     socket.write('HTTP/1.1 200 OK\r\n');
-    pour();
+    pour(socket, 'X-Flood: yes\r\n'.repeat(1000));
   });
 }
 
