@@ -1,9 +1,10 @@
 /** A server leaves the file while long downloads run through it: they finish; or are cut when time is up. */
 import { LAB_SLACK_MS, RELOAD_BOUND_MS, REQUEST_INTERVAL_MS } from './bounds.ts';
 import { Client } from './client.ts';
+import { poll } from './command.ts';
 import { type Edit, inService, withoutServer } from './configuration.ts';
 import type { Download } from './download.ts';
-import { type TableLine, wantedTable } from './ipvs-table.ts';
+import { activeConnectionsOf, type TableLine, wantedTable } from './ipvs-table.ts';
 import { DIRECTOR_NAMES, nodeAddress, PAGES, SERVICE_PORT, VIRTUAL_ADDRESS } from './lab.ts';
 import type { RunningLab } from './running-lab.ts';
 import {
@@ -28,6 +29,9 @@ const MS_PER_SECOND = 1_000;
 /** The table is looked at twice a second; a connection counts as active a little after its last byte. */
 const DELETION_BOUND_MS = 2_000 + LAB_SLACK_MS;
 
+/** The kernel's timeout of SYN_RECV is 60 s. */
+const FORGET_DEADLINE_MS = 90_000;
+
 const drained: readonly TableLine[] = [
   `TCP ${VIRTUAL_ADDRESS}:${SERVICE_PORT} rr`,
   `  -> ${nodeAddress('server1')}:${SERVICE_PORT} Route 0`,
@@ -38,6 +42,7 @@ const withDrain = (seconds: number): Edit => inService(`drain_timeout ${seconds}
 
 export async function drain(lab: RunningLab, steps: Steps): Promise<Measurement> {
   await settle(lab, steps);
+  await forgetRefused(lab, steps);
   const client = await Client.start(lab.clientOptions);
 
   await prepare(lab, steps, PATIENT_S);
@@ -62,6 +67,28 @@ export async function drain(lab: RunningLab, steps: Steps): Promise<Measurement>
   const experience = await recordExperience(client, steps, { lossBound: 0 });
   await requireAlternatingPages(lab, steps);
   return { experience };
+}
+
+/**
+ * A connection that a dead web server refused counts as active for a minute: the answer never passes the
+ * director (SYN_RECV, net/netfilter/ipvs/ip_vs_proto_tcp.c). A drain would rightly wait for those that an
+ * earlier scenario left.
+ */
+async function forgetRefused(lab: RunningLab, steps: Steps): Promise<void> {
+  let active = 0;
+  const forgotten = await poll(
+    async () => {
+      const text = await lab.ipvsadm('director1', '-Ln');
+      active = activeConnectionsOf(text, `${nodeAddress(LEAVING)}:${SERVICE_PORT}`);
+      return active === 0 ? true : undefined;
+    },
+    { deadlineMs: FORGET_DEADLINE_MS, signal: lab.signal },
+  );
+  steps.require({
+    name: `${LEAVING} has no connection left of what was before`,
+    ok: forgotten.ok,
+    detail: `${active} active`,
+  });
 }
 
 /** Both servers, and so long a drain. */

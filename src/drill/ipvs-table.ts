@@ -57,6 +57,15 @@ export function connectionsOf(text: string, service: string, server: string): nu
   throw new Error(`No server ${server} of ${service} in: ${text}`);
 }
 
+/** Connections of a server that `ipvsadm -Ln` counts as active, in all services together. */
+export function activeConnectionsOf(text: string, server: string): number {
+  const counts = text.split('\n').flatMap((line) => {
+    const [, name, active] = /^ {2}-> (\S+)\s+\S+\s+\d+\s+(\d+)\s+\d+\s*$/.exec(line) ?? [];
+    return name === server ? [Number(active)] : [];
+  });
+  return counts.reduce((sum, count) => sum + count, 0);
+}
+
 /** The table a director of the lab must have while these real servers are up. */
 export function wantedTable(up: readonly ServerName[] = SERVER_NAMES): readonly TableLine[] {
   const servers = up.map((server) => `  -> ${nodeAddress(server)}:${SERVICE_PORT} Route 1`);

@@ -11,11 +11,11 @@ import { serverFailure } from './server-failure.ts';
 import type { Scenario } from './steps.ts';
 
 const SCENARIOS: ReadonlyMap<string, Scenario> = new Map([
-  ['server-failure', serverFailure],
   ['reload-under-load', reloadUnderLoad],
   ['drain', drain],
   ['drift', drift],
   ['restart-under-load', restartUnderLoad],
+  ['server-failure', serverFailure],
   ['master-kill', masterKill],
   ['preempt', preempt],
   ['handover', handover],

@@ -124,7 +124,7 @@ describe('lvsd reload', () => {
 
   test('reads the file that it was told of from then on, at SIGHUP too', () => {
     expect(report.control.names).toBe('/tmp/operations/other.conf');
-    expect(report.control.reloads).toBe(5);
+    expect(report.control.reloads).toBe(6);
   });
 
   test('says what to do when no daemon runs', () => {

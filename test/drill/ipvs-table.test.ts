@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
 import {
+  activeConnectionsOf,
   connectionsOf,
   formatTable,
   isSameTable,
@@ -60,4 +61,10 @@ TCP  192.168.10.188:81                   3       15        0     1000        0
   expect(connectionsOf(stats, '192.168.10.188:80', '192.168.10.101:80')).toBe(7);
   expect(connectionsOf(stats, '192.168.10.188:81', '192.168.10.101:80')).toBe(3);
   expect(() => connectionsOf(stats, '192.168.10.188:80', '192.168.10.102:80')).toThrow('No server');
+});
+
+test('active connections of a server are those of all services', () => {
+  expect(activeConnectionsOf(WHOLE, '192.168.10.101:80')).toBe(3);
+  expect(activeConnectionsOf(`${WHOLE}${WHOLE}`, '192.168.10.101:80')).toBe(6);
+  expect(activeConnectionsOf(WHOLE, '192.168.10.9:80')).toBe(0);
 });
