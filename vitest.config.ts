@@ -14,6 +14,7 @@ const SYSTEM_TESTS = [
   'test/daemon/run.test.ts',
   'test/daemon/standing.test.ts',
   'test/daemon/transports.test.ts',
+  'test/daemon/launched-scripts.test.ts',
   'test/daemon/script-runner.test.ts',
   'test/daemon/scripts.test.ts',
   'test/daemon/weights.test.ts',

@@ -161,6 +161,7 @@ const DRIVERS: readonly string[] = [
   'daemon/host-state.ts',
   'daemon/instance-host.ts',
   'daemon/instance-transport.ts',
+  'daemon/launched-scripts.ts',
   'daemon/link-beliefs.ts',
   'daemon/local-igmp.ts',
   'daemon/notices.ts',

@@ -13,6 +13,7 @@ import { EventLog, type EventsPage, type NewEvent } from '../observe/events.ts';
 import type { FifoStatus, NotifyStatus } from '../observe/outside.ts';
 import type { Notice, Report } from '../vrrp/notice.ts';
 import { Fifo } from './fifo.ts';
+import type { LaunchedScripts } from './launched-scripts.ts';
 import { Notifier } from './notify.ts';
 import { fifoLine, type NotifySource, planNotice } from './notify-plan.ts';
 import type { ScriptRules } from './script-launch.ts';
@@ -28,6 +29,7 @@ export interface NoticesPorts {
   readonly clock: Clock;
   readonly log: Log;
   readonly setTimer: SetTimer;
+  readonly launched?: LaunchedScripts;
 }
 
 const FIFO_KINDS = ['notifyFifo', 'vrrpNotifyFifo', 'lvsNotifyFifo'] as const;
@@ -52,8 +54,8 @@ export class Notices {
   constructor(ports: NoticesPorts) {
     this.#ports = ports;
     const { clock, log, setTimer } = ports;
-    this.#runner = new ScriptRunner({ clock, setTimer, limit: RUNS_MAX });
-    this.#fifoRunner = new ScriptRunner({ clock, setTimer, limit: FIFO_SCRIPTS_MAX });
+    this.#runner = new ScriptRunner({ ...ports, limit: RUNS_MAX });
+    this.#fifoRunner = new ScriptRunner({ ...ports, limit: FIFO_SCRIPTS_MAX });
     this.#notifier = new Notifier({
       clock,
       log,

@@ -3,8 +3,7 @@
  * execvp), in a session and process group of its own, with stdin and stdout nowhere and nothing else of
  * ours open, within a time. It never waits: results come later, and no more than a bound run at once.
  *
- * A script that outlives the supervisor (kill -9) goes on to its end: Node offers no PR_SET_PDEATHSIG
- * between fork and exec.
+ * A script that outlives the supervisor (kill -9) is ended by the next start (launched-scripts.ts).
  */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { readFileSync } from 'node:fs';
@@ -15,11 +14,10 @@ import { findScript } from '../config/load.ts';
 import type { ScriptCommand } from '../config/model-vrrp.ts';
 import { withoutAmbient } from '../kernel/capabilities.ts';
 import { closeAllOnExec } from '../kernel/descriptors.ts';
+import { type LaunchedScripts, signalGroup, TERM_GRACE_MS } from './launched-scripts.ts';
 import { planLaunch, type ScriptRules, scriptEnvironment } from './script-launch.ts';
 import type { SetTimer } from './timers.ts';
 
-/** From TERM to KILL. */
-const TERM_GRACE_MS = 2_000;
 /** What is kept of what a script says on stderr. */
 const STDERR_BYTES_MAX = 1024;
 /** How long the last words of a script that has ended are waited for. */
@@ -30,6 +28,8 @@ export interface RunnerPorts {
   readonly setTimer: SetTimer;
   /** Scripts under way at once; more wait in order. */
   readonly limit: number;
+  /** Where what runs is written down; absent: nobody ends it when this process is killed. */
+  readonly launched?: LaunchedScripts;
 }
 
 export interface ScriptRun {
@@ -109,6 +109,7 @@ export class ScriptRunner {
     }
     const { child } = started;
     job.child = child;
+    if (child.pid !== undefined) this.#ports.launched?.started(child.pid, job.command.path);
     job.options.onStart?.();
     const stderr = collectStderr(child, this.#ports.setTimer);
     const { timeoutMs } = job.options;
@@ -124,8 +125,9 @@ export class ScriptRunner {
       }
     });
     child.once('exit', (code, signal) => {
+      if (child.pid !== undefined) this.#ports.launched?.ended(child.pid);
       // Whoever of its group has survived a TERM does not survive this.
-      if (job.outcome !== undefined) signalGroup(child, 'SIGKILL');
+      if (job.outcome !== undefined) signalChild(child, 'SIGKILL');
       const outcome: ScriptOutcome =
         job.outcome ??
         (signal === null ? { kind: 'exited', code: code ?? 0 } : { kind: 'signalled', signal });
@@ -145,8 +147,8 @@ export class ScriptRunner {
   }
 
   #terminate(child: ChildProcess): void {
-    signalGroup(child, 'SIGTERM');
-    const cancel = this.#ports.setTimer(TERM_GRACE_MS, () => signalGroup(child, 'SIGKILL'));
+    signalChild(child, 'SIGTERM');
+    const cancel = this.#ports.setTimer(TERM_GRACE_MS, () => signalChild(child, 'SIGKILL'));
     child.once('exit', cancel);
   }
 }
@@ -229,11 +231,6 @@ function collectStderr(
   };
 }
 
-function signalGroup({ pid }: ChildProcess, signal: NodeJS.Signals): void {
-  if (pid === undefined) return;
-  try {
-    process.kill(-pid, signal);
-  } catch {
-    // The whole group is gone already.
-  }
+function signalChild({ pid }: ChildProcess, signal: NodeJS.Signals): void {
+  if (pid !== undefined) signalGroup(pid, signal);
 }

@@ -33,6 +33,7 @@ import { type ControlServer, openControlServer } from './control-server.ts';
 import { giveUp } from './give-up.ts';
 import { HealthGuard } from './health-guard.ts';
 import { findInstance } from './instance-name.ts';
+import { LaunchedScripts } from './launched-scripts.ts';
 import type { FromHealth, FromVrrp, PlannedOperation, ToHealth, ToVrrp } from './messages.ts';
 import { Notices } from './notices.ts';
 import { judgePreflight, type Problem } from './preflight.ts';
@@ -66,6 +67,7 @@ import { Trackers } from './trackers.ts';
 import { type GuardPorts, VrrpGuard } from './vrrp-guard.ts';
 
 const OWNERSHIP_FILE = 'ipvs-owned.json';
+const SCRIPTS_FILE = 'scripts-running.json';
 /** Notify scripts of a stop have so long before they are killed. */
 const LAST_NOTICES_MS = 5_000;
 
@@ -78,6 +80,7 @@ export class Supervisor {
   #control: ControlServer | undefined;
   #vrrp: VrrpGuard | undefined;
   #health: HealthGuard | undefined;
+  readonly #launched: LaunchedScripts;
   readonly #trackers: Trackers;
   readonly #notices: Notices;
   /** Of each instance; the health process may be started after the news. */
@@ -99,11 +102,15 @@ export class Supervisor {
     this.#startedAt = this.#now();
     this.#loadedAt = this.#startedAt;
     const { clock, log } = options;
-    this.#notices = new Notices({ clock, log, setTimer: nodeTimers });
+    const path = (): string => this.#besideSocket(SCRIPTS_FILE);
+    const launched = new LaunchedScripts({ path, log, setTimer: nodeTimers });
+    this.#launched = launched;
+    this.#notices = new Notices({ clock, log, setTimer: nodeTimers, launched });
     this.#trackers = new Trackers(config, {
       clock,
       log,
       setTimer: nodeTimers,
+      launched,
       onChange: (state) => {
         this.#vrrp?.tellTrackers([state]);
         if (state.kind === 'file') this.#health?.tellFiles([state]);
@@ -135,6 +142,7 @@ export class Supervisor {
       },
       'starting',
     );
+    this.#launched.endLeftovers();
     this.#tellConfig('started');
     this.#notices.configure(this.#config, false);
     const { startupScript } = this.#config.globalDefs;
@@ -207,7 +215,7 @@ export class Supervisor {
   async #planTable(config: Config): Promise<readonly PlannedOperation[] | undefined> {
     if (this.#health !== undefined) return this.#health.preview(config);
     if (config.virtualServers.length === 0) return [];
-    const found = readTable(this.#ownershipFile());
+    const found = readTable(this.#besideSocket(OWNERSHIP_FILE));
     const nowMs = this.#options.clock.monotonicMs();
     return found && planFirstTable(config, found.table, found.owned, nowMs);
   }
@@ -276,7 +284,7 @@ export class Supervisor {
     if (this.#health === undefined && this.#config.virtualServers.length > 0) {
       this.#health = new HealthGuard(
         this.#config,
-        { ownershipFile: this.#ownershipFile(), adopt: this.#options.adopt },
+        { ownershipFile: this.#besideSocket(OWNERSHIP_FILE), adopt: this.#options.adopt },
         {
           ...common,
           spawn: spawnBeside<ToHealth, FromHealth>('health-process'),
@@ -308,8 +316,8 @@ export class Supervisor {
   }
 
   #newCheckScripts(onEnd: CheckScriptPorts['onEnd']): CheckScripts {
-    const times = { clock: this.#options.clock, setTimer: nodeTimers };
-    const runner = new ScriptRunner({ ...times, limit: CHECK_RUNS_MAX });
+    const ports = { clock: this.#options.clock, setTimer: nodeTimers, launched: this.#launched };
+    const runner = new ScriptRunner({ ...ports, limit: CHECK_RUNS_MAX });
     const rules = (): ScriptRules => this.#config.globalDefs;
     return new CheckScripts({ runner, setTimer: nodeTimers, rules, onEnd });
   }
@@ -329,7 +337,7 @@ export class Supervisor {
   }
 
   #preflight(config: Config, adopt: boolean): readonly Problem[] {
-    return judgePreflight(config, gatherFacts(config, this.#ownershipFile()), adopt);
+    return judgePreflight(config, gatherFacts(config, this.#besideSocket(OWNERSHIP_FILE)), adopt);
   }
 
   async #answer(request: ControlRequest): Promise<ControlResponse> {
@@ -400,9 +408,9 @@ export class Supervisor {
     return this.#options.socketPath ?? this.#config.globalDefs.controlSocket.path;
   }
 
-  /** Beside the control socket: /run is emptied at boot, as the kernel's table is. */
-  #ownershipFile(): string {
-    return join(dirname(this.#socketPath()), OWNERSHIP_FILE);
+  /** /run is emptied at boot, as the kernel's table is. */
+  #besideSocket(file: string): string {
+    return join(dirname(this.#socketPath()), file);
   }
 
   #now(): string {

@@ -13,6 +13,7 @@ import type { VrrpScriptConfig } from '../config/model-vrrp.ts';
 import type { TrackerStatus } from '../observe/outside.ts';
 import type { TrackerState } from '../vrrp/tracker-state.ts';
 import { FileTrackers } from './file-trackers.ts';
+import type { LaunchedScripts } from './launched-scripts.ts';
 import type { ServiceState } from './messages.ts';
 import { ProcessTrackers } from './process-trackers.ts';
 import { type ScriptRun, ScriptRunner } from './script-runner.ts';
@@ -32,6 +33,7 @@ export interface TrackersPorts {
   readonly log: Log;
   readonly setTimer: SetTimer;
   readonly onChange: (state: TrackerState) => void;
+  readonly launched?: LaunchedScripts;
 }
 
 export class Trackers {
@@ -48,7 +50,7 @@ export class Trackers {
     this.#ports = ports;
     const { clock, log, setTimer } = ports;
     const onState = (state: TrackerState): void => this.#set(state);
-    this.#runner = new ScriptRunner({ clock, setTimer, limit: RUNS_MAX });
+    this.#runner = new ScriptRunner({ ...ports, limit: RUNS_MAX });
     const run = (script: VrrpScriptConfig): ScriptRun => this.#run(script);
     this.#scripts = new ScriptTrackers({ clock, log, setTimer, run, onState });
     this.#files = new FileTrackers({ log, setTimer, onState });

@@ -1,4 +1,8 @@
-/** The processes of this machine, from /proc; nothing here waits in the event loop's own thread. */
+/**
+ * The processes of this machine, from /proc; nothing here waits in the event loop's own thread but
+ * `readIdentity`, which reads what the kernel has at hand.
+ */
+import { readFileSync } from 'node:fs';
 import { readdir, readFile } from 'node:fs/promises';
 
 export interface ProcessEntry {
@@ -34,4 +38,30 @@ export async function readProcess(
   } catch {
     return undefined;
   }
+}
+
+/** What tells a process from a later one with the same pid. */
+export interface ProcessIdentity {
+  readonly processGroup: number;
+  /** Clock ticks since boot (proc(5), field 22), as text. */
+  readonly startTicks: string;
+}
+
+/** Undefined when there is no such process, or only its zombie. */
+export function readIdentity(pid: number): ProcessIdentity | undefined {
+  try {
+    const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
+    const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+    const [state, , processGroup] = fields;
+    const startTicks = fields[19];
+    if (state === 'Z' || state === 'X' || startTicks === undefined) return undefined;
+    return { processGroup: Number(processGroup), startTicks };
+  } catch {
+    return undefined;
+  }
+}
+
+/** Another after every boot; pids and start times mean nothing across one. */
+export function readBootId(): string {
+  return readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim();
 }

@@ -4,6 +4,7 @@ import { chmodSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'nod
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, it } from 'vitest';
+import { readIdentity } from '../../src/kernel/process-table.ts';
 import type { DaemonStatus } from '../../src/observe/status.ts';
 import { ended, eventually, Segment } from '../netns/segment.ts';
 
@@ -105,4 +106,43 @@ vrrp_instance VI_1 {
     const { stdout } = spawnSync('pgrep', ['-f', directory], { encoding: 'utf8' });
     return stdout === '';
   });
+}, 60_000);
+
+it('ends, at the next start, the scripts of a daemon that was killed', async () => {
+  const host = segment.addHost('d1', '10.63.0.1/24');
+  const at = (name: string): string => join(directory, name);
+  const file = at('lvs.conf');
+  shell('reader', `echo $$ >> ${at('readers')}; exec sleep 600`);
+  writeFileSync(
+    file,
+    `global_defs {
+  script_user root
+  vrrp_notify_fifo ${at('fifo')}
+  vrrp_notify_fifo_script ${at('reader')}
+}
+vrrp_instance VI_1 {
+  interface eth0
+  virtual_router_id 63
+  virtual_ipaddress { 10.63.0.188/32 }
+}
+`,
+  );
+  const readers = (): readonly number[] => {
+    const { stdout } = spawnSync('cat', [at('readers')], { encoding: 'utf8' });
+    return stdout.split('\n').filter(Boolean).map(Number);
+  };
+  const running = (): number => readers().filter((pid) => readIdentity(pid) !== undefined).length;
+  const run = () =>
+    segment.spawn(host, 'bin/lvsd', 'run', '-f', file, '--socket', at('control.sock'));
+  const killed = run();
+  await eventually('the reader runs', () => readers().length === 1);
+  killed.kill('SIGKILL');
+  await ended(killed);
+  expect(running()).toBe(1);
+  const daemon = run();
+  await eventually('a second reader runs', () => readers().length === 2);
+  await eventually('the first has been ended', () => running() === 1);
+  daemon.kill('SIGTERM');
+  expect(await ended(daemon)).toBe(0);
+  await eventually('no reader is left', () => running() === 0);
 }, 60_000);
