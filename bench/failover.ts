@@ -1,7 +1,7 @@
 /**
  * What a failover costs: `node bench/failover.ts [--json] [--quick | --full] [--runs=N] [--only=WORD]`.
  * lvsd and keepalived take turns with the same file in the same namespaces (v3, priorities 200 and 100),
- * every trial with processes that were just started. As root; under five minutes; --full an hour.
+ * every trial with processes that were just started. As root; under five minutes; --full an hour and a half.
  *
  *   takeover  from the master's last advert (SIGTERM: its priority 0) to the successor's first, on the
  *             wire, by the kernel's timestamps
@@ -80,12 +80,12 @@ const DEFAULT: Extent = {
 };
 const FULL: Extent = {
   runs: new Map([
-    [1000, 15],
-    [100, 40],
-    [10, 40],
+    [1000, 8],
+    [100, 15],
+    [10, 15],
   ]),
   minutes: 10,
-  stalledMinutes: 2,
+  stalledMinutes: 10,
 };
 const FALSE_FAILOVER_INTERVAL_MS = 10;
 const MS_PER_MINUTE = 60_000;
