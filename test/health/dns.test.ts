@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { type DecodedPacket, decode, encode, type Packet } from 'dns-packet';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import type { DnsCheckConfig } from '../../src/config/model.ts';
+import { said } from '../netns/segment.ts';
 import { dnsCheck } from './configs.ts';
 import { closedDatagramPort, serveDatagrams } from './datagram-servers.ts';
 import { check, openDescriptors, outcome, outcomes, SHORT_MS } from './probing.ts';
@@ -128,20 +129,17 @@ describe('DNS_CHECK of dnsmasq', () => {
   let port = 0;
 
   beforeAll(async () => {
-    port = await closedDatagramPort();
-    dnsmasq = spawn(
-      'dnsmasq',
-      [
-        ...['--keep-in-foreground', '--conf-file=/dev/null', '--no-resolv', '--no-hosts'],
-        ...['--log-facility=-', '--pid-file=', '--user=root', '--bind-interfaces'],
-        ...['--listen-address=127.0.0.1', `--port=${port}`, '--local=/test/'],
-        ...['--address=/web.test/10.0.0.5', '--address=/web.test/2001:db8::5'],
-        ...['--mx-host=test,mail.test,10', '--txt-record=test,hello world'],
-        ...['--cname=www.test,host.test', '--host-record=host.test,10.0.0.9'],
-      ],
-      { stdio: ['ignore', 'inherit', 'pipe'] },
-    );
-    await once(dnsmasq.stderr ?? dnsmasq, 'data');
+    // It listens on TCP too, where another test may have that port just now.
+    for (let attempt = 0; attempt < 10; attempt += 1) {
+      port = await closedDatagramPort();
+      dnsmasq = startDnsmasq(port);
+      const isStarted = await said(dnsmasq, 'started').then(
+        () => true,
+        () => false,
+      );
+      if (isStarted) return;
+    }
+    throw new Error('dnsmasq finds no port');
   });
 
   afterAll(async () => {
@@ -163,3 +161,18 @@ describe('DNS_CHECK of dnsmasq', () => {
     expect(await outcome(dnsCheck({ connectPort: port, ...changes }))).toBe(expected);
   });
 });
+
+function startDnsmasq(port: number): ChildProcess {
+  return spawn(
+    'dnsmasq',
+    [
+      ...['--keep-in-foreground', '--conf-file=/dev/null', '--no-resolv', '--no-hosts'],
+      ...['--log-facility=-', '--pid-file=', '--user=root', '--bind-interfaces'],
+      ...['--listen-address=127.0.0.1', `--port=${port}`, '--local=/test/'],
+      ...['--address=/web.test/10.0.0.5', '--address=/web.test/2001:db8::5'],
+      ...['--mx-host=test,mail.test,10', '--txt-record=test,hello world'],
+      ...['--cname=www.test,host.test', '--host-record=host.test,10.0.0.9'],
+    ],
+    { stdio: ['ignore', 'inherit', 'pipe'] },
+  );
+}
