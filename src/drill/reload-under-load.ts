@@ -9,19 +9,16 @@ import {
   withWeight,
 } from './configuration.ts';
 import { connectionsOf, type TableLine } from './ipvs-table.ts';
-import { DIRECTOR_NAMES, nodeAddress, SERVICE_PORT, VIRTUAL_ADDRESS } from './lab.ts';
+import { nodeAddress, SERVICE_PORT, VIRTUAL_ADDRESS } from './lab.ts';
 import type { RunningLab } from './running-lab.ts';
 import {
-  describeTable,
-  formatBound,
-  formatMs,
   type Measurement,
   REQUESTS_AFTER_THE_CHANGE,
   recordExperience,
   requireAlternatingPages,
+  requireTableChange,
   type Steps,
   settle,
-  waitForTable,
 } from './steps.ts';
 
 const SECOND_PORT = 81;
@@ -92,11 +89,13 @@ export async function reloadUnderLoad(lab: RunningLab, steps: Steps): Promise<Me
   for (const change of CHANGES) {
     lab.configure(...change.edits);
     const sentAtMs = lab.reload();
-    await requireChange(lab, steps, change, sentAtMs);
+    const { what, wanted, boundMs } = change;
+    const since = { atMs: sentAtMs, what: 'SIGHUP' };
+    await requireTableChange(lab, steps, { change: `${what}: table of`, since, wanted, boundMs });
     await client.requestsDone(REQUESTS_AFTER_THE_CHANGE);
     const now = await countedFor(lab);
     steps.record({
-      name: `${change.what}: server1 is kept`,
+      name: `${what}: server1 is kept`,
       // Added up by the kernel every two seconds: it may stand still, and must not begin anew.
       ok: now >= counted && now > 0,
       detail: `the kernel counted ${counted} connections for it before, ${now} since`,
@@ -108,30 +107,6 @@ export async function reloadUnderLoad(lab: RunningLab, steps: Steps): Promise<Me
   });
   await requireAlternatingPages(lab, steps);
   return { experience };
-}
-
-async function requireChange(
-  lab: RunningLab,
-  steps: Steps,
-  { what, wanted, boundMs }: Change,
-  sentAtMs: number,
-): Promise<void> {
-  const seen = await Promise.all(
-    DIRECTOR_NAMES.map(async (director) => ({
-      director,
-      ...(await waitForTable(lab, director, wanted, 2 * boundMs)),
-    })),
-  );
-  for (const { director, atMs, table } of seen) {
-    const name = `${what}: table of ${director}`;
-    const described = describeTable(table, wanted);
-    if (atMs === undefined) steps.require({ name, ok: false, detail: described });
-    else {
-      const ms = atMs - sentAtMs;
-      const detail = `${formatMs(ms)} after SIGHUP (${formatBound(boundMs)}): ${described}`;
-      steps.record({ name, ok: ms <= boundMs, detail, ms });
-    }
-  }
 }
 
 /** Connections that the master's kernel has ever counted for server1 on the first service. */

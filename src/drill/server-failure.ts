@@ -1,20 +1,17 @@
 /** One web server dies: out of the table, nothing lost after that; it returns: in the table again. */
 import { REMOVAL_BOUND_MS, RETURN_BOUND_MS, requestsWithin } from './bounds.ts';
 import { Client } from './client.ts';
-import { type TableLine, wantedTable } from './ipvs-table.ts';
-import { DIRECTOR_NAMES, PAGES } from './lab.ts';
+import { wantedTable } from './ipvs-table.ts';
+import { PAGES } from './lab.ts';
 import type { RunningLab } from './running-lab.ts';
 import {
-  describeTable,
-  formatBound,
-  formatMs,
   type Measurement,
   REQUESTS_AFTER_THE_CHANGE,
   recordExperience,
   requireAlternatingPages,
+  requireTableChange,
   type Steps,
   settle,
-  waitForTable,
 } from './steps.ts';
 
 const VICTIM = 'server1';
@@ -45,39 +42,6 @@ export async function serverFailure(lab: RunningLab, steps: Steps): Promise<Meas
   const experience = await recordExperience(client, steps, { lossBound });
   await requireAlternatingPages(lab, steps);
   return { experience };
-}
-
-interface TableChange {
-  readonly change: string;
-  readonly since: { readonly atMs: number; readonly what: string };
-  readonly wanted: readonly TableLine[];
-  readonly boundMs: number;
-}
-
-/** Both directors check by themselves. Returns when the active one, director1, had the wanted table. */
-async function requireTableChange(
-  lab: RunningLab,
-  steps: Steps,
-  { change, since, wanted, boundMs }: TableChange,
-): Promise<number> {
-  const seen = await Promise.all(
-    DIRECTOR_NAMES.map(async (director) => ({
-      director,
-      ...(await waitForTable(lab, director, wanted, 2 * boundMs)),
-    })),
-  );
-  for (const { director, atMs, table } of seen) {
-    const name = `${change} ${director}`;
-    const described = describeTable(table, wanted);
-    if (atMs === undefined) {
-      steps.require({ name, ok: false, detail: described });
-      continue;
-    }
-    const ms = atMs - since.atMs;
-    const detail = `${formatMs(ms)} after ${since.what} (${formatBound(boundMs)}): ${described}`;
-    steps.record({ name, ok: ms <= boundMs, detail, ms });
-  }
-  return seen[0]?.atMs ?? since.atMs;
 }
 
 function recordLossAfterRemoval(client: Client, steps: Steps, removedAtMs: number): void {

@@ -158,6 +158,41 @@ export async function waitForTable(
   return outcome.ok ? { atMs: outcome.atMs, table } : { table };
 }
 
+/** A table that both directors shall have, each by its own doing. */
+export interface TableChange {
+  /** With the name of the director behind it, the name of the step. */
+  readonly change: string;
+  readonly since: { readonly atMs: number; readonly what: string };
+  readonly wanted: readonly TableLine[];
+  readonly boundMs: number;
+}
+
+/** Both directors check by themselves. Returns when the active one, director1, had the wanted table. */
+export async function requireTableChange(
+  lab: RunningLab,
+  steps: Steps,
+  { change, since, wanted, boundMs }: TableChange,
+): Promise<number> {
+  const seen = await Promise.all(
+    DIRECTOR_NAMES.map(async (director) => ({
+      director,
+      ...(await waitForTable(lab, director, wanted, 2 * boundMs)),
+    })),
+  );
+  for (const { director, atMs, table } of seen) {
+    const name = `${change} ${director}`;
+    const described = describeTable(table, wanted);
+    if (atMs === undefined) {
+      steps.require({ name, ok: false, detail: described });
+      continue;
+    }
+    const ms = atMs - since.atMs;
+    const detail = `${formatMs(ms)} after ${since.what} (${formatBound(boundMs)}): ${described}`;
+    steps.record({ name, ok: ms <= boundMs, detail, ms });
+  }
+  return seen[0]?.atMs ?? since.atMs;
+}
+
 /** Both pages, in turn, through the VIP: the servers answer the client themselves (DR). */
 export async function requireAlternatingPages(lab: RunningLab, steps: Steps): Promise<void> {
   const pages = await lab.fetchPages(PAGES_TO_FETCH);
