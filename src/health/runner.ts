@@ -11,7 +11,7 @@ import { probeFile } from './file.ts';
 import { probeHttp } from './http.ts';
 import { NOTHING_OUTSIDE, type Outside } from './outside.ts';
 import { probePing } from './ping.ts';
-import type { OutsideIo, Probe, ProbeResult } from './probe.ts';
+import type { OutsideIo, Probe, ProbeResult, Run } from './probe.ts';
 import { probeRedis } from './redis.ts';
 import { probeScript } from './script.ts';
 import type { SelfDelay } from './self-delay.ts';
@@ -54,16 +54,6 @@ export interface RunPorts {
   readonly endMs?: number;
   /** Nothing is outside when absent. */
   readonly outside?: Outside;
-}
-
-export interface Run {
-  /**
-   * The result; never rejects. At the latest a few ms after the deadline or the withdrawal, also when the
-   * probe itself does not settle. Several urls have a deadline each. Meaningless after a withdrawal.
-   */
-  readonly result: Promise<ProbeResult>;
-  /** The check is not wanted any more: aborts the probe, which closes its socket. */
-  withdraw(): void;
 }
 
 /** Aborts carry a reason made once: the default one costs a stack trace each. */

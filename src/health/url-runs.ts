@@ -4,8 +4,7 @@
  * every check sees a failure and a recovery sooner.
  */
 import type { HttpTarget } from './http-request.ts';
-import type { ProbeResult } from './probe.ts';
-import type { Run } from './runner.ts';
+import type { ProbeResult, Run } from './probe.ts';
 
 /** Asks in order; the first url that is not answered as wanted decides. `startOne` is given one url each time. */
 export function startUrlRuns(target: HttpTarget, startOne: (one: HttpTarget) => Run): Run {
