@@ -23,7 +23,7 @@ import type { Config } from '../config/model.ts';
 import type { DaemonStatus } from '../observe/status.ts';
 import type { Notice } from '../vrrp/notice.ts';
 import { CHECK_RUNS_MAX, type CheckScriptPorts, CheckScripts } from './check-scripts.ts';
-import { spawnBeside } from './child-handle.ts';
+import { NO_HELPER_THREADS, spawnBeside } from './child-handle.ts';
 import {
   CONTROL_PROTOCOL_VERSION,
   type ControlRequest,
@@ -289,7 +289,7 @@ export class Supervisor {
       const awaitsChecks = this.#config.virtualServers.length > 0 && this.#health === undefined;
       const ports: GuardPorts = {
         ...common,
-        spawn: spawnBeside<ToVrrp, FromVrrp>('vrrp-process'),
+        spawn: spawnBeside<ToVrrp, FromVrrp>('vrrp-process', NO_HELPER_THREADS),
         afterPending: setImmediate,
         giveUp: (config, masterships) => giveUp(config, masterships, this.#log),
         trackers: () => this.#trackers.states(),
