@@ -24,11 +24,25 @@ import { LET_GO_SIGNAL, type Mastership } from './messages.ts';
 /** The vrrp process serves on alone for so long, ms: a new start that needs longer has failed. */
 export const SUCCESSION_GRACE_MS = 30_000;
 
+/**
+ * Instances that a succession can tell of: a word of the environment has at most 128 KiB (MAX_ARG_STRLEN), and a
+ * longer one would end the program at its execve.
+ */
+export const SUCCESSION_MASTERSHIPS_MAX = 500;
+
 /** Our own word to the program that takes our place. */
 const VARIABLE = 'LVSD_SUCCEEDS';
 
 /** How often children of the program that was are asked for, until the last has ended. */
 const REAP_EVERY_MS = 100;
+
+export const TOO_MANY_HELD = {
+  ok: false,
+  code: 'TOO_MANY_HELD',
+  message:
+    `A restart in place can take over ${SUCCESSION_MASTERSHIPS_MAX} instances that are master, and there are more: ` +
+    'stop lvsd and start it again, the other director takes over meanwhile',
+} as const;
 
 /** What a program leaves to its successor in the same process. */
 export interface Succession {

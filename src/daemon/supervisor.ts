@@ -61,7 +61,13 @@ import {
 import { TaskQueue } from './reload-queue.ts';
 import type { ScriptRules } from './script-launch.ts';
 import { ScriptRunner } from './script-runner.ts';
-import { Predecessor, SUCCESSION_GRACE_MS, succeedSelf } from './succession.ts';
+import {
+  Predecessor,
+  SUCCESSION_GRACE_MS,
+  SUCCESSION_MASTERSHIPS_MAX,
+  succeedSelf,
+  TOO_MANY_HELD,
+} from './succession.ts';
 import {
   CHECKS_AWAITED_MS,
   processStatus,
@@ -352,6 +358,7 @@ export class Supervisor {
     if (this.#ending !== undefined) return STOPPING;
     const judged = this.#judge(this.#options.configFile, false);
     if (!judged.ok) return judged;
+    if ((this.#vrrp?.masterships ?? []).length > SUCCESSION_MASTERSHIPS_MAX) return TOO_MANY_HELD;
     const next = await askNextStart(this.#options);
     if (!next.ok) return next;
     // The answer leaves first.

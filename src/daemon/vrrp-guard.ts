@@ -107,6 +107,11 @@ export class VrrpGuard {
     return [this.#child, this.#reserve].flatMap((child) => child?.pid ?? []);
   }
 
+  /** As the process said last. */
+  get masterships(): readonly Mastership[] {
+    return this.#masterships;
+  }
+
   get restarts(): number {
     return this.#restarts;
   }
