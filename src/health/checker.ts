@@ -136,6 +136,7 @@ export class Checker {
 function targetOf(config: CheckerConfig): string {
   if (config.kind === 'MISC_CHECK') return config.command.path;
   if (config.kind === 'FILE_CHECK') return config.trackFile;
+  if (config.kind === 'BFD_CHECK') return config.name;
   if (config.kind === 'PING_CHECK') return config.connectAddress.text;
   return formatEndpoint(config.connectAddress, config.connectPort);
 }

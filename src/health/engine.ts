@@ -57,7 +57,7 @@ export interface ServerHealth {
 export interface HealthEngineOptions {
   readonly clock: Clock;
   readonly log: Log;
-  /** Scripts and files; without it MISC_CHECK and FILE_CHECK stay undecided. */
+  /** Scripts, files and sessions; without it MISC_CHECK, FILE_CHECK and BFD_CHECK stay undecided. */
   readonly outside?: Outside;
   /** Uniform in [0, 1). */
   readonly random: () => number;

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
+import { age } from '../../src/observe/screen.ts';
 import type { DaemonStatus } from '../../src/observe/status.ts';
-import { age, renderStatus } from '../../src/observe/status-text.ts';
+import { renderStatus } from '../../src/observe/status-text.ts';
 
 const NOW = Date.parse('2026-01-01T00:10:00.000Z');
 
@@ -15,6 +16,7 @@ const status: DaemonStatus = {
   processes: {
     vrrp: { state: 'running', pid: 43, restarts: 1 },
     health: { state: 'running', pid: 44, restarts: 0 },
+    bfd: { state: 'not-needed', restarts: 0 },
   },
   trackers: [],
   notify: { scripts: [], fifos: [] },
