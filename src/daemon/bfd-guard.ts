@@ -53,7 +53,8 @@ interface Watched {
   instance: BfdInstanceConfig;
   report: SessionReport | undefined;
   isOverdue: boolean;
-  cancel: CancelTimer;
+  /** Ends the time that it has to come up; undefined when it has none to keep. */
+  cancel: CancelTimer | undefined;
   standing: Standing | undefined;
 }
 
@@ -170,7 +171,7 @@ export class BfdGuard {
       const instance = wanted.get(name);
       if (instance !== undefined) watched.instance = instance;
       else {
-        watched.cancel();
+        watched.cancel?.();
         this.#watched.delete(name);
       }
     }
@@ -180,7 +181,7 @@ export class BfdGuard {
         instance,
         report: undefined,
         isOverdue: false,
-        cancel: () => {},
+        cancel: undefined,
         standing: undefined,
       };
       this.#watched.set(name, watched);
@@ -189,11 +190,11 @@ export class BfdGuard {
     for (const watched of this.#watched.values()) this.#pass(watched);
   }
 
-  /** From here on the session has so long to come up. */
+  /** From here on the session has so long to come up, once: a process that dies again and again buys no more. */
   #giveTime(watched: Watched): void {
-    watched.cancel();
-    watched.isOverdue = false;
+    if (watched.cancel !== undefined || watched.isOverdue) return;
     watched.cancel = this.#ports.setTimer(establishMs(watched.instance), () => {
+      watched.cancel = undefined;
       watched.isOverdue = true;
       this.#judge(watched);
     });
@@ -268,7 +269,8 @@ export class BfdGuard {
     watched.report = report;
     const isUp = report.state === 'Up';
     if (isUp) {
-      watched.cancel();
+      watched.cancel?.();
+      watched.cancel = undefined;
       watched.isOverdue = false;
     }
     if (isUp !== wasUp) this.#ports.onSession(report);
