@@ -15,6 +15,11 @@ const OURS = { 4: '10.66.0.1', 6: 'fd66::1' } as const;
 const THEIRS = { 4: '10.66.0.2', 6: 'fd66::2' } as const;
 type Family = keyof typeof OURS;
 
+/**
+ * The peers run at ordinary priority on a machine that is busy with the test itself: multipliers are large, so
+ * that a session is lost only when somebody is killed.
+ */
+
 /** What is read of `show bfd peers json`. Intervals are ms. */
 interface FrrPeer {
   readonly status: string;
@@ -113,7 +118,7 @@ function startKeepalived(family: Family, lines: string): ChildProcess {
 }
 
 const frrIntervals = [
-  'detect-multiplier 4',
+  'detect-multiplier 40',
   'receive-interval 50',
   'transmit-interval 60',
 ] as const;
@@ -123,7 +128,7 @@ describe.each([4, 6] as const)('FRR over IPv%d', (family) => {
     timeout: 60_000,
   }, async () => {
     await startFrr(family, frrIntervals);
-    startLvsd(family, 'min_tx 30\nmin_rx 40\nmultiplier 3');
+    startLvsd(family, 'min_tx 30\nmin_rx 40\nmultiplier 30');
     await eventually('lvsd is up', isState('Up'));
     await eventually('FRR is up', () => frrPeer()?.status === 'up');
     await eventually('both know the intervals of the other', () => {
@@ -132,13 +137,13 @@ describe.each([4, 6] as const)('FRR over IPv%d', (family) => {
       return (
         theirs?.['remote-transmit-interval'] === 30 &&
         theirs['remote-receive-interval'] === 40 &&
-        theirs['remote-detect-multiplier'] === 3 &&
+        theirs['remote-detect-multiplier'] === 30 &&
         ours?.transmitIntervalMs === 50 &&
-        ours.detectionTimeMs === 4 * 60
+        ours.detectionTimeMs === 40 * 60
       );
     });
 
-    writeOurs(family, 'min_tx 70\nmin_rx 100\nmultiplier 3');
+    writeOurs(family, 'min_tx 70\nmin_rx 100\nmultiplier 30');
     lvsd('reload');
     await eventually('the new intervals are agreed by a Poll Sequence', () => {
       const ours = session();
@@ -146,7 +151,7 @@ describe.each([4, 6] as const)('FRR over IPv%d', (family) => {
         frrPeer()?.['remote-receive-interval'] === 100 &&
         ours?.isPolling === false &&
         ours.transmitIntervalMs === 70 &&
-        ours.detectionTimeMs === 4 * 100
+        ours.detectionTimeMs === 40 * 100
       );
     });
     expect(session()).toMatchObject({ state: 'Up', ups: 1, downs: 0, refused: {}, sendErrors: {} });
@@ -201,12 +206,12 @@ describe('keepalived', () => {
       timeout: 60_000,
     },
     async (family, own) => {
-      quiet(startKeepalived(family, `min_tx 40\nmin_rx 50\nmultiplier 4\n${own}`));
-      startLvsd(family, 'min_tx 30\nmin_rx 20\nmultiplier 3');
+      quiet(startKeepalived(family, `min_tx 40\nmin_rx 50\nmultiplier 40\n${own}`));
+      startLvsd(family, 'min_tx 30\nmin_rx 20\nmultiplier 30');
       await eventually('lvsd is up', isState('Up'));
       await eventually('the intervals are agreed', () => {
         const ours = session();
-        return ours?.transmitIntervalMs === 50 && ours.detectionTimeMs === 4 * 40;
+        return ours?.transmitIntervalMs === 50 && ours.detectionTimeMs === 40 * 40;
       });
       expect(session()).toMatchObject({ ups: 1, downs: 0, refused: {} });
       segment.killAll(them);
@@ -234,11 +239,11 @@ describe('keepalived', () => {
   it('with the session of lvsd keeps it when lvsd is reloaded again and again', {
     timeout: 60_000,
   }, async () => {
-    quiet(startKeepalived(4, ''));
-    startLvsd(4);
+    quiet(startKeepalived(4, 'multiplier 200'));
+    startLvsd(4, 'multiplier 200');
     await eventually('lvsd is up', isState('Up'));
     for (const minRx of [50, 20, 20, 100]) {
-      writeOurs(4, `min_rx ${minRx}`);
+      writeOurs(4, `multiplier 200\nmin_rx ${minRx}`);
       lvsd('reload');
       await eventually('told', () => session()?.isPolling === false);
     }
