@@ -20,6 +20,7 @@ import {
 } from './child-handle.ts';
 import type { NamedBfdReading } from './messages.ts';
 import { BFD_HEARTBEAT_TIMEOUT_MS, type FromBfd, type ToBfd } from './messages-bfd.ts';
+import { SilenceWatch } from './silence-watch.ts';
 import { Snapshots } from './snapshots.ts';
 import type { CancelTimer, SetTimer } from './timers.ts';
 
@@ -66,11 +67,10 @@ export class BfdGuard {
   #instances: readonly BfdInstanceConfig[] = [];
   #child: ChildHandle<ToBfd> | undefined;
   #bornMs = 0;
-  #heardMs = 0;
   #isReady = false;
+  readonly #silence: SilenceWatch;
   #backOff: BackOff = noBackOff;
   #restarts = 0;
-  #cancelWatch: CancelTimer = () => {};
   #cancelRestart: CancelTimer = () => {};
   #stopped: (() => void) | undefined;
   #isRestarting = false;
@@ -80,6 +80,10 @@ export class BfdGuard {
     this.#ports = ports;
     this.#configurations = new Snapshots(ports.setTimer, CONFIGURE_TIMEOUT_MS);
     this.#snapshots = new Snapshots(ports.setTimer);
+    this.#silence = new SilenceWatch(ports, (silentMs) => {
+      ports.log.error({ silentMs }, 'bfd process hangs, replacing it');
+      this.#child?.kill();
+    });
   }
 
   get pid(): number | undefined {
@@ -152,7 +156,7 @@ export class BfdGuard {
     this.#adopt([]);
     this.#cancelRestart();
     this.#isRestarting = false;
-    this.#cancelWatch();
+    this.#silence.end();
     if (this.#child === undefined) return Promise.resolve();
     return new Promise((resolve) => {
       const cancel = this.#ports.setTimer(STOP_TIMEOUT_MS, () => this.#child?.kill());
@@ -219,11 +223,12 @@ export class BfdGuard {
   #spawn(): void {
     this.#isReady = false;
     this.#bornMs = this.#ports.clock.monotonicMs();
+    this.#silence.heard();
     this.#child = this.#ports.spawn({
       onMessage: (message) => this.#receive(message),
       onDeath: (death) => this.#died(death),
     });
-    this.#watch(START_TIMEOUT_MS);
+    this.#silence.start(START_TIMEOUT_MS);
   }
 
   async #tell(): Promise<boolean> {
@@ -236,7 +241,7 @@ export class BfdGuard {
   }
 
   #receive(message: FromBfd): void {
-    this.#heardMs = this.#ports.clock.monotonicMs();
+    this.#silence.heard();
     switch (message.kind) {
       case 'heartbeat':
         return;
@@ -245,7 +250,7 @@ export class BfdGuard {
         return;
       case 'configured':
         this.#configurations.answer(message.id, true);
-        if (!this.#isReady) this.#watch(BFD_HEARTBEAT_TIMEOUT_MS);
+        if (!this.#isReady) this.#silence.start(BFD_HEARTBEAT_TIMEOUT_MS);
         this.#isReady = true;
         return;
       case 'report':
@@ -277,24 +282,8 @@ export class BfdGuard {
     this.#judge(watched);
   }
 
-  /** Kills the process when nothing was heard for `timeoutMs`; looks again after what has arrived. */
-  #watch(timeoutMs: number): void {
-    this.#cancelWatch();
-    const check = (): void => {
-      const silentMs = this.#ports.clock.monotonicMs() - Math.max(this.#heardMs, this.#bornMs);
-      if (silentMs < timeoutMs) {
-        this.#cancelWatch = this.#ports.setTimer(timeoutMs - silentMs, expired);
-        return;
-      }
-      this.#ports.log.error({ silentMs: Math.round(silentMs) }, 'bfd process hangs, replacing it');
-      this.#child?.kill();
-    };
-    const expired = (): void => this.#ports.afterPending(check);
-    this.#cancelWatch = this.#ports.setTimer(timeoutMs, expired);
-  }
-
   #died(death: ChildDeath): void {
-    this.#cancelWatch();
+    this.#silence.end();
     this.#child = undefined;
     this.#configurations.abandon();
     this.#snapshots.abandon();
