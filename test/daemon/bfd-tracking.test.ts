@@ -44,7 +44,10 @@ function start(host: Host, config: string): ChildProcess {
 }
 
 const startRouter = (): ChildProcess =>
-  start(router, 'bfd_instance director {\nneighbor_ip 10.67.0.1\nmin_tx 20\nmin_rx 20\n}\n');
+  start(
+    router,
+    'bfd_instance director {\nneighbor_ip 10.67.0.1\nmin_tx 50\nmin_rx 50\nmultiplier 20\n}\n',
+  );
 
 function director(priority: number, lines = ''): string {
   return `vrrp_instance VI_1 {
@@ -61,7 +64,7 @@ ${lines}
 `;
 }
 
-const SESSION = `bfd_instance uplink {\nneighbor_ip ${ROUTER}\nmin_tx 20\nmin_rx 20\n}\n`;
+const SESSION = `bfd_instance uplink {\nneighbor_ip ${ROUTER}\nmin_tx 50\nmin_rx 50\nmultiplier 20\n}\n`;
 
 const holder = (): string =>
   [better, other]
@@ -82,6 +85,15 @@ function events(): string {
   return execFileSync('bin/lvsd', words, { encoding: 'utf8' });
 }
 
+/** The better director, tracking so, has the VIP; the pid of its bfd process. */
+async function masterTracking(lines: string): Promise<number> {
+  startRouter();
+  start(other, director(100));
+  start(better, SESSION + director(200, lines));
+  await holds(better);
+  return status().processes.bfd.pid ?? 0;
+}
+
 describe('track_bfd', () => {
   it.each([
     ['without a weight makes FAULT', 'track_bfd {\nuplink\n}', 'FAULT', 200],
@@ -92,10 +104,7 @@ describe('track_bfd', () => {
       timeout: 60_000,
     },
     async (_what, lines, state, priority) => {
-      startRouter();
-      start(other, director(100));
-      start(better, SESSION + director(200, lines));
-      await holds(better);
+      await masterTracking(lines);
       segment.killAll(router);
       await holds(other);
       expect(status().vrrp[0]).toMatchObject({ state, effectivePriority: priority });
@@ -108,12 +117,7 @@ describe('track_bfd', () => {
   it('moves nothing when the bfd process is killed, and is true again afterwards', {
     timeout: 60_000,
   }, async () => {
-    startRouter();
-    start(other, director(100));
-    start(better, SESSION + director(200, 'track_bfd {\nuplink\n}'));
-    await holds(better);
-    const { pid } = status().processes.bfd;
-    process.kill(pid ?? 0, 'SIGKILL');
+    process.kill(await masterTracking('track_bfd {\nuplink\n}'), 'SIGKILL');
     const seen = new Set<string>();
     await eventually('the session of the next process is up', () => {
       seen.add(holder());
@@ -129,12 +133,7 @@ describe('track_bfd', () => {
   it('fails closed when the bfd process hangs for good and its sessions do not come back', {
     timeout: 60_000,
   }, async () => {
-    startRouter();
-    start(other, director(100));
-    start(better, SESSION + director(200, 'track_bfd {\nuplink\n}'));
-    await holds(better);
-    const { pid = 0 } = status().processes.bfd;
-    process.kill(pid, 'SIGSTOP');
+    process.kill(await masterTracking('track_bfd {\nuplink\n}'), 'SIGSTOP');
     segment.killAll(router);
     await holds(other);
     expect(status().processes.bfd.restarts).toBeGreaterThan(0);
