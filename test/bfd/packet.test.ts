@@ -15,6 +15,9 @@ const uint32 = fc.integer({ min: 0, max: 0xffff_ffff });
 /** Up, 3 x 300 ms, echo 50 ms. */
 const WRITTEN = '20c003189d8a7c4f00000001000493e0000493e00000c350';
 
+/** As Debian's keepalived 2.2.7 sent it, off the wire: the answer to our Poll, Up, 4 x 40 ms, min_rx 50 ms. */
+const FROM_KEEPALIVED = '20d00418da95b57a233e0ed300009c400000c35000000000';
+
 const bytesOf = (hex: string): Buffer => Buffer.from(hex, 'hex');
 
 describe('a control packet', () => {
@@ -29,6 +32,20 @@ describe('a control packet', () => {
         requiredMinRxUs: 300_000,
         requiredMinEchoRxUs: 50_000,
       }),
+    });
+  });
+
+  it('of keepalived is read', () => {
+    expect(decodePacket(bytesOf(FROM_KEEPALIVED))).toMatchObject({
+      ok: true,
+      packet: {
+        state: 'Up',
+        isFinal: true,
+        detectMult: 4,
+        desiredMinTxUs: 40_000,
+        requiredMinRxUs: 50_000,
+        requiredMinEchoRxUs: 0,
+      },
     });
   });
 
