@@ -205,8 +205,10 @@ export class BfdGuard {
   }
 
   #judge(watched: Watched): void {
-    watched.standing = standingOf(watched);
-    this.#pass(watched);
+    const before = watched.standing;
+    const standing = standingOf(watched);
+    watched.standing = standing;
+    if (!isSame(before, standing)) this.#pass(watched);
     this.#onSettled();
   }
 
@@ -310,6 +312,12 @@ export class BfdGuard {
       void this.#tell();
     });
   }
+}
+
+function isSame(before: Standing | undefined, now: Standing): boolean {
+  if (before === undefined) return false;
+  const { tracked, checked, reason } = before;
+  return tracked === now.tracked && checked === now.checked && reason === now.reason;
 }
 
 function trackerState({ instance, standing }: Watched, isUp: boolean): TrackerState {

@@ -50,6 +50,8 @@ export class Checker {
   state: CheckerState;
   /** The check under way. A result of any other run is stale and dropped. */
   run: Run | undefined;
+  /** What it asks about has changed since that began. */
+  isOutdated = false;
   #advice: Advice = {};
   #certificateEndsMs: number | undefined;
   /** The certificate that was warned about, by its end. */

@@ -54,6 +54,7 @@ function director(priority: number, lines = ''): string {
 state BACKUP
 interface eth0
 virtual_router_id 67
+version 3
 priority ${priority}
 advert_int 0.1
 virtual_ipaddress {
