@@ -4,6 +4,8 @@ import { defineConfig } from 'vitest/config';
 const SYSTEM_TESTS = [
   'test/bench/ipvs.test.ts',
   'test/cli/**/*.test.ts',
+  'test/daemon/bfd-check.test.ts',
+  'test/daemon/bfd-tracking.test.ts',
   'test/daemon/check-scripts.test.ts',
   'test/daemon/fifo.test.ts',
   'test/daemon/file-trackers.test.ts',

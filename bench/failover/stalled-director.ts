@@ -52,6 +52,7 @@ const health = new HealthGuard(
         onEnd,
       }),
     files: () => [],
+    bfd: () => [],
   },
 );
 void health.start();

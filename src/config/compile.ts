@@ -4,6 +4,7 @@
  */
 import { checkKernelSettings, checkStopPolicy } from './check-kernel-settings.ts';
 import { leaveOutIncomplete } from './compat-left-out.ts';
+import { namesForOne } from './compile-bfd.ts';
 import { compileGlobalDefs } from './compile-global.ts';
 import { compileServerGroups, compileTlsClient } from './compile-server-group.ts';
 import { compileVirtualServers } from './compile-virtual-server.ts';
@@ -120,6 +121,7 @@ function compileLvs(
     groups: groupsByName(groups),
     trackFiles: namesOf(root.all('track_file')),
     bfdInstances: namesOf(root.all('bfd_instance')),
+    bfdForVrrp: namesForOne(root.all('bfd_instance'), 'vrrp'),
     tlsClient,
   });
   return {
@@ -133,6 +135,6 @@ function namesOf(entries: readonly Entry[]): ReadonlySet<string> {
   return new Set(entries.flatMap(({ value }) => (typeof value === 'string' ? value : [])));
 }
 
-function isEmpty(config: Config): boolean {
-  return config.vrrpInstances.length === 0 && config.virtualServers.length === 0;
+function isEmpty({ vrrpInstances, virtualServers, bfdInstances = [] }: Config): boolean {
+  return vrrpInstances.length + virtualServers.length + bfdInstances.length === 0;
 }

@@ -12,6 +12,8 @@ export interface LvsContext {
   readonly groups: ReadonlyMap<string, VirtualServerGroupConfig>;
   readonly trackFiles: ReadonlySet<string>;
   readonly bfdInstances: ReadonlySet<string>;
+  /** Those of them that checkers hear nothing of. */
+  readonly bfdForVrrp: ReadonlySet<string>;
   /** The block SSL. */
   readonly tlsClient: TlsClientConfig | undefined;
 }

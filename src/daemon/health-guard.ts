@@ -20,6 +20,7 @@ import {
 import type {
   FromHealth,
   ListingOutcome,
+  NamedBfdReading,
   PlannedOperation,
   ServiceState,
   TableOutcome,
@@ -48,6 +49,8 @@ export interface HealthGuardPorts {
   readonly newScripts: (onEnd: CheckScriptPorts['onEnd']) => CheckScripts;
   /** Every tracked file, for a process that starts. */
   readonly files: () => readonly TrackerState[];
+  /** Every BFD session of checkers, for a process that starts. */
+  readonly bfd: () => readonly NamedBfdReading[];
   /** For scripts, FIFOs and events. */
   readonly onNotice: (notice: LvsNotice) => void;
 }
@@ -154,6 +157,11 @@ export class HealthGuard {
     this.#child?.send({ kind: 'files', states });
   }
 
+  /** A BFD session came up, or was lost. */
+  tellBfd(reading: NamedBfdReading): void {
+    this.#child?.send({ kind: 'bfd', readings: [reading] });
+  }
+
   snapshot(): Promise<HealthSnapshot | undefined> {
     return this.#snapshots.ask((id) => this.#child?.send({ kind: 'snapshot', id }));
   }
@@ -196,6 +204,7 @@ export class HealthGuard {
       flush: this.#mayFlush && this.#config.globalDefs.flushesLvs === true,
     });
     child.send({ kind: 'files', states: this.#ports.files() });
+    child.send({ kind: 'bfd', readings: this.#ports.bfd() });
     for (const [instance, role] of this.#roles) child.send({ kind: 'role', instance, role });
   }
 

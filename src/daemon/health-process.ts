@@ -24,7 +24,7 @@ import type { TrackerState } from '../vrrp/tracker-state.ts';
 import { AddressWatch } from './address-watch.ts';
 import { type ChildChannel, openChildChannel, sendLast } from './child-channel.ts';
 import { HealthOutside } from './health-outside.ts';
-import type { FromHealth, ToHealth } from './messages.ts';
+import type { FromHealth, NamedBfdReading, ToHealth } from './messages.ts';
 import { serviceStates } from './service-states.ts';
 import { describePreview, verdictsAtStart } from './table-preview.ts';
 
@@ -77,6 +77,9 @@ class HealthProcess {
         return;
       case 'files':
         for (const state of message.states) this.#hearFile(state);
+        return;
+      case 'bfd':
+        for (const reading of message.readings) this.#hearBfd(reading);
         return;
       case 'scriptEnded':
         this.#outside.scriptEnded(message.id, message.result);
@@ -148,6 +151,11 @@ class HealthProcess {
     this.#engine?.recheck((config) => {
       return config.kind === 'FILE_CHECK' && config.trackFile === state.name;
     });
+  }
+
+  #hearBfd(reading: NamedBfdReading): void {
+    this.#outside.tellBfd(reading);
+    this.#engine?.recheck((config) => config.kind === 'BFD_CHECK' && config.name === reading.name);
   }
 
   /** What a predecessor left says which servers were up: until the first check nothing is cut. */

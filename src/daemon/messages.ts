@@ -1,6 +1,6 @@
 /**
- * What the supervisor and its two children say to one another: JSON over the channel that fork() makes.
- * Both children are handed the same Config, so they act on the same bytes of the same file.
+ * What the supervisor and its children say to one another: JSON over the channel that fork() makes; what the
+ * bfd process says and hears is in messages-bfd.ts. The vrrp and the health process are handed the same Config, so they act on the same bytes of the same file.
  *
  *   supervisor ── start / reconfigure / snapshot / stop ──▶ child
  *   supervisor ◀── ready / log / heartbeat / snapshot / stopped / fatal ── child
@@ -14,6 +14,7 @@ import type { ScriptResult } from '../base/script-result.ts';
 import type { Config } from '../config/model.ts';
 import type { LvsStopPolicy } from '../config/model-global.ts';
 import type { ScriptCommand } from '../config/model-vrrp.ts';
+import type { BfdReading } from '../health/outside.ts';
 import type { LvsNotice } from '../ipvs/notice.ts';
 import type { OperationKind } from '../ipvs/plan.ts';
 import type { IpvsListing } from '../observe/ipvs-listing.ts';
@@ -88,6 +89,8 @@ export type ToHealth =
   /** Tracked files that were read: all at a start, then those that changed. */
   | { readonly kind: 'files'; readonly states: readonly TrackerState[] }
   | { readonly kind: 'scriptEnded'; readonly id: number; readonly result: ScriptResult }
+  /** BFD sessions of checkers: all at a start, then those that changed. */
+  | { readonly kind: 'bfd'; readonly readings: readonly NamedBfdReading[] }
   /** An instance became master, or is not any more: for lvs_sync_daemon. */
   | {
       readonly kind: 'role';
@@ -95,7 +98,12 @@ export type ToHealth =
       readonly role: 'master' | 'backup';
     };
 
-interface FromAnyChild {
+export interface NamedBfdReading extends BfdReading {
+  /** That of the bfd_instance. */
+  readonly name: string;
+}
+
+export interface FromAnyChild {
   readonly ready: { readonly kind: 'ready' };
   readonly log: {
     readonly kind: 'log';

@@ -3,7 +3,7 @@ import type { Clock } from '../base/clock.ts';
 import type { Log } from '../base/log.ts';
 import type { Config } from '../config/model.ts';
 import type { LvsStopPolicy } from '../config/model-global.ts';
-import type { DaemonStatus } from '../observe/status.ts';
+import type { ProcessStatus } from '../observe/status.ts';
 import type { Problem } from './preflight.ts';
 import type { Succession } from './succession.ts';
 
@@ -44,7 +44,7 @@ export function stopPolicyOf({ keepsServices }: SupervisorOptions, config: Confi
 /** `guard` is absent when the configuration needs no such process. */
 export function processStatus(
   guard: { readonly pid: number | undefined; readonly restarts: number } | undefined,
-): DaemonStatus['processes']['vrrp'] {
+): ProcessStatus {
   if (guard === undefined) return { state: 'not-needed', restarts: 0 };
   const { pid, restarts } = guard;
   return pid === undefined

@@ -57,7 +57,7 @@ export interface ServerHealth {
 export interface HealthEngineOptions {
   readonly clock: Clock;
   readonly log: Log;
-  /** Scripts and files; without it MISC_CHECK and FILE_CHECK stay undecided. */
+  /** Scripts, files and sessions; without it MISC_CHECK, FILE_CHECK and BFD_CHECK stay undecided. */
   readonly outside?: Outside;
   /** Uniform in [0, 1). */
   readonly random: () => number;
@@ -132,13 +132,17 @@ export class HealthEngine {
     this.#adopt(planServers(virtualServers));
   }
 
-  /** Checks those that `isMeant` at once: what they ask about has changed. One under way counts. */
+  /**
+   * Checks those that `isMeant` at once: what they ask about has changed. One under way may have asked before
+   * that, so another one follows it.
+   */
   recheck(isMeant: (config: CheckerConfig) => boolean): void {
     if (this.#state !== 'watching') return;
     const nowMs = this.#clock.monotonicMs();
     for (const [checker, users] of this.#users) {
-      if (checker.run !== undefined || this.#rest(users) || !isMeant(checker.config)) continue;
-      this.#checkAt(checker, nowMs);
+      if (this.#rest(users) || !isMeant(checker.config)) continue;
+      if (checker.run === undefined) this.#checkAt(checker, nowMs);
+      else checker.isOutdated = true;
     }
     this.#pump();
   }
@@ -380,6 +384,7 @@ export class HealthEngine {
       ...(endMs === undefined ? {} : { endMs }),
     });
     checker.run = run;
+    checker.isOutdated = false;
     this.#runs.add(run);
     void run.result.then((result) => {
       this.#runs.delete(run);
@@ -395,7 +400,8 @@ export class HealthEngine {
     this.#warnOfExpiry(checker);
     const judgement = judge(checker.config, checker.state, result, this.#clock.monotonicMs());
     checker.state = judgement.state;
-    this.#queue.put(checker, judgement.state.dueMs);
+    if (checker.isOutdated) this.#checkAt(checker, this.#clock.monotonicMs());
+    else this.#queue.put(checker, judgement.state.dueMs);
     if (judgement.state.consecutiveInconclusive === INCONCLUSIVE_WARN) {
       this.#warnInconclusive(checker, result);
     }
