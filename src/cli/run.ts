@@ -3,6 +3,7 @@ import { type Command, Option } from 'commander';
 import { systemClock } from '../base/clock.ts';
 import type { LogLevel } from '../base/log.ts';
 import { openLog } from '../base/log-pino.ts';
+import { KeptBlocks } from '../config/kept-blocks.ts';
 import { defaultConfigId, loadConfig } from '../config/load.ts';
 import { Supervisor } from '../daemon/supervisor.ts';
 import { LIFTABLE, printDiagnostics } from './check.ts';
@@ -47,7 +48,8 @@ export function addRunCommand(program: Command, version: string): void {
 async function run(options: RunOptions, version: string): Promise<void> {
   const configId = options.configId ?? defaultConfigId();
   const compat = options.compat === true;
-  const loaded = loadConfig(options.file, { configId, compat });
+  const blocks = new KeptBlocks();
+  const loaded = loadConfig(options.file, { configId, compat, blocks });
   if (loaded.unreadable !== undefined) {
     printError(loaded.unreadable.message);
     process.exitCode = 2;
@@ -71,6 +73,7 @@ async function run(options: RunOptions, version: string): Promise<void> {
       adopt: options.adopt ?? false,
       keepsServices: options.dontReleaseIpvs === true,
       version,
+      blocks,
       clock: systemClock,
       log: openLog(options.logLevel),
     },

@@ -173,10 +173,15 @@ export class Reconciler {
     return this.#finish();
   }
 
+  /** Servers on their way out. */
+  get draining(): readonly Drain[] {
+    return this.#goals.drains;
+  }
+
   snapshot(): ReconcilerSnapshot {
     return {
       services: snapshotServices(this.#view, this.#owned.names),
-      draining: this.#goals.drains,
+      draining: this.draining,
       foreignServices: this.#foreign,
       lastReadAtMs: this.#view.readAtMs,
       roundMs: this.#view.roundMs,
