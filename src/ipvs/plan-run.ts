@@ -7,7 +7,7 @@ import { serviceName } from '../config/names.ts';
 import type { OperationOutcome } from './client.ts';
 import type { OpenServices } from './goals.ts';
 import { type Operation, operationKey } from './plan.ts';
-import type { ServiceName, Table } from './types.ts';
+import type { Service, ServiceName, Table } from './types.ts';
 
 /** The plan was made from a table that is not so any more. */
 const STALE: ReadonlySet<string> = new Set(['EEXIST', 'ENOENT', 'ESRCH', 'ENOBUFS']);
@@ -17,8 +17,8 @@ export interface PlanRunInput {
   readonly desired: Table;
   readonly open: OpenServices;
   readonly plan: readonly Operation[];
-  /** What puts back what somebody else changed, by operationKey. */
-  readonly drift: Iterable<string>;
+  /** Of one service: what puts back what somebody else changed, by operationKey. */
+  readonly driftOf: (service: ServiceName) => ReadonlySet<string>;
   /** Of a second plan: what was done by the first, which was stale. */
   readonly earlier?: readonly OperationOutcome[] | undefined;
 }
@@ -28,7 +28,11 @@ export class PlanRun {
   readonly open: OpenServices;
   readonly isSecond: boolean;
   readonly #plan: readonly Operation[];
-  readonly #drift: ReadonlySet<string>;
+  readonly #driftOf: PlanRunInput['driftOf'];
+  /** Of the services that were asked about. */
+  readonly #drift = new Map<ServiceName, ReadonlySet<string>>();
+  /** The last service that was asked about: nearly always the next one is the same. */
+  #named: { readonly service: Service; readonly name: ServiceName } | undefined;
   readonly #outcomes: OperationOutcome[];
   readonly #touched = new Set<ServiceName>();
   /** What has to be read again, when all is done: servers, and which services there are. */
@@ -39,12 +43,12 @@ export class PlanRun {
   #at = 0;
   #repairs = 0;
 
-  constructor({ desired, open, plan, drift, earlier }: PlanRunInput) {
+  constructor({ desired, open, plan, driftOf, earlier }: PlanRunInput) {
     this.desired = desired;
     this.open = open;
     this.isSecond = earlier !== undefined;
     this.#plan = plan;
-    this.#drift = new Set(drift);
+    this.#driftOf = driftOf;
     this.#outcomes = [...(earlier ?? [])];
   }
 
@@ -94,7 +98,15 @@ export class PlanRun {
   }
 
   isDrift(operation: Operation): boolean {
-    return this.#drift.has(operationKey(operation));
+    const name = this.#nameOf(operation);
+    const drift = this.#drift.get(name) ?? this.#driftOf(name);
+    this.#drift.set(name, drift);
+    return drift.size > 0 && drift.has(operationKey(operation));
+  }
+
+  #nameOf({ service }: Operation): ServiceName {
+    if (this.#named?.service !== service) this.#named = { service, name: serviceName(service) };
+    return this.#named.name;
   }
 
   /**
@@ -108,7 +120,8 @@ export class PlanRun {
       const operation = this.#plan[this.#at];
       if (operation === undefined || (operation.kind === 'addService') !== isCreation) break;
       this.#at += 1;
-      if (!this.#refused.has(serviceName(operation.service))) slice.push(operation);
+      const isRefused = this.#refused.size > 0 && this.#refused.has(this.#nameOf(operation));
+      if (!isRefused) slice.push(operation);
     }
     return slice;
   }
@@ -132,7 +145,7 @@ export class PlanRun {
     const refused = new Set<ServiceName>();
     for (const outcome of outcomes) {
       const { operation } = outcome;
-      const name = serviceName(operation.service);
+      const name = this.#nameOf(operation);
       this.#outcomes.push(outcome);
       this.#touched.add(name);
       if ('destination' in operation) this.#unread.add(name);

@@ -282,8 +282,14 @@ export class Reconciler {
     const actual = servicesNamed(this.#view.table, open.names);
     const sorted = planTable(open.goals, actual, this.#owned.names);
     const plan = inOrderOfTrash(sorted, open.before, (name) => this.#view.positionOf(name));
-    const drift = plan.length === 0 ? [] : planTable(open.before, actual, this.#owned.names);
-    return new PlanRun({ desired, open, plan, drift: drift.map(operationKey), earlier });
+    const owned = this.#owned.names;
+    const driftOf = (name: ServiceName): ReadonlySet<string> => {
+      const [before, found] = [open.before, actual].map((table) => servicesNamed(table, [name]));
+      return new Set(
+        planTable(before ?? NO_SERVICES, found ?? NO_SERVICES, owned).map(operationKey),
+      );
+    };
+    return new PlanRun({ desired, open, plan, driftOf, earlier });
   }
 
   #finish(): ReconcileOutcome {
