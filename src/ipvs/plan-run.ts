@@ -6,7 +6,7 @@
 import { serviceName } from '../config/names.ts';
 import type { OperationOutcome } from './client.ts';
 import type { OpenServices } from './goals.ts';
-import { type Operation, operationKey } from './plan.ts';
+import { type Operation, operationKey, type Planner } from './plan.ts';
 import type { Service, ServiceName, Table } from './types.ts';
 
 /** The plan was made from a table that is not so any more. */
@@ -16,7 +16,9 @@ export interface PlanRunInput {
   /** What the plan is made for. */
   readonly desired: Table;
   readonly open: OpenServices;
-  readonly plan: readonly Operation[];
+  /** What makes the plan; and what is made of it once it is there. */
+  readonly planner: Planner;
+  readonly arrange: (plan: readonly Operation[]) => Iterable<Operation>;
   /** Of one service: what puts back what somebody else changed, by operationKey. */
   readonly driftOf: (service: ServiceName) => ReadonlySet<string>;
   /** Of a second plan: what was done by the first, which was stale. */
@@ -27,7 +29,15 @@ export class PlanRun {
   readonly desired: Table;
   readonly open: OpenServices;
   readonly isSecond: boolean;
-  readonly #plan: readonly Operation[];
+  /** Until the plan is made. */
+  #planner: Planner | undefined;
+  readonly #arrange: PlanRunInput['arrange'];
+  #creations: readonly ServiceName[] = [];
+  /** The rest of the plan, and its first. */
+  #rest: Iterator<Operation> | undefined;
+  #next: Operation | undefined;
+  /** What is still to be done, after all was tried. */
+  verification: Planner | undefined;
   readonly #driftOf: PlanRunInput['driftOf'];
   /** Of the services that were asked about. */
   readonly #drift = new Map<ServiceName, ReadonlySet<string>>();
@@ -40,31 +50,49 @@ export class PlanRun {
   #isListUnread = false;
   /** Services that the kernel refused, or that could not be made ours. */
   readonly #refused = new Set<ServiceName>();
-  #at = 0;
+  #isBegun = false;
   #repairs = 0;
 
-  constructor({ desired, open, plan, driftOf, earlier }: PlanRunInput) {
+  constructor({ desired, open, planner, arrange, driftOf, earlier }: PlanRunInput) {
     this.desired = desired;
     this.open = open;
     this.isSecond = earlier !== undefined;
-    this.#plan = plan;
+    this.#planner = planner;
+    this.#arrange = arrange;
     this.#driftOf = driftOf;
     this.#outcomes = [...(earlier ?? [])];
   }
 
-  get isBegun(): boolean {
-    return this.#at > 0;
+  get isPlanned(): boolean {
+    return this.#planner === undefined;
   }
 
+  /** Plans on for about so many servers. */
+  plan(servers: number): void {
+    const planner = this.#planner;
+    if (planner === undefined) return;
+    for (let count = 0; !planner.isDone && count < servers; count += 1) count += planner.planNext();
+    if (!planner.isDone) return;
+    this.#planner = undefined;
+    const plan = planner.operations;
+    const makings = plan.filter(({ kind }) => kind === 'addService');
+    this.#creations = makings.map(({ service }) => serviceName(service));
+    this.#rest = this.#arrange(plan)[Symbol.iterator]();
+    this.#step();
+  }
+
+  get isBegun(): boolean {
+    return this.#isBegun;
+  }
+
+  /** Of a run that is planned. */
   get isDone(): boolean {
-    return this.#at >= this.#plan.length;
+    return this.#next === undefined;
   }
 
   /** Services that it makes. */
   get creations(): readonly ServiceName[] {
-    return this.#plan
-      .filter(({ kind }) => kind === 'addService')
-      .map(({ service }) => serviceName(service));
+    return this.#creations;
   }
 
   /** In order; of operations that are not done any more none. */
@@ -114,16 +142,22 @@ export class PlanRun {
    * are left out: they might land in somebody else's service.
    */
   next(count: number): readonly Operation[] {
-    const isCreation = this.#plan[this.#at]?.kind === 'addService';
+    this.#isBegun = true;
+    const isCreation = this.#next?.kind === 'addService';
     const slice: Operation[] = [];
-    while (this.#at < this.#plan.length && slice.length < count) {
-      const operation = this.#plan[this.#at];
-      if (operation === undefined || (operation.kind === 'addService') !== isCreation) break;
-      this.#at += 1;
+    while (this.#next !== undefined && slice.length < count) {
+      const operation = this.#next;
+      if ((operation.kind === 'addService') !== isCreation) break;
+      this.#step();
       const isRefused = this.#refused.size > 0 && this.#refused.has(this.#nameOf(operation));
       if (!isRefused) slice.push(operation);
     }
     return slice;
+  }
+
+  #step(): void {
+    const step = this.#rest?.next();
+    this.#next = step?.done === false ? step.value : undefined;
   }
 
   /** Services that were touched and not read since, until they are taken. */

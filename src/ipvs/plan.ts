@@ -107,12 +107,14 @@ export class Planner {
     return this.#at >= this.#names.length;
   }
 
-  /** One service. */
-  planNext(): void {
+  /** One service. Returns how many servers were compared. */
+  planNext(): number {
     const name = this.#names[this.#at];
-    if (name === undefined) return;
+    if (name === undefined) return 0;
     this.#at += 1;
     for (const operation of this.#plan(name)) this.#ranks[RANK[operation.kind]]?.push(operation);
+    const [wanted, found] = [this.#desired.get(name), this.#actual.get(name)];
+    return (wanted?.destinations.length ?? 0) + (found?.destinations.length ?? 0);
   }
 
   /** When it is done. */
