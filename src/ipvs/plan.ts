@@ -214,7 +214,9 @@ function changes(wanted: Service, found: Service): readonly Operation[] {
     operations.push({ kind: 'editService', service: wanted, reason: serviceChanges });
   }
   // Both in the order of names: gone through side by side.
-  const present = byServer(found.destinations);
+  const present = byServer(found.destinations).filter(
+    ({ name }, index, all) => name !== all[index + 1]?.name,
+  );
   const reason = 'not wanted';
   const isStaying = new Uint8Array(present.length);
   let at = 0;

@@ -97,6 +97,8 @@ export class Reconciler {
   #driftRepairs = 0;
   readonly #failures = new Failures();
   readonly #held = new HeldOperations();
+  /** Of the view, when all of it was gone through and as it shall be. */
+  #rightVersion: number | undefined;
 
   constructor(options: ReconcilerOptions) {
     this.#options = options;
@@ -257,7 +259,14 @@ export class Reconciler {
       return;
     }
     this.#noteListing();
-    this.#begin(desired);
+    if (this.#isAsItWas) this.#armNext();
+    else this.#begin(desired);
+  }
+
+  /** Nothing was found that is not as it was when everything was right, and nothing else is wanted. */
+  get #isAsItWas(): boolean {
+    const isNothingDue = !this.#hasWish && this.#interrupted.length === 0 && this.#held.isEmpty;
+    return isNothingDue && this.draining.length === 0 && this.#rightVersion === this.#view.version;
   }
 
   /** All of it at once. */
@@ -411,8 +420,10 @@ export class Reconciler {
   }
 
   /** Everything is as it shall be now, and is looked at again in time. */
-  #succeed({ applied }: PlanRun): ReconcileOutcome {
+  #succeed({ applied, outcomes }: PlanRun): ReconcileOutcome {
     this.#held.release();
+    // After operations the view was refreshed, and may show more than was planned for.
+    this.#rightVersion = outcomes.length === 0 ? this.#view.version : undefined;
     const failures = this.#failures.end();
     if (failures > 0) this.#options.log.info({ failures }, 'table is as wanted again');
     this.#armNext();
@@ -454,6 +465,7 @@ export class Reconciler {
     this.#dropRun();
     this.#view.suspect();
     this.#mustLook = true;
+    this.#rightVersion = undefined;
     const retryInMs = this.#count(failure);
     const { clock } = this.#options;
     if (this.#desired !== undefined) this.#timer.arm(clock.monotonicMs() + retryInMs);

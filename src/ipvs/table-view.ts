@@ -58,6 +58,7 @@ export class TableView {
   #roundBeganMs = 0;
   #roundMs = 0;
   #readAtMs = 0;
+  #version = 0;
 
   constructor(client: IpvsPort, clock: Clock) {
     this.#client = client;
@@ -67,6 +68,11 @@ export class TableView {
   /** Of services that are not ours only what they are, without servers. */
   get table(): Table {
     return this.#services;
+  }
+
+  /** Grows with every change of the table; counts of connections are none. */
+  get version(): number {
+    return this.#version;
   }
 
   /** Of each destination of a service, in the order of the table. */
@@ -234,6 +240,7 @@ export class TableView {
     for (const name of this.#services.keys()) {
       if (present.has(name)) continue;
       this.#services.delete(name);
+      this.#version += 1;
       this.#status.delete(name);
       this.#unread.delete(name);
       this.#suspects.delete(name);
@@ -246,6 +253,7 @@ export class TableView {
     if (known === undefined) this.#unread.add(name);
     else if (isSameService(known, service)) return;
     this.#services.set(name, { ...service, destinations: known?.destinations ?? [] });
+    this.#version += 1;
   }
 
   #keepServers(
@@ -258,6 +266,7 @@ export class TableView {
     const known = this.#services.get(name);
     if (known === undefined || isSameServers(known.destinations, destinations)) return;
     this.#services.set(name, { ...known, destinations });
+    this.#version += 1;
   }
 }
 
