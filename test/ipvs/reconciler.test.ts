@@ -489,6 +489,36 @@ describe('a plan that is long', () => {
     expect(subject.snapshot()).toMatchObject({ errors: 0, driftRepairs: 0 });
   });
 
+  test('is made in slices as well, before the first of it and after the last', () => {
+    const subject = reconciler();
+    subject.start(table(web(one)));
+    /** Every look at the servers of a service takes a millisecond. */
+    const costly = Array.from({ length: 60 }, (_, index): Service => {
+      const { destinations: _servers, ...settings } = service('10.50.1.1', 1 + index);
+      const own = servers.slice(0, 100);
+      return Object.defineProperty({ ...settings, destinations: own }, 'destinations', {
+        get: () => {
+          nowMs += 1;
+          return own;
+        },
+      });
+    });
+    subject.setDesired(table(...costly));
+    let [turns, planning, longestMs] = [0, 0, 0];
+    do {
+      const beganMs = nowMs;
+      advance();
+      turns += 1;
+      if (kernel.operations.length === 2) planning += 1;
+      longestMs = Math.max(longestMs, nowMs - beganMs);
+    } while (deadlineMs === nowMs);
+    expect(kernel.table.size).toBe(60);
+    expect(planning).toBeGreaterThan(3);
+    expect(turns).toBeGreaterThan(2 * planning);
+    // Of 10 services that are compared at once each is looked at a few times.
+    expect(longestMs).toBeLessThan(SLICE_MS + 10 * 5);
+  });
+
   test('is replaced by a wish that comes meanwhile, and what it did is no drift', () => {
     const subject = slow();
     subject.setDesired(table(web(...servers)));
