@@ -262,7 +262,8 @@ function destinationChange(
   wanted: Destination,
   found: Destination,
 ): Pick<ServerOperation, 'kind' | 'destination' | 'reason'> | undefined {
-  if (isSameServer(wanted, found)) return undefined;
+  // Nearly always: nothing need be described then.
+  if (hasSameSettings(wanted, found)) return undefined;
   const reason = described([
     ['weight', found.weight, wanted.weight],
     ['forwarding', found.forwardingMethod, wanted.forwardingMethod],
@@ -276,14 +277,16 @@ function destinationChange(
   return { kind: 'editServer', destination: wanted, reason };
 }
 
-/** In all that a plan makes the same; said first, as it is what nearly all servers are. */
-function isSameServer(a: Destination, b: Destination): boolean {
+/** Whether two entries of one server are the same in all that a plan makes the same. */
+export function hasSameSettings(a: Destination, b: Destination): boolean {
   return (
     a.weight === b.weight &&
     a.forwardingMethod === b.forwardingMethod &&
     a.upperThreshold === b.upperThreshold &&
     a.lowerThreshold === b.lowerThreshold &&
-    (a.tunnel === b.tunnel || describeTunnel(a.tunnel) === describeTunnel(b.tunnel))
+    a.tunnel.type === b.tunnel.type &&
+    a.tunnel.port === b.tunnel.port &&
+    a.tunnel.flags === b.tunnel.flags
   );
 }
 

@@ -17,6 +17,7 @@ import type { Clock } from '../base/clock.ts';
 import { serviceName } from '../config/names.ts';
 import type { ClientRefusal, IpvsPort } from './client.ts';
 import { Listing } from './listing.ts';
+import { hasSameSettings } from './plan.ts';
 import type { Destination, DestinationStatus, Service, ServiceName, Table } from './types.ts';
 
 export type ReadOutcome = { readonly ok: true } | ClientRefusal;
@@ -290,12 +291,6 @@ function isSameServer(a: Destination, b: Destination | undefined): boolean {
     b !== undefined &&
     a.address.text === b.address.text &&
     a.port === b.port &&
-    a.weight === b.weight &&
-    a.forwardingMethod === b.forwardingMethod &&
-    a.upperThreshold === b.upperThreshold &&
-    a.lowerThreshold === b.lowerThreshold &&
-    a.tunnel.type === b.tunnel.type &&
-    a.tunnel.port === b.tunnel.port &&
-    a.tunnel.flags === b.tunnel.flags
+    hasSameSettings(a, b)
   );
 }
