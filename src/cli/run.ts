@@ -5,6 +5,7 @@ import type { LogLevel } from '../base/log.ts';
 import { openLog } from '../base/log-pino.ts';
 import { KeptBlocks } from '../config/kept-blocks.ts';
 import { defaultConfigId, loadConfig } from '../config/load.ts';
+import { letGoOf, takeSuccession } from '../daemon/succession.ts';
 import { Supervisor } from '../daemon/supervisor.ts';
 import { LIFTABLE, printDiagnostics } from './check.ts';
 import { DEFAULT_CONFIG_FILE } from './defaults.ts';
@@ -46,10 +47,12 @@ export function addRunCommand(program: Command, version: string): void {
 }
 
 async function run(options: RunOptions, version: string): Promise<void> {
+  const succession = takeSuccession(process.env);
   const configId = options.configId ?? defaultConfigId();
   const compat = options.compat === true;
   const blocks = new KeptBlocks();
   const loaded = loadConfig(options.file, { configId, compat, blocks });
+  if (loaded.config === undefined) letGoOf(succession);
   if (loaded.unreadable !== undefined) {
     printError(loaded.unreadable.message);
     process.exitCode = 2;
@@ -72,6 +75,7 @@ async function run(options: RunOptions, version: string): Promise<void> {
       ...(socketPath === undefined ? {} : { socketPath }),
       adopt: options.adopt ?? false,
       keepsServices: options.dontReleaseIpvs === true,
+      ...(succession === undefined ? {} : { succession }),
       version,
       blocks,
       clock: systemClock,

@@ -13,7 +13,7 @@ import { serviceName } from '../config/names.ts';
 import { ChangeLog } from './change-log.ts';
 import { Checker, type CheckerHealth } from './checker.ts';
 import type { Outside } from './outside.ts';
-import type { ProbeResult } from './probe.ts';
+import type { ProbeResult, Run } from './probe.ts';
 import {
   type CheckerFate,
   checkerKey,
@@ -21,7 +21,7 @@ import {
   planServers,
   type ServerPlan,
 } from './roster.ts';
-import { type Probes, probes, type Run, startRun } from './runner.ts';
+import { type Probes, probes, startRun } from './runner.ts';
 import { DueQueue, firstCheckDelayMs } from './schedule.ts';
 import { SelfDelay } from './self-delay.ts';
 import { eventLoopTimers, type Timer, type Timers } from './timers.ts';

@@ -1,11 +1,10 @@
 /**
- * HTTP_GET and SSL_GET: every url in turn, each on a connection of its own, all under the probe's one
- * deadline. The only undici import.
+ * HTTP_GET and SSL_GET: one url, through its redirects, each request on a connection of its own, all under
+ * the probe's one deadline. Several urls are as many probes: url-runs.ts. The only undici import.
  *
  * undici parses; everything else is kept out of its hands: its timers are off (their grain is 500 ms), the
  * connection is ours from birth so that an abort closes it in any phase, there is no pool, no keep-alive,
- * no redirect of its own. keepalived asks one url per delay_loop; asking all at every check sees a failure
- * and a recovery sooner.
+ * no redirect of its own.
  */
 import type { Socket } from 'node:net';
 import { Client, type Dispatcher } from 'undici';
@@ -35,24 +34,14 @@ const MAX_INFORMATIONAL = 8;
 /** Made once: an error's stack trace is a tenth of a probe's cost. Nobody sees this one. */
 const CUT_SHORT = new Error('The probe is over');
 
-/** Asks the urls in order; the first that is not answered as wanted decides. */
+/** Asks the first url of the target. */
 export const probeHttp: Probe<HttpTarget> = async (target, io) => {
   const startedMs = io.clock.monotonicMs();
-  const verdict = await askAll(target, io);
+  const [url] = target.urls;
+  const verdict: ProbeVerdict =
+    url === undefined ? { kind: 'pass', detail: 'no url' } : await ask(target, url, io);
   return { ...verdict, durationMs: io.clock.monotonicMs() - startedMs };
 };
-
-async function askAll(target: HttpTarget, io: ProbeIo): Promise<ProbeVerdict> {
-  let last: Passed | undefined;
-  for (const url of target.urls) {
-    const answer = await ask(target, url, io);
-    if (answer.kind !== 'pass') return answer;
-    last = answer;
-  }
-  const { detail = 'no url', ...rest } = last ?? { kind: 'pass' };
-  const count = target.urls.length;
-  return { ...rest, detail: count > 1 ? `${count} urls, last: ${detail}` : detail };
-}
 
 interface Passed {
   readonly kind: 'pass';
