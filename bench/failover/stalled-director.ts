@@ -41,6 +41,7 @@ const health = new HealthGuard(
     ...common,
     onFatal,
     spawn: spawnStalled,
+    isSameService: Object.is,
     onServersChecked: nothing,
     onServices: nothing,
     onNotice: nothing,

@@ -1,6 +1,8 @@
 /**
  * What the supervisor and its children say to one another: JSON over the channel that fork() makes; what the
- * bfd process says and hears is in messages-bfd.ts. The vrrp and the health process are handed the same Config, so they act on the same bytes of the same file.
+ * bfd process says and hears is in messages-bfd.ts. The vrrp and the health process are handed the same Config,
+ * so they act on the same bytes of the same file. A health process that has one already is told what changed,
+ * since there may be tens of thousands of servers in it.
  *
  *   supervisor ── start / reconfigure / snapshot / stop ──▶ child
  *   supervisor ◀── ready / log / heartbeat / snapshot / stopped / fatal ── child
@@ -22,6 +24,7 @@ import type { HealthSnapshot } from '../observe/status.ts';
 import type { Notice, Report } from '../vrrp/notice.ts';
 import type { InstanceSnapshot } from '../vrrp/snapshot.ts';
 import type { TrackerState } from '../vrrp/tracker-state.ts';
+import type { ConfigChange } from './config-change.ts';
 
 /** What the supervisor must know to give an instance up when its process cannot. */
 export interface Mastership {
@@ -78,9 +81,10 @@ export type ToHealth =
       /** `lvs_flush`: empty the table first. Never for a replacement. */
       readonly flush?: boolean;
     }
-  | { readonly kind: 'reconfigure'; readonly id: number; readonly config: Config }
+  /** From the configuration that it was told last. */
+  | { readonly kind: 'reconfigure'; readonly id: number; readonly change: ConfigChange }
   /** What `reconfigure` would do to the kernel's table; changes nothing. */
-  | { readonly kind: 'preview'; readonly id: number; readonly config: Config }
+  | { readonly kind: 'preview'; readonly id: number; readonly change: ConfigChange }
   | { readonly kind: 'snapshot'; readonly id: number }
   /** The kernel's table, read now. */
   | { readonly kind: 'listing'; readonly id: number }
