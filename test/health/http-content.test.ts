@@ -6,8 +6,9 @@ import { describe, expect, it } from 'vitest';
 import type { RegexConfig } from '../../src/config/model-lvs.ts';
 import { MAX_MATCHED_BYTES } from '../../src/health/body-pattern.ts';
 import { httpGet, httpUrl } from './configs.ts';
+import { listenPerTest } from './per-test.ts';
 import { check, outcome, SHORT_MS } from './probing.ts';
-import { endlessBody, listenPerTest, onRequest, replyWith } from './servers.ts';
+import { endlessBody, onRequest, replyWith } from './servers.ts';
 
 const serve = listenPerTest();
 
