@@ -6,6 +6,7 @@ import type { Clock } from '../base/clock.ts';
 import type { Log } from '../base/log.ts';
 import type { Config } from '../config/model.ts';
 import type { LvsStopPolicy } from '../config/model-global.ts';
+import type { ExpiryWarning } from '../health/checker.ts';
 import type { LvsNotice } from '../ipvs/notice.ts';
 import type { HealthSnapshot } from '../observe/status.ts';
 import type { TrackerState } from '../vrrp/tracker-state.ts';
@@ -50,6 +51,7 @@ export interface HealthGuardPorts {
   readonly files: () => readonly TrackerState[];
   /** For scripts, FIFOs and events. */
   readonly onNotice: (notice: LvsNotice) => void;
+  readonly onExpiry: (warning: ExpiryWarning) => void;
 }
 
 export class HealthGuard {
@@ -224,6 +226,9 @@ export class HealthGuard {
         return;
       case 'lvsNotice':
         this.#ports.onNotice(message.notice);
+        return;
+      case 'expiry':
+        this.#ports.onExpiry(message.warning);
         return;
       case 'stopped':
         return;

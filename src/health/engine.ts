@@ -10,7 +10,7 @@ import type { Clock } from '../base/clock.ts';
 import type { Log } from '../base/log.ts';
 import type { CheckerConfig, VirtualServerConfig } from '../config/model.ts';
 import { ChangeLog } from './change-log.ts';
-import { Checker, type CheckerHealth } from './checker.ts';
+import { Checker, type CheckerHealth, type ExpiryWarning } from './checker.ts';
 import type { Outside } from './outside.ts';
 import type { ProbeResult } from './probe.ts';
 import {
@@ -68,6 +68,8 @@ export interface HealthEngineOptions {
   readonly onChange: (change: ServerChange) => void;
   /** Every checker has passed or failed once; called once, after the `onChange` of the last of them. */
   readonly onAllChecked?: () => void;
+  /** Told once of each certificate, for every server that shows it. */
+  readonly onExpiry?: (warning: ExpiryWarning) => void;
   /** The event loop's timers unless a test brings its own. */
   readonly timers?: Timers;
   /** The real probes unless a test brings its own. */
@@ -437,9 +439,16 @@ export class HealthEngine {
   #warnOfExpiry(checker: Checker): void {
     const endsMs = checker.takeExpiryWarning(this.#clock.realtimeMs());
     if (endsMs === undefined) return;
-    const server = this.#users.get(checker)?.[0]?.name;
+    const users = this.#users.get(checker) ?? [];
+    const { kind } = checker.config;
     const ends = new Date(endsMs).toISOString();
-    this.#options.log.warn({ server, checker: checker.config.kind, ends }, 'certificate ends soon');
+    this.#options.log.warn(
+      { server: users[0]?.name, checker: kind, ends },
+      'certificate ends soon',
+    );
+    for (const { name } of users) {
+      this.#options.onExpiry?.({ serverName: name, checker: kind, endsMs });
+    }
   }
 
   #warnInconclusive(checker: Checker, result: ProbeResult): void {
