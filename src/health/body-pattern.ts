@@ -11,6 +11,9 @@ export const MAX_MATCHED_BYTES = 1024 * 1024;
 /** Longest time of one match, ms. */
 export const MAX_MATCH_MS = 50;
 
+/** A match that was given up after less CPU than this, ms, had to share the processor: not its fault. */
+const OWN_MATCH_MS = MAX_MATCH_MS / 2;
+
 export interface BodyPattern {
   readonly config: RegexConfig;
   /** Global, so that it begins at `lastIndex`; undefined where JavaScript has no such pattern. */
@@ -19,7 +22,9 @@ export interface BodyPattern {
 
 export type BodyOutcome =
   | { readonly ok: true }
-  | { readonly ok: false; readonly reason: string; readonly detail: string };
+  | { readonly ok: false; readonly reason: string; readonly detail: string }
+  /** This process did not get to it. */
+  | { readonly ok: 'unknown'; readonly detail: string };
 
 export function compilePattern(config: RegexConfig): BodyPattern {
   const { matcher } = config;
@@ -37,6 +42,9 @@ export function matchBody({ config, matcher }: BodyPattern, body: Buffer): BodyO
   const text = body.toString(isUtf8 ? 'utf8' : 'latin1');
   const from = isUtf8 ? body.toString('utf8', 0, config.minOffset).length : config.minOffset;
   const found = firstMatch(matcher, text, from);
+  if (found === 'not done') {
+    return { ok: 'unknown', detail: `no time to match ${config.pattern}: the processor is busy` };
+  }
   if (found === 'too long') {
     const detail = `regex ${config.pattern} took more than ${MAX_MATCH_MS} ms`;
     return { ok: false, reason: 'REGEX_TIMEOUT', detail };
@@ -59,18 +67,22 @@ function bytesOf(text: string): string {
   return Buffer.from(text, 'utf8').toString('latin1');
 }
 
+const US_PER_MS = 1000;
+
 const MATCH = new Script('matcher.exec(text)?.index ?? -1');
 
-function firstMatch(matcher: RegExp, text: string, from: number): number | 'too long' {
+function firstMatch(matcher: RegExp, text: string, from: number): number | 'too long' | 'not done' {
   if (from > text.length) return -1;
   matcher.lastIndex = from;
   sandbox.matcher = matcher;
   sandbox.text = text;
+  const before = process.cpuUsage();
   try {
     return Number(MATCH.runInContext(sandbox, { timeout: MAX_MATCH_MS }));
   } catch {
     // Nothing else throws: the matcher was compiled before.
-    return 'too long';
+    const { user, system } = process.cpuUsage(before);
+    return (user + system) / US_PER_MS < OWN_MATCH_MS ? 'not done' : 'too long';
   } finally {
     sandbox.matcher = undefined;
     sandbox.text = '';

@@ -33,6 +33,9 @@ export const PROBES_MAX = 4096;
 /** Probes started before the event loop gets its turn: bounds our own lag when many are due at once. */
 export const STARTS_PER_TURN = 64;
 
+/** Checks come due at multiples of this: several begin, and are answered, in one turn of the event loop. */
+export const SLOT_MS = 4;
+
 /** The reason of a change that a reload made, not a check. */
 export const CHECKS_CHANGED = 'CHECKS_CHANGED';
 
@@ -353,7 +356,8 @@ export class HealthEngine {
 
   /** One timer, for the earliest due time. At the cap there is none: the next free place pumps. */
   #arm(nowMs: number): void {
-    const nextMs = this.#runs.size < PROBES_MAX ? this.#queue.nextDueMs() : undefined;
+    const dueMs = this.#runs.size < PROBES_MAX ? this.#queue.nextDueMs() : undefined;
+    const nextMs = dueMs === undefined ? undefined : Math.ceil(dueMs / SLOT_MS) * SLOT_MS;
     if (nextMs === this.#timer?.dueMs) return;
     this.#timer?.handle.cancel();
     this.#timer = undefined;
