@@ -1,6 +1,6 @@
 /** A director of the bench: lvsd or keepalived, started as a user would, from the same file. */
 import { type ChildProcess, execFileSync } from 'node:child_process';
-import { readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { ended, eventually, type Host, type Segment } from '../../test/netns/segment.ts';
 
@@ -12,13 +12,17 @@ export interface Role {
   readonly priority: number;
   readonly advertIntervalMs: number;
   readonly vip: string;
-  /** With a virtual server that is checked, so that lvsd has a health process: needs a kernel with IPVS. */
+  /**
+   * With a virtual server, so that lvsd has a health process, to be stopped; without IPVS in the kernel lvsd is
+   * put together by stalled-director.ts.
+   */
   readonly isChecking?: boolean;
 }
 
 const MS_PER_SECOND = 1000;
 /** User-mode Linux on a busy machine is slow to start. */
 const LISTEN_TIMEOUT_MS = 60_000;
+const STALLED_DIRECTOR = join(import.meta.dirname, 'stalled-director.ts');
 const HEALTH_PROGRAM = 'health-process';
 /** 224.0.0.18 as /proc/net/igmp writes it: joined, so that adverts are heard. */
 const GROUP_IN_IGMP = '120000E0';
@@ -38,8 +42,11 @@ export class Director {
     const file = join(directory, `${host.name}.conf`);
     writeFileSync(file, configuration(host.name, role));
     const path = (name: string): string => join(directory, `${host.name}-${name}`);
+    const isPutTogether = role.isChecking === true && !existsSync('/proc/net/ip_vs');
     const words: Readonly<Record<Daemon, readonly string[]>> = {
-      lvsd: ['bin/lvsd', 'run', '-f', file, '--socket', path('socket'), '--log-level', 'warn'],
+      lvsd: isPutTogether
+        ? [process.execPath, STALLED_DIRECTOR, file]
+        : ['bin/lvsd', 'run', '-f', file, '--socket', path('socket'), '--log-level', 'warn'],
       keepalived: [
         ...['keepalived', '--dont-fork', '--log-console', '--vrrp', '--use-file', file],
         ...['--pid', path('pid'), '--vrrp_pid', path('vrrp-pid')],

@@ -12,6 +12,7 @@ import { printError } from './output.ts';
 import { addPlanCommand } from './plan.ts';
 import { addRealserverCommand } from './realserver.ts';
 import { addReloadCommand } from './reload.ts';
+import { addRestartCommand } from './restart.ts';
 import { addRunCommand } from './run.ts';
 import { addStatusCommand } from './status.ts';
 
@@ -37,6 +38,7 @@ addRunCommand(program, readVersion());
 addCheckCommand(program);
 addPlanCommand(program);
 addReloadCommand(program);
+addRestartCommand(program);
 addKeywordsCommand(program);
 addStatusCommand(program);
 addIpvsCommand(program);

@@ -4,6 +4,7 @@ import { systemClock } from '../base/clock.ts';
 import type { LogLevel } from '../base/log.ts';
 import { openLog } from '../base/log-pino.ts';
 import { defaultConfigId, loadConfig } from '../config/load.ts';
+import { letGoOf, takeSuccession } from '../daemon/succession.ts';
 import { Supervisor } from '../daemon/supervisor.ts';
 import { LIFTABLE, printDiagnostics } from './check.ts';
 import { DEFAULT_CONFIG_FILE } from './defaults.ts';
@@ -45,9 +46,11 @@ export function addRunCommand(program: Command, version: string): void {
 }
 
 async function run(options: RunOptions, version: string): Promise<void> {
+  const succession = takeSuccession(process.env);
   const configId = options.configId ?? defaultConfigId();
   const compat = options.compat === true;
   const loaded = loadConfig(options.file, { configId, compat });
+  if (loaded.config === undefined) letGoOf(succession);
   if (loaded.unreadable !== undefined) {
     printError(loaded.unreadable.message);
     process.exitCode = 2;
@@ -70,6 +73,7 @@ async function run(options: RunOptions, version: string): Promise<void> {
       ...(socketPath === undefined ? {} : { socketPath }),
       adopt: options.adopt ?? false,
       keepsServices: options.dontReleaseIpvs === true,
+      ...(succession === undefined ? {} : { succession }),
       version,
       clock: systemClock,
       log: openLog(options.logLevel),

@@ -212,14 +212,12 @@ function blanksFor(glyph: string): string {
   return WIDE.test(glyph) ? '  ' : ' ';
 }
 
-/**
- * Control characters of a file must not reach the terminal; one stands for one, so carets stay
- * true.
- */
 /** What follows a word for a password or a key, also a misspelled one, on the same line. */
 const SECRET = /\b(auth_pa\w*|pass(?:word|wd|phrase)?|key)(\s+)([^{}]+)/gi;
 /** The password of `scheme://user:password@host`. */
 const URL_PASSWORD = /(:\/\/[^\s/@:]*:)([^\s@]+)(?=@)/g;
+/** A header that lets a check in. */
+const CREDENTIAL = /\b((?:proxy-)?authorization|cookie|x-api-key|x-auth-token)(\s*:\s*)([^"{}]+)/gi;
 
 /**
  * The line with its secrets as asterisks, every other character in its column. Diagnostics are pasted
@@ -227,16 +225,22 @@ const URL_PASSWORD = /(:\/\/[^\s/@:]*:)([^\s@]+)(?=@)/g;
  */
 export function maskSecrets(line: string): string {
   return line
-    .replace(
-      SECRET,
-      (_all, word: string, gap: string, secret: string) => word + gap + secret.replace(/\S/g, '*'),
-    )
+    .replace(SECRET, hideLast)
+    .replace(CREDENTIAL, hideLast)
     .replace(
       URL_PASSWORD,
       (_all, head: string, secret: string) => head + '*'.repeat(secret.length),
     );
 }
 
+function hideLast(_all: string, word: string, gap: string, secret: string): string {
+  return word + gap + secret.replace(/\S/g, '*');
+}
+
+/**
+ * Control characters of a file must not reach the terminal; one stands for one, so carets stay
+ * true.
+ */
 function visible(text: string): string {
   // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for
   return text.replace(/[\u0000-\u0008\u000a-\u001f\u007f-\u009f]/g, '\uFFFD');

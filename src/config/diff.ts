@@ -3,7 +3,7 @@
  * when their name is: an instance's name, a service's endpoint, a server's endpoint in it. Where a
  * thing stands in the file says nothing about it.
  */
-import { HIDDEN, isSecret } from './dump.ts';
+import { HIDDEN, isSecret, redacted } from './dump.ts';
 import type { Config, VirtualServerConfig } from './model.ts';
 import { serverName, serviceName } from './names.ts';
 
@@ -130,7 +130,7 @@ function isEqual(before: unknown, after: unknown): boolean {
 function shown(value: unknown): unknown {
   const text = JSON.stringify(value, (key, member: unknown) => {
     if (key === 'span') return undefined;
-    return isSecret(key, member) ? HIDDEN : member;
+    return redacted(key, member);
   });
   return text === undefined ? undefined : JSON.parse(text);
 }

@@ -18,15 +18,27 @@ export type SpawnChild<To, From> = (handlers: {
 }) => ChildHandle<To>;
 
 /**
+ * V8 without threads of its own, for a process at real-time priority. A collection else waits for helper
+ * threads, which run at ordinary priority: with both cores busy the vrrp process was seen asleep for 44 and
+ * 69 ms (ftrace), until one of them had had its turn, and at 10 ms adverts its backup took over.
+ */
+export const NO_HELPER_THREADS = ['--single-threaded'] as const;
+
+/**
  * Forks the module `entry` (without its ending, which is .ts in the source tree and .js when built)
  * beside this file. Its stderr is ours, so that a crash is not silent; its stdin and stdout are nowhere.
+ * `flags` are Node's, beside those of this process.
  */
-export function spawnBeside<To extends object, From>(entry: string): SpawnChild<To, From> {
+export function spawnBeside<To extends object, From>(
+  entry: string,
+  flags: readonly string[] = [],
+): SpawnChild<To, From> {
   const ending = import.meta.url.slice(import.meta.url.lastIndexOf('.'));
   const module = new URL(`./${entry}${ending}`, import.meta.url);
   return ({ onMessage, onDeath }) => {
     const child: ChildProcess = fork(module, [], {
       serialization: 'json',
+      execArgv: [...process.execArgv, ...flags],
       stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
     });
     // The child runs this same program: what it says has the shape that it was compiled with.

@@ -20,6 +20,8 @@ export interface ControlResults {
   readonly events: EventsPage;
   readonly handover: HandoverDone;
   readonly reload: ReloadDone;
+  /** It goes on in the same process: when it has, `startedAt` of a status is another. */
+  readonly restart: { readonly pid: number };
   readonly plan: PlanDone;
   readonly ipvs: IpvsListing;
 }
@@ -79,6 +81,8 @@ export type ControlQuestion =
   | { readonly command: 'handover'; readonly name: string }
   /** Validate, plan, apply; everything stays as it is when refused. */
   | ({ readonly command: 'reload' } & FileQuestion)
+  /** Begin anew in the same process, without letting go of anything. */
+  | { readonly command: 'restart' }
   /** What a reload would do; changes nothing. */
   | ({ readonly command: 'plan' } & FileQuestion);
 
@@ -121,6 +125,7 @@ export function decodeRequest(line: string): Decoded {
   const command = 'command' in value ? value.command : undefined;
   switch (command) {
     case 'status':
+    case 'restart':
     case 'ipvs':
       return { ok: true, request: { id, command } };
     case 'events': {
@@ -142,7 +147,7 @@ export function decodeRequest(line: string): Decoded {
       return refuse(
         id,
         'UNKNOWN_COMMAND',
-        `Unknown command ${JSON.stringify(command)}, expected "status", "events", "handover", "ipvs", "reload" or "plan"`,
+        `Unknown command ${JSON.stringify(command)}, expected "status", "events", "handover", "ipvs", "reload", "restart" or "plan"`,
       );
   }
 }

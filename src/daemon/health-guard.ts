@@ -67,7 +67,7 @@ export class HealthGuard {
   #child: ChildHandle<ToHealth> | undefined;
   #bornMs = 0;
   /** `lvs_flush` is done once for a daemon, not for every replacement of this process. */
-  #mayFlush = true;
+  #mayFlush: boolean;
   readonly #roles = new Map<string, 'master' | 'backup'>();
   #backOff: BackOff = noBackOff;
   #restarts = 0;
@@ -77,12 +77,18 @@ export class HealthGuard {
 
   constructor(
     config: Config,
-    options: { readonly ownershipFile: string; readonly adopt: boolean },
+    options: {
+      readonly ownershipFile: string;
+      readonly adopt: boolean;
+      /** The table is the one that this daemon made: `lvs_flush` was done. */
+      readonly isOurs: boolean;
+    },
     ports: HealthGuardPorts,
   ) {
     this.#config = config;
     this.#ownershipFile = options.ownershipFile;
     this.#adopt = options.adopt;
+    this.#mayFlush = !options.isOurs;
     this.#ports = ports;
     this.#snapshots = new Snapshots(ports.setTimer);
     this.#reconfigurations = new Snapshots(ports.setTimer, RECONFIGURE_TIMEOUT_MS);
@@ -99,6 +105,12 @@ export class HealthGuard {
 
   get restarts(): number {
     return this.#restarts;
+  }
+
+  /** This program goes; the process ends when it sees that, and leaves the table as it is. */
+  leave(): void {
+    this.#cancelRestart();
+    this.#scripts.killAll();
   }
 
   /** Resolves when the table is in the kernel for the first time. */

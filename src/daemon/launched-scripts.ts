@@ -51,6 +51,10 @@ export class LaunchedScripts {
     this.#ports = ports;
   }
 
+  get pids(): readonly number[] {
+    return [...this.#running.keys()];
+  }
+
   /** It runs now, as the leader of a process group of its own. */
   started(pid: number, script: string): void {
     const identity = readIdentity(pid);

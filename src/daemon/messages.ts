@@ -32,6 +32,9 @@ export interface Mastership {
   readonly lastAdvertSentMs: number;
 }
 
+/** Tells a vrrp process that awaits a successor of its supervisor that none will come. */
+export const LET_GO_SIGNAL = 'SIGUSR2';
+
 export type ToVrrp =
   | {
       readonly kind: 'start';
@@ -53,6 +56,8 @@ export type ToVrrp =
   /** Hand mastership of an instance, or of every member of its sync group, to another router. */
   | { readonly kind: 'handover'; readonly id: number; readonly instance: string }
   | { readonly kind: 'snapshot'; readonly id: number }
+  /** The supervisor begins anew: for so long its going is no reason to hand over. */
+  | { readonly kind: 'awaitSuccessor'; readonly id: number; readonly graceMs: number }
   | { readonly kind: 'stop' };
 
 /** How a handover ended. */
@@ -106,6 +111,13 @@ interface FromAnyChild {
 
 export type FromVrrp =
   | FromAnyChild[keyof FromAnyChild]
+  /** Everything is loaded: a `start` takes effect at once. */
+  | { readonly kind: 'loaded' }
+  | {
+      readonly kind: 'awaitsSuccessor';
+      readonly id: number;
+      readonly masterships: readonly Mastership[];
+    }
   | { readonly kind: 'heartbeat'; readonly masterships: readonly Mastership[] }
   | { readonly kind: 'notice'; readonly notice: Notice }
   | { readonly kind: 'report'; readonly report: Report }

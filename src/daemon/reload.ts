@@ -72,11 +72,11 @@ function logDiagnostic(log: Log, diagnostic: DiagnosticJson): void {
 }
 
 /** An answer without the id of its question. */
-export type FileAnswer<Command extends 'reload' | 'plan'> =
+export type FileAnswer<Command extends 'reload' | 'plan' | 'restart'> =
   | { readonly ok: true; readonly result: ControlResults[Command] }
   | (Omit<ControlRefusal, 'id'> & { readonly ok: false });
 
-export const STOPPING: FileAnswer<'reload'> = {
+export const STOPPING: Omit<ControlRefusal, 'id'> = {
   ok: false,
   code: 'STOPPING',
   message: 'lvsd is stopping: nothing is reloaded any more, start it again with `lvsd run`',

@@ -5,6 +5,7 @@ import type { Config } from '../config/model.ts';
 import type { LvsStopPolicy } from '../config/model-global.ts';
 import type { DaemonStatus } from '../observe/status.ts';
 import type { Problem } from './preflight.ts';
+import type { Succession } from './succession.ts';
 
 export interface SupervisorOptions {
   readonly configFile: string;
@@ -17,6 +18,8 @@ export interface SupervisorOptions {
   readonly adopt: boolean;
   /** `-I`: as `lvs_stop_policy keep`. */
   readonly keepsServices?: boolean;
+  /** What the program that was in this process before left: `lvsd restart`. */
+  readonly succession?: Succession;
   readonly version: string;
   readonly clock: Clock;
   readonly log: Log;

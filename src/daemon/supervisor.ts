@@ -23,7 +23,7 @@ import type { Config } from '../config/model.ts';
 import type { DaemonStatus } from '../observe/status.ts';
 import type { Notice } from '../vrrp/notice.ts';
 import { CHECK_RUNS_MAX, type CheckScriptPorts, CheckScripts } from './check-scripts.ts';
-import { spawnBeside } from './child-handle.ts';
+import { NO_HELPER_THREADS, spawnBeside } from './child-handle.ts';
 import {
   CONTROL_PROTOCOL_VERSION,
   type ControlRequest,
@@ -34,7 +34,15 @@ import { giveUp } from './give-up.ts';
 import { HealthGuard } from './health-guard.ts';
 import { findInstance } from './instance-name.ts';
 import { LaunchedScripts } from './launched-scripts.ts';
-import type { FromHealth, FromVrrp, PlannedOperation, ToHealth, ToVrrp } from './messages.ts';
+import type {
+  FromHealth,
+  FromVrrp,
+  Mastership,
+  PlannedOperation,
+  ToHealth,
+  ToVrrp,
+} from './messages.ts';
+import { askNextStart } from './next-start.ts';
 import { Notices } from './notices.ts';
 import { judgePreflight, type Problem } from './preflight.ts';
 import { gatherFacts, readTable } from './preflight-facts.ts';
@@ -53,6 +61,13 @@ import {
 import { TaskQueue } from './reload-queue.ts';
 import type { ScriptRules } from './script-launch.ts';
 import { ScriptRunner } from './script-runner.ts';
+import {
+  Predecessor,
+  SUCCESSION_GRACE_MS,
+  SUCCESSION_MASTERSHIPS_MAX,
+  succeedSelf,
+  TOO_MANY_HELD,
+} from './succession.ts';
 import {
   CHECKS_AWAITED_MS,
   processStatus,
@@ -86,6 +101,8 @@ export class Supervisor {
   /** Of each instance; the health process may be started after the news. */
   readonly #syncRoles = new Map<string, 'master' | 'backup'>();
   #cancelChecksWait: CancelTimer = () => {};
+  /** The vrrp process of the program that was in this process before. */
+  readonly #predecessor: Predecessor | undefined;
   #ending: Promise<void> | undefined;
   /** What is read: that of the start, or of the last reload that named another. */
   #file: string;
@@ -101,7 +118,8 @@ export class Supervisor {
     this.#onEnded = onEnded;
     this.#startedAt = this.#now();
     this.#loadedAt = this.#startedAt;
-    const { clock, log } = options;
+    const { clock, log, succession } = options;
+    this.#predecessor = succession && new Predecessor(succession, log);
     const path = (): string => this.#besideSocket(SCRIPTS_FILE);
     const launched = new LaunchedScripts({ path, log, setTimer: nodeTimers });
     this.#launched = launched;
@@ -123,6 +141,12 @@ export class Supervisor {
 
   /** Starts everything; a refusal means that nothing was touched. */
   async start(): Promise<Refusal | undefined> {
+    const refusal = await this.#start();
+    if (refusal !== undefined) this.#predecessor?.letGo();
+    return refusal;
+  }
+
+  async #start(): Promise<Refusal | undefined> {
     const problems = this.#preflight(this.#config, this.#options.adopt);
     if (problems.length > 0) return { problems };
     const socket = { ...this.#config.globalDefs.controlSocket, path: this.#socketPath() };
@@ -143,10 +167,10 @@ export class Supervisor {
       'starting',
     );
     this.#launched.endLeftovers();
-    this.#tellConfig('started');
+    this.#tellConfig(this.#predecessor === undefined ? 'started' : 'restarted');
     this.#notices.configure(this.#config, false);
     const { startupScript } = this.#config.globalDefs;
-    if (startupScript !== undefined) {
+    if (startupScript !== undefined && this.#predecessor === undefined) {
       await this.#notices.runAlone('startup_script', startupScript);
     }
     // Told to stop meanwhile.
@@ -242,6 +266,7 @@ export class Supervisor {
 
   async #end(): Promise<void> {
     this.#cancelChecksWait();
+    this.#predecessor?.letGo();
     await this.#vrrp?.stop();
     this.#trackers.close();
     await this.#health?.stop(stopPolicyOf(this.#options, this.#config));
@@ -270,7 +295,7 @@ export class Supervisor {
       const awaitsChecks = this.#config.virtualServers.length > 0 && this.#health === undefined;
       const ports: GuardPorts = {
         ...common,
-        spawn: spawnBeside<ToVrrp, FromVrrp>('vrrp-process'),
+        spawn: spawnBeside<ToVrrp, FromVrrp>('vrrp-process', NO_HELPER_THREADS),
         afterPending: setImmediate,
         giveUp: (config, masterships) => giveUp(config, masterships, this.#log),
         trackers: () => this.#trackers.states(),
@@ -284,7 +309,11 @@ export class Supervisor {
     if (this.#health === undefined && this.#config.virtualServers.length > 0) {
       this.#health = new HealthGuard(
         this.#config,
-        { ownershipFile: this.#besideSocket(OWNERSHIP_FILE), adopt: this.#options.adopt },
+        {
+          ownershipFile: this.#besideSocket(OWNERSHIP_FILE),
+          adopt: this.#options.adopt,
+          isOurs: this.#predecessor !== undefined,
+        },
         {
           ...common,
           spawn: spawnBeside<ToHealth, FromHealth>('health-process'),
@@ -301,14 +330,59 @@ export class Supervisor {
       await this.#health.start();
     }
     await watching;
+    if (!isNewVrrp) this.#predecessor?.letGo();
     if (!isNewVrrp || this.#ending !== undefined) return;
-    this.#vrrp?.start();
+    const held = await this.#takeOver();
+    if (this.#ending !== undefined) {
+      giveUp(this.#config, held, this.#log);
+      return;
+    }
+    this.#vrrp?.start(held);
     if (this.#vrrp?.awaitsChecks !== true) return;
     this.#cancelChecksWait = nodeTimers(CHECKS_AWAITED_MS, () => {
       const fields = { waitedMs: CHECKS_AWAITED_MS };
       this.#log.warn(fields, 'not every server has been checked, preempting all the same');
       this.#vrrp?.serversChecked();
     });
+  }
+
+  /** What the predecessor's vrrp process held until now; it is ended when ours is loaded. */
+  async #takeOver(): Promise<readonly Mastership[]> {
+    const predecessor = this.#predecessor;
+    if (predecessor === undefined) return [];
+    await this.#vrrp?.loaded();
+    return predecessor.end(this.#config, () => this.#options.clock.monotonicMs());
+  }
+
+  /** Begins anew in the same process; everything is served meanwhile. Refused as a unit. */
+  async #restart(): Promise<FileAnswer<'restart'>> {
+    if (this.#ending !== undefined) return STOPPING;
+    const judged = this.#judge(this.#options.configFile, false);
+    if (!judged.ok) return judged;
+    if ((this.#vrrp?.masterships ?? []).length > SUCCESSION_MASTERSHIPS_MAX) return TOO_MANY_HELD;
+    const next = await askNextStart(this.#options);
+    if (!next.ok) return next;
+    // The answer leaves first.
+    setImmediate(() => void this.#reloads.run(() => this.#beginAnew()));
+    return { ok: true, result: { pid: process.pid } };
+  }
+
+  async #beginAnew(): Promise<void> {
+    if (this.#ending !== undefined) return;
+    this.#log.info({}, 'restarting in place');
+    const vrrpPid = this.#vrrp?.pid;
+    const children = [
+      ...[...(this.#vrrp?.pids ?? []), this.#health?.pid].filter((pid) => pid !== undefined),
+      ...this.#launched.pids,
+    ];
+    this.#health?.leave();
+    this.#trackers.close();
+    await this.#notices.stop(LAST_NOTICES_MS);
+    const masterships = (await this.#vrrp?.awaitSuccessor(SUCCESSION_GRACE_MS)) ?? [];
+    // A stop that came meanwhile is an end.
+    if (this.#ending !== undefined) return;
+    this.#control?.close();
+    succeedSelf({ ...(vrrpPid === undefined ? {} : { vrrpPid }), masterships, children });
   }
 
   #serversChecked(): void {
@@ -352,6 +426,8 @@ export class Supervisor {
         return this.#handover(id, request.name);
       case 'reload':
         return { id, ...(await this.reload(request.file, request.color)) };
+      case 'restart':
+        return { id, ...(await this.#reloads.run(() => this.#restart())) };
       case 'ipvs':
         return { id, ...((await this.#health?.listing()) ?? NO_LISTING) };
       case 'plan':
@@ -376,7 +452,7 @@ export class Supervisor {
     return { id, ok: true, result: { instance, successor, tookMs } };
   }
 
-  #tellConfig(what: 'started' | 'reloaded'): void {
+  #tellConfig(what: 'started' | 'restarted' | 'reloaded'): void {
     const name = this.#file;
     const text = `${what} with ${name}`;
     this.#notices.event({ kind: 'config', object: 'daemon', name, text, fields: {} });

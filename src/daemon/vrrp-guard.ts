@@ -16,7 +16,7 @@ import {
   describeDeath,
   type SpawnChild,
 } from './child-handle.ts';
-import { inherit, notResumed } from './dead-mans-switch.ts';
+import { type Inheritance, inherit, notResumed } from './dead-mans-switch.ts';
 import {
   type FromVrrp,
   type HandoverOutcome,
@@ -66,11 +66,14 @@ export class VrrpGuard {
   readonly #snapshots: Snapshots<readonly InstanceSnapshot[]>;
   readonly #handovers: Snapshots<HandoverOutcome>;
   readonly #reconfigurations: Snapshots<readonly string[]>;
+  readonly #farewells: Snapshots<readonly Mastership[]>;
   #config: Config;
   #child: ChildHandle<ToVrrp> | undefined;
   /** Brought up and told nothing: it takes over from one that dies. */
   #reserve: ChildHandle<ToVrrp> | undefined;
   #cancelReserve: CancelTimer = () => {};
+  #loaded: Promise<void> = Promise.resolve();
+  #tellLoaded: () => void = () => {};
   #bornMs = 0;
   #heardMs = 0;
   #isReady = false;
@@ -90,6 +93,7 @@ export class VrrpGuard {
     this.#awaitsChecks = awaitsChecks;
     this.#ports = ports;
     this.#snapshots = new Snapshots(ports.setTimer);
+    this.#farewells = new Snapshots(ports.setTimer);
     this.#reconfigurations = new Snapshots(ports.setTimer, RECONFIGURE_TIMEOUT_MS);
     this.#handovers = new Snapshots(ports.setTimer, HANDOVER_TIMEOUT_MS);
   }
@@ -98,20 +102,54 @@ export class VrrpGuard {
     return this.#child?.pid;
   }
 
+  /** Of the one that works and the one in reserve. */
+  get pids(): readonly number[] {
+    return [this.#child, this.#reserve].flatMap((child) => child?.pid ?? []);
+  }
+
+  /** As the process said last. */
+  get masterships(): readonly Mastership[] {
+    return this.#masterships;
+  }
+
   get restarts(): number {
     return this.#restarts;
   }
 
   /** Brings the process up without letting it begin: what it waits for comes up meanwhile. */
   prepare(): void {
+    this.#loaded = new Promise((resolve) => {
+      this.#tellLoaded = resolve;
+    });
     this.#spawn([]);
   }
 
-  /** The instances begin. */
-  start(): void {
+  /** Resolves when a process that was prepared can begin at once, or is gone. */
+  loaded(): Promise<void> {
+    return this.#loaded;
+  }
+
+  /** The instances begin; those in `held`, which a predecessor held until now, go on as MASTER. */
+  start(held: readonly Mastership[] = []): void {
     this.#mayStart = true;
-    if (this.#child === undefined) this.#spawn([]);
-    else this.#begin([]);
+    const nowMs = this.#ports.clock.monotonicMs();
+    const inheritance = this.#bequeath(held, nowMs);
+    if (this.#child === undefined) this.#spawn(inheritance.resume);
+    else this.#begin(inheritance.resume);
+    if (inheritance.resume.length > 0) this.#armDeadline(held, inheritance, nowMs);
+  }
+
+  /**
+   * Has the process serve on alone for `graceMs` when this program goes away. Resolves with what it holds;
+   * with undefined when it does not answer, or there is none.
+   */
+  async awaitSuccessor(graceMs: number): Promise<readonly Mastership[] | undefined> {
+    this.#cancelRestart();
+    this.#cancelDeadline();
+    this.#cancelWatch();
+    this.#dismissReserve();
+    if (this.#child === undefined) return undefined;
+    return this.#farewells.ask((id) => this.#child?.send({ kind: 'awaitSuccessor', id, graceMs }));
   }
 
   /**
@@ -229,6 +267,12 @@ export class VrrpGuard {
   #receive(message: FromVrrp): void {
     this.#heardMs = this.#ports.clock.monotonicMs();
     switch (message.kind) {
+      case 'loaded':
+        this.#tellLoaded();
+        return;
+      case 'awaitsSuccessor':
+        this.#farewells.answer(message.id, message.masterships);
+        return;
       case 'ready':
         this.#isReady = true;
         this.#bringUpReserve();
@@ -290,6 +334,8 @@ export class VrrpGuard {
     this.#snapshots.abandon();
     this.#handovers.abandon();
     this.#reconfigurations.abandon();
+    this.#farewells.abandon();
+    this.#tellLoaded();
     this.#child = undefined;
     const nowMs = clock.monotonicMs();
     const held = this.#masterships;
@@ -303,8 +349,7 @@ export class VrrpGuard {
     this.#backOff = backOff;
     this.#restarts += 1;
     this.#ports.onRestart(describeDeath(death));
-    const inheritance = inherit(held, (name) => this.#intervalMs(name), nowMs + delayMs);
-    const letGo = new Set(inheritance.letGo);
+    const inheritance = this.#bequeath(held, nowMs + delayMs);
     log.error(
       {
         death: describeDeath(death),
@@ -315,20 +360,23 @@ export class VrrpGuard {
       },
       'vrrp process died',
     );
-    this.#ports.giveUp(
-      this.#config,
-      held.filter((mastership) => letGo.has(mastership.name)),
-    );
     this.#cancelRestart = this.#ports.setTimer(delayMs, () => this.#spawn(inheritance.resume));
     if (inheritance.resume.length > 0) this.#armDeadline(held, inheritance, nowMs);
   }
 
+  /** What a process that begins at `startMs` may go on with; the rest is given up. */
+  #bequeath(held: readonly Mastership[], startMs: number): Inheritance {
+    const inheritance = inherit(held, (name) => this.#intervalMs(name), startMs);
+    const letGo = new Set(inheritance.letGo);
+    this.#ports.giveUp(
+      this.#config,
+      held.filter((mastership) => letGo.has(mastership.name)),
+    );
+    return inheritance;
+  }
+
   /** The replacement must have adverted by the deadline, or what it was to resume is given up. */
-  #armDeadline(
-    held: readonly Mastership[],
-    inheritance: ReturnType<typeof inherit>,
-    diedMs: number,
-  ): void {
+  #armDeadline(held: readonly Mastership[], inheritance: Inheritance, diedMs: number): void {
     this.#cancelDeadline = this.#ports.setTimer(inheritance.deadlineMs - diedMs, () =>
       this.#ports.afterPending(() => {
         const late = new Set(notResumed(inheritance.resume, this.#masterships, diedMs));

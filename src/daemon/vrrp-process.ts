@@ -25,7 +25,14 @@ import { instanceIdentity, membersOf } from './instance-matching.ts';
 import { leftoverAddresses, virtualAddressTexts } from './leftovers.ts';
 import { LinkBeliefs } from './link-beliefs.ts';
 import { LocalIgmp } from './local-igmp.ts';
-import { type FromVrrp, heartbeatTiming, type ToVrrp } from './messages.ts';
+import {
+  type FromVrrp,
+  heartbeatTiming,
+  LET_GO_SIGNAL,
+  type Mastership,
+  type ToVrrp,
+} from './messages.ts';
+
 import { SyncGroups } from './sync-groups.ts';
 import { nodeTimers } from './timers.ts';
 
@@ -58,6 +65,8 @@ class VrrpProcess {
   readonly #beliefs: LinkBeliefs;
   #logsUnknown = false;
   #awaitsChecks = false;
+  /** How long the supervisor may be away. */
+  #graceMs = 0;
 
   constructor() {
     this.#groups = new SyncGroups({
@@ -71,11 +80,20 @@ class VrrpProcess {
     });
     this.#channel = openChildChannel<ToVrrp, FromVrrp>({
       onMessage: (message) => this.#receive(message),
-      onOrphaned: () => {
-        // The supervisor is dead: hand over in order, then end. Nobody is left to be told.
-        this.#stop();
-      },
+      onOrphaned: () => this.#orphaned(),
     });
+    this.#channel.send({ kind: 'loaded' });
+  }
+
+  /** The supervisor is gone: hand over in order, then end. Nobody is left to be told. */
+  #orphaned(): void {
+    if (this.#graceMs === 0) {
+      this.#stop();
+      return;
+    }
+    // It begins anew, and ends this process when its next one is ready.
+    process.once(LET_GO_SIGNAL, () => this.#stop());
+    setTimeout(() => this.#stop(), this.#graceMs);
   }
 
   #receive(message: ToVrrp): void {
@@ -106,6 +124,14 @@ class VrrpProcess {
         handOver(message.instance, this.#hosts, systemClock, (outcome) =>
           this.#channel.send({ kind: 'handedOver', id: message.id, outcome }),
         );
+        return;
+      case 'awaitSuccessor':
+        this.#graceMs = message.graceMs;
+        this.#channel.send({
+          kind: 'awaitsSuccessor',
+          id: message.id,
+          masterships: this.#masterships(),
+        });
         return;
       case 'stop':
         this.#stop();
@@ -362,12 +388,12 @@ class VrrpProcess {
 
   #sendHeartbeat(): void {
     this.#lookForContests();
-    this.#channel.send({
-      kind: 'heartbeat',
-      masterships: [...this.#hosts.values(), ...this.#releasing].flatMap(
-        (host) => host.mastership() ?? [],
-      ),
-    });
+    this.#channel.send({ kind: 'heartbeat', masterships: this.#masterships() });
+  }
+
+  #masterships(): readonly Mastership[] {
+    const hosts = [...this.#hosts.values(), ...this.#releasing];
+    return hosts.flatMap((host) => host.mastership() ?? []);
   }
 
   #stop(): void {

@@ -15,6 +15,8 @@ export interface DirectorProgram {
   command(director: DirectorName, file: string, directory: string): readonly string[];
   /** The command that hands mastership over, where there is one. */
   readonly handover?: (directory: string) => readonly string[];
+  /** The command that has it begin anew without letting go, where there is one. */
+  readonly restart?: (directory: string) => readonly string[];
   /** The command that prints what has happened, where there is one. */
   readonly events?: (directory: string) => readonly string[];
   /** Scenarios about what it does not do at all. */
@@ -46,6 +48,10 @@ const lvsd: DirectorProgram = {
   ],
   handover: (directory) => [
     ...[LVSD, 'handover', INSTANCE, '--json'],
+    ...['--socket', join(directory, 'control.sock')],
+  ],
+  restart: (directory) => [
+    ...[LVSD, 'restart', '--json'],
     ...['--socket', join(directory, 'control.sock')],
   ],
   events: (directory) => [LVSD, 'events', '--json', '--socket', join(directory, 'control.sock')],

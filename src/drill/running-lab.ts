@@ -165,9 +165,7 @@ export class RunningLab {
   /** What the program tells of what has happened; empty where it has no such command. */
   async events(director: DirectorName): Promise<string> {
     const { events } = this.program;
-    if (events === undefined) return '';
-    const directory = nodeDirectory(this.#runDirectory, director);
-    return run([...this.#topology.on(director), ...events(directory)]);
+    return events === undefined ? '' : this.#command(director, events);
   }
 
   /** What the program has logged so far. */
@@ -202,9 +200,22 @@ export class RunningLab {
     const { handover } = this.program;
     if (handover === undefined) throw new Error(`${this.program.name} cannot hand over`);
     const startedAtMs = nowMs();
+    return { startedAtMs, output: await this.#command(director, handover) };
+  }
+
+  /** What the command says; its program has begun anew then. */
+  restartInPlace(director: DirectorName): Promise<string> {
+    const { restart } = this.program;
+    if (restart === undefined) throw new Error(`${this.program.name} cannot restart in place`);
+    return this.#command(director, restart);
+  }
+
+  #command(
+    director: DirectorName,
+    words: (directory: string) => readonly string[],
+  ): Promise<string> {
     const directory = nodeDirectory(this.#runDirectory, director);
-    const output = await run([...this.#topology.on(director), ...handover(directory)]);
-    return { startedAtMs, output };
+    return run([...this.#topology.on(director), ...words(directory)]);
   }
 
   /** Waits until the program's first process has ended. */

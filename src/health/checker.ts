@@ -4,8 +4,7 @@
  */
 import { formatEndpoint } from '../base/address.ts';
 import type { CheckerConfig } from '../config/model.ts';
-import type { Advice, ProbeResult } from './probe.ts';
-import type { Run } from './runner.ts';
+import type { Advice, ProbeResult, Run } from './probe.ts';
 import type { CheckerState } from './verdict.ts';
 
 /** Results kept per checker: enough to see a pattern, little enough for 37,000 servers. */

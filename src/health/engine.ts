@@ -12,7 +12,7 @@ import type { CheckerConfig, VirtualServerConfig } from '../config/model.ts';
 import { ChangeLog } from './change-log.ts';
 import { Checker, type CheckerHealth, type ExpiryWarning } from './checker.ts';
 import type { Outside } from './outside.ts';
-import type { ProbeResult } from './probe.ts';
+import type { ProbeResult, Run } from './probe.ts';
 import {
   type CheckerFate,
   checkerKey,
@@ -20,7 +20,7 @@ import {
   planServers,
   type ServerPlan,
 } from './roster.ts';
-import { type Probes, probes, type Run, startRun } from './runner.ts';
+import { type Probes, probes, startRun } from './runner.ts';
 import { DueQueue, firstCheckDelayMs } from './schedule.ts';
 import { SelfDelay } from './self-delay.ts';
 import { eventLoopTimers, type Timer, type Timers } from './timers.ts';

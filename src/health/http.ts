@@ -1,7 +1,7 @@
 /**
- * HTTP_GET and SSL_GET: every url in turn, each on a connection of its own, all under the probe's one
- * deadline. keepalived asks one url per delay_loop; asking all at every check sees a failure and a recovery
- * sooner. Why HTTP/1 is read here and not by a client library: docs/adr/0003.
+ * HTTP_GET and SSL_GET: one url, through its redirects, each request on a connection of its own, all under
+ * the probe's one deadline. Several urls are as many probes: url-runs.ts. Why no client library reads HTTP/1:
+ * docs/adr/0003.
  */
 import type { Socket } from 'node:net';
 import { formatEndpoint } from '../base/address.ts';
@@ -22,24 +22,14 @@ import {
   socketVerdict,
 } from './socket-error.ts';
 
-/** Asks the urls in order; the first that is not answered as wanted decides. */
+/** Asks the first url of the target. */
 export const probeHttp: Probe<HttpTarget> = async (target, io) => {
   const startedMs = io.clock.monotonicMs();
-  const verdict = await askAll(target, io);
+  const [url] = target.urls;
+  const verdict: ProbeVerdict =
+    url === undefined ? { kind: 'pass', detail: 'no url' } : await ask(target, url, io);
   return { ...verdict, durationMs: io.clock.monotonicMs() - startedMs };
 };
-
-async function askAll(target: HttpTarget, io: ProbeIo): Promise<ProbeVerdict> {
-  let last: Passed | undefined;
-  for (const url of target.urls) {
-    const answer = await ask(target, url, io);
-    if (answer.kind !== 'pass') return answer;
-    last = answer;
-  }
-  const { detail = 'no url', ...rest } = last ?? { kind: 'pass' };
-  const count = target.urls.length;
-  return { ...rest, detail: count > 1 ? `${count} urls, last: ${detail}` : detail };
-}
 
 interface Passed {
   readonly kind: 'pass';

@@ -64,3 +64,14 @@ export interface OutsideIo extends ProbeIo {
 
 /** Never rejects: whatever happens is a result. */
 export type Probe<Target, Io = ProbeIo> = (target: Target, io: Io) => Promise<ProbeResult>;
+
+/** A probe under way. */
+export interface Run {
+  /**
+   * The result; never rejects. At the latest a few ms after the deadline or the withdrawal, also when the
+   * probe itself does not settle. Several urls have a deadline each. Meaningless after a withdrawal.
+   */
+  readonly result: Promise<ProbeResult>;
+  /** The check is not wanted any more: aborts the probe, which closes its socket. */
+  withdraw(): void;
+}

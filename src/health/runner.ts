@@ -11,7 +11,7 @@ import { probeFile } from './file.ts';
 import { probeHttp } from './http.ts';
 import { NOTHING_OUTSIDE, type Outside } from './outside.ts';
 import { probePing } from './ping.ts';
-import type { OutsideIo, Probe, ProbeResult } from './probe.ts';
+import type { OutsideIo, Probe, ProbeResult, Run } from './probe.ts';
 import { probeRedis } from './redis.ts';
 import { probeScript } from './script.ts';
 import type { SelfDelay } from './self-delay.ts';
@@ -20,6 +20,7 @@ import { errorMessage } from './socket-error.ts';
 import { probeTcp } from './tcp.ts';
 import type { Timer, Timers } from './timers.ts';
 import { probeUdp } from './udp.ts';
+import { startUrlRuns } from './url-runs.ts';
 
 type Kind = CheckerConfig['kind'];
 type CheckerOf<K extends Kind> = { [P in K]: Extract<CheckerConfig, { kind: P }> }[K];
@@ -53,16 +54,6 @@ export interface RunPorts {
   readonly endMs?: number;
   /** Nothing is outside when absent. */
   readonly outside?: Outside;
-}
-
-export interface Run {
-  /**
-   * The result; never rejects. At the latest a few ms after the deadline or the withdrawal, also when the
-   * probe itself does not settle. Meaningless after a withdrawal.
-   */
-  readonly result: Promise<ProbeResult>;
-  /** The check is not wanted any more: aborts the probe, which closes its socket. */
-  withdraw(): void;
 }
 
 /** Aborts carry a reason made once: the default one costs a stack trace each. */
@@ -100,8 +91,11 @@ function boundedBy(checker: CheckerConfig, leftMs: number): CheckerConfig {
 /** A file was read before it is asked about. */
 const FILE_DEADLINE_MS = 1000;
 
-/** Starts the probe of `checker`; its deadline counts from now. */
+/** Starts the probe of `checker`; its deadline counts from now. One after the other for several urls. */
 export function startRun(checker: CheckerConfig, ports: RunPorts): Run {
+  if ('urls' in checker && checker.urls.length > 1) {
+    return startUrlRuns(checker, (one) => startRun(one, ports));
+  }
   const run = new ProbeRun(checker, ports);
   return { result: run.result, withdraw: () => run.abort(WITHDRAWN) };
 }

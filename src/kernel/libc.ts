@@ -9,7 +9,7 @@
 import { endianness } from 'node:os';
 import koffi, { type LibraryHandle } from 'koffi';
 import { describeErrno, EAGAIN, EINPROGRESS, EINTR, errnoCode } from './errno.ts';
-import { SO_ERROR, SOL_SOCKET } from './linux.ts';
+import { SO_ERROR, SOL_SOCKET, WNOHANG } from './linux.ts';
 
 /** A system call that the kernel refused. */
 export class SysError extends Error {
@@ -82,6 +82,7 @@ interface Libc {
   readonly capset: (header: Uint8Array, data: Uint8Array) => number;
   readonly sched_setscheduler: (pid: number, policy: number, parameters: Uint8Array) => number;
   readonly sched_getscheduler: (pid: number) => number;
+  readonly waitpid: (pid: number, status: null, options: number) => number;
 }
 
 const GLIBC = 'libc.so.6';
@@ -137,6 +138,7 @@ function bindFunctions(library: LibraryHandle): Libc {
     capset: library.func('int capset(void *, void *)'),
     sched_setscheduler: library.func('int sched_setscheduler(int, int, void *)'),
     sched_getscheduler: library.func('int sched_getscheduler(int)'),
+    waitpid: library.func('int waitpid(int, void *, int)'),
   };
 }
 
@@ -315,6 +317,11 @@ export function schedSetscheduler(policy: number, priority: number): void {
 /** Policy of the calling thread, with SCHED_RESET_ON_FORK or'ed in where it is set. */
 export function schedGetscheduler(): number {
   return check(libc().sched_getscheduler(0), 'sched_getscheduler');
+}
+
+/** Of a child of this process, without waiting: true when it had ended and is gone now. */
+export function waitpid(pid: number): boolean {
+  return check(libc().waitpid(pid, null, WNOHANG), 'waitpid') === pid;
 }
 
 /** The address of a buffer, for pointers inside structs; the buffer must outlive its use. */

@@ -94,6 +94,9 @@ export const TFD_NONBLOCK = SOCK_NONBLOCK;
 export const TFD_CLOEXEC = SOCK_CLOEXEC;
 
 export const SCHED_OTHER = 0;
+// wait.h
+export const WNOHANG = 1;
+
 export const SCHED_RR = 2;
 export const SCHED_RESET_ON_FORK = 0x40000000;
 

@@ -7,7 +7,6 @@
  */
 import type { IpAddress } from '../base/address.ts';
 import { AddressService } from './address-service.ts';
-import { type AdmissionMemory, admitAdvert, NOTHING_HEARD } from './admission.ts';
 import { type Due, Expiry } from './expiry.ts';
 import { initialState, step } from './fsm.ts';
 import { Journal } from './journal.ts';
@@ -22,25 +21,14 @@ import type {
   VrrpState,
 } from './machine.ts';
 import { encodeOwnAdvert, type OwnAdvert } from './own-advert.ts';
-import { decodeAdvert } from './packet.ts';
-import { PeerTable } from './peer-table.ts';
 import type { HandoverEnd, InstancePorts, PreparedAdvert, ReceivedAdvert } from './ports.ts';
 import type { Tracking } from './priority.ts';
+import { Reception } from './reception.ts';
 import { handoverObstacle } from './release.ts';
 import { type InstanceSnapshot, snapshotOf } from './snapshot.ts';
 
 export type { InstanceNotice, InstancePorts, Transition } from './ports.ts';
 export type { InstanceSnapshot } from './snapshot.ts';
-
-const ROUTER_ID_OFFSET = 1;
-/** Whole adverts from our segment that are refused for what they say: somebody else believes to be master. */
-const RIVAL_REFUSALS: ReadonlySet<string> = new Set([
-  'WRONG_VERSION',
-  'INTERVAL_MISMATCH',
-  'AUTH_TYPE_MISMATCH',
-  'AUTH_FAILURE',
-  'ADDRESS_LIST_REFUSED',
-]);
 
 interface StartOptions {
   readonly linkUp: boolean;
@@ -62,6 +50,7 @@ export class VrrpInstance {
   readonly #expiry: Expiry;
   readonly #journal: Journal;
   readonly #addresses: AddressService;
+  readonly #reception: Reception;
   readonly #queue: { readonly event: Event; readonly atMs?: number | undefined }[] = [];
   #config: RouterConfig;
   #state: State;
@@ -70,8 +59,6 @@ export class VrrpInstance {
   #sinceMs: number;
   #reason = 'NOT_STARTED';
   #lastAdvertSentMs: number | undefined;
-  #memory: AdmissionMemory = NOTHING_HEARD;
-  readonly #peers = new PeerTable();
   #onReleased: (() => void) | undefined;
   #onHandedOver: ((end: HandoverEnd) => void) | undefined;
   #contributions: Tracking['contributions'] = [];
@@ -91,6 +78,7 @@ export class VrrpInstance {
       state: this.#state.name,
     }));
     this.#addresses = new AddressService(ports, this.#journal);
+    this.#reception = new Reception(ports, this.#journal);
     this.#expiry = new Expiry(ports, (due) => this.#feed(timerFired(due)), {
       prepare: (due) => this.#plan(due),
       wait: () => this.#planned?.advert.rehearse(),
@@ -116,44 +104,8 @@ export class VrrpInstance {
   /** An advert; for other routers' ids it is told and ignored, and anything bad is counted. */
   receive(datagram: ReceivedAdvert): void {
     if (this.#isClosed) return;
-    const { source } = datagram;
-    const virtualRouterId = datagram.payload[ROUTER_ID_OFFSET];
-    if (virtualRouterId !== undefined && virtualRouterId !== this.#config.virtualRouterId) {
-      const { interface: device, family } = this.#config;
-      this.#journal.count('otherRouterIds');
-      this.#ports.onOtherRouter?.({ interface: device, family, virtualRouterId, source });
-      return;
-    }
-    const decoded = decodeAdvert(datagram.payload, datagram);
-    if (!decoded.ok) {
-      this.#refuse(decoded.code, decoded.detail, source);
-      return;
-    }
-    const { advert } = decoded;
-    const { primaryAddress } = this.#config;
-    const nowMs = this.#ports.clock.realtimeMs();
-    const admission = admitAdvert(
-      advert,
-      datagram,
-      this.#config,
-      primaryAddress,
-      this.#memory,
-      nowMs,
-    );
-    if (!admission.ok) {
-      this.#refuse(admission.code, admission.detail, source);
-      return;
-    }
-    this.#memory = admission.memory ?? this.#memory;
-    this.#journal.count('advertsReceived');
-    this.#peers.heard(source, advert, this.#ports.clock.monotonicMs());
-    for (const remark of admission.remarks) {
-      this.#journal.count(`remark.${remark}`);
-      this.#journal.logOnce(remark, { source: source.text }, 'peculiar advert accepted');
-    }
-    const { priority, advertIntervalMs } = advert;
-    const { receivedMs } = datagram;
-    this.#feed({ kind: 'advertReceived', source, priority, advertIntervalMs }, receivedMs);
+    const event = this.#reception.read(datagram, this.#config, this.#state.name);
+    if (event !== undefined) this.#feed(event, datagram.receivedMs);
   }
 
   /** Carrier or administrative state of the instance's interface changed. */
@@ -251,7 +203,7 @@ export class VrrpInstance {
       reason: this.#reason,
       counters: this.#journal.counters,
       lastAdvertSentMs: this.#lastAdvertSentMs,
-      peers: this.#peers.snapshot(),
+      peers: this.#reception.peers(),
       contributions: this.#contributions,
     });
   }
@@ -378,7 +330,7 @@ export class VrrpInstance {
 
   #ownAdvert(priority: number): OwnAdvert {
     const config = this.#config;
-    const peerForms = this.#peers.checksumForms();
+    const peerForms = this.#reception.checksumForms();
     return { config, source: config.primaryAddress, priority, peerForms };
   }
 
@@ -407,21 +359,6 @@ export class VrrpInstance {
     const { priority } = this.#state;
     this.#ports.log.info({ instance: name, from, to, reason, priority }, 'state change');
     this.#ports.onTransition({ name, from, to, reason, priority });
-  }
-
-  #refuse(code: string, detail: string, source: IpAddress): void {
-    this.#journal.count(`refused.${code}`);
-    this.#journal.logOnce(code, { source: source.text, detail }, 'advert refused');
-    this.#heardForeignMaster(source, code);
-  }
-
-  /**
-   * Whoever sends adverts for our router id believes to be master, also when we cannot accept them. Damaged,
-   * routed, replayed and forged ones tell nothing.
-   */
-  #heardForeignMaster(source: IpAddress, code: string): void {
-    if (this.#state.name !== 'MASTER' || !RIVAL_REFUSALS.has(code)) return;
-    this.#feed({ kind: 'foreignMasterHeard', source, code });
   }
 
   #report({ name, rival }: Extract<Action, { kind: 'report' }>): void {

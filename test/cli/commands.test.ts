@@ -35,6 +35,7 @@ describe('lvsd', () => {
       'check',
       'plan',
       'reload',
+      'restart',
       'keywords',
       'status',
       'ipvs',

@@ -1,5 +1,7 @@
 import { expect, test } from 'vitest';
 import { maskSecrets, renderDiagnostics } from '../../src/config/diagnostics.ts';
+import { describeChange, diffConfig } from '../../src/config/diff.ts';
+import { dumpConfig } from '../../src/config/dump.ts';
 import { compile } from './compile-fixture.ts';
 
 test.each([
@@ -17,6 +19,11 @@ test.each([
     '  url redis://lvsd:*******@10.0.0.1:6379/0 tail',
   ],
   ['  url redis://10.0.0.1:6379/0', '  url redis://10.0.0.1:6379/0'],
+  [
+    '  header "Authorization: Bearer abc.def" tail',
+    '  header "Authorization: ****** *******" tail',
+  ],
+  ['  header "X-Probe: lvsd"', '  header "X-Probe: lvsd"'],
   ['  passive', '  passive'],
   ['  priority 150', '  priority 150'],
 ])('%s', (line, masked) => {
@@ -42,4 +49,30 @@ test('the line under a diagnostic does not show the password', () => {
   const shown = renderDiagnostics(diagnostics, sources, { color: false });
   expect(shown).toContain('auth_pass');
   expect(shown).not.toContain('hunter2');
+});
+
+test('a header that lets a check in is told by its name alone, in the model and in what changes', () => {
+  const file = (token: string): string => `virtual_server 10.0.0.1 80 {
+  protocol TCP
+  lb_kind DR
+  real_server 10.0.0.2 80 {
+    HTTP_GET {
+      url {
+        path /
+      }
+      header "Authorization: Bearer ${token}"
+    }
+  }
+}
+`;
+  const [before, after] = ['first-token', 'second-token'].map(
+    (token) => compile(file(token)).config,
+  );
+  if (before === undefined || after === undefined) throw new Error('It compiles');
+  const said = JSON.stringify([
+    dumpConfig(after, { spans: false }),
+    diffConfig(before, after).map(describeChange),
+  ]);
+  expect(said).toContain('Authorization: ***');
+  expect(said).not.toContain('token');
 });

@@ -8,7 +8,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { InstanceSnapshot } from '../../src/vrrp/snapshot.ts';
-import { eventually, type Host, Segment } from '../netns/segment.ts';
+import { ended, eventually, type Host, Segment } from '../netns/segment.ts';
 
 const VIP = '10.64.0.188';
 const SECOND_VIP = '10.64.0.189';
@@ -29,12 +29,12 @@ afterEach(() => {
 class Director {
   readonly host: Host;
   readonly #file: string;
-  readonly #socket: string;
+  readonly socket: string;
 
   constructor(name: string, address: string) {
     this.host = segment.addHost(name, `${address}/24`);
     this.#file = join(directory, `${name}.conf`);
-    this.#socket = join(directory, `${name}.sock`);
+    this.socket = join(directory, `${name}.sock`);
   }
 
   write(configuration: string): void {
@@ -42,7 +42,7 @@ class Director {
   }
 
   start(): ChildProcess {
-    const words = ['run', '-f', this.#file, '--socket', this.#socket];
+    const words = ['run', '-f', this.#file, '--socket', this.socket];
     const child = segment.spawn(this.host, 'bin/lvsd', ...words);
     child.stdout?.resume();
     child.stderr?.resume();
@@ -51,7 +51,7 @@ class Director {
 
   instances(): readonly InstanceSnapshot[] {
     try {
-      return (JSON.parse(this.#ask('status', '--json')) as { vrrp: InstanceSnapshot[] }).vrrp;
+      return (JSON.parse(this.ask('status', '--json')) as { vrrp: InstanceSnapshot[] }).vrrp;
     } catch {
       return [];
     }
@@ -59,19 +59,19 @@ class Director {
 
   /** As an operator sees it. */
   text(): string {
-    return this.#ask('status');
+    return this.ask('status');
   }
 
   events(): string {
-    return this.#ask('events', '--json');
+    return this.ask('events', '--json');
   }
 
   holds(vip: string): boolean {
     return segment.addresses(this.host).includes(vip);
   }
 
-  #ask(...words: readonly string[]): string {
-    return execFileSync('bin/lvsd', [...words, '--socket', this.#socket], {
+  ask(...words: readonly string[]): string {
+    return execFileSync('bin/lvsd', [...words, '--socket', this.socket], {
       encoding: 'utf8',
       stdio: ['ignore', 'pipe', 'ignore'],
     });
@@ -169,6 +169,96 @@ describe('vrrp_startup_delay', () => {
     await eventually('it is master', () => director.holds(VIP));
     expect(performance.now() - startedMs).toBeGreaterThan(delayMs);
     expect(director.instances()).toMatchObject([{ name: 'VI_1', state: 'MASTER' }]);
+  });
+});
+
+describe('a restart in place', () => {
+  const file = instance({ more: 'version 3' }).replace('advert_int 1', 'advert_int 0.2');
+  interface Status {
+    readonly pid: number;
+    readonly startedAt: string;
+    readonly processes: { readonly vrrp: { readonly pid: number } };
+  }
+
+  /** A master, and a backup that would take over after 0.8 s. */
+  async function pair(more = '') {
+    const [one, two] = [new Director('one', '10.64.0.1'), new Director('two', '10.64.0.2')];
+    one.write(file.replace('priority 100', `priority 200\n${more}`));
+    two.write(file);
+    const first = one.start();
+    await eventually('it is master', () => one.instances()[0]?.state === 'MASTER');
+    two.start();
+    const heard = (): unknown => two.instances()[0]?.masterAddress;
+    await eventually('the backup hears it', () => heard() === '10.64.0.1');
+    return { one, two, first };
+  }
+
+  const status = (director: Director): Status => JSON.parse(director.ask('status', '--json'));
+
+  function childrenOf(pid: number): readonly string[] {
+    const words = ['--ppid', String(pid), '-o', 'pid=,stat=,comm='];
+    return execFileSync('ps', words, { encoding: 'utf8' }).trim().split('\n');
+  }
+
+  it('goes on as master in the same process: no address is off, no backup takes over', {
+    timeout: 90_000,
+  }, async () => {
+    const { one, two } = await pair();
+    const before = status(one);
+    const [backup] = two.instances();
+    const monitor = segment.spawn(one.host, 'ip', '-o', 'monitor', 'address');
+    let seen = '';
+    monitor.stdout?.on('data', (chunk) => {
+      seen += String(chunk);
+    });
+    for (let times = 0; times < 3; times += 1) one.ask('restart');
+    const after = status(one);
+    expect(after.pid).toBe(before.pid);
+    expect(after.startedAt).not.toBe(before.startedAt);
+    expect(after.processes.vrrp.pid).not.toBe(before.processes.vrrp.pid);
+    expect(one.instances()).toMatchObject([{ state: 'MASTER' }]);
+    expect(one.events()).toContain('restarted with');
+    expect(seen).not.toContain(VIP);
+    expect(two.instances()).toMatchObject([{ state: 'BACKUP', sinceMs: backup?.sinceMs }]);
+    expect(two.instances()[0]?.counters.priorityZeroReceived ?? 0).toBe(0);
+    // The one that works and the one in reserve; what was before has been waited for.
+    await eventually('two children are left', () => childrenOf(after.pid).length === 2);
+    expect(childrenOf(after.pid).join('\n')).not.toContain('Z');
+  });
+
+  it('is refused where the file has an error, and nothing is touched', {
+    timeout: 60_000,
+  }, async () => {
+    const { one } = await pair();
+    const before = status(one);
+    one.write(file.replace('priority 100', 'priority 1000'));
+    expect(() => one.ask('restart')).toThrow('Command failed');
+    expect(status(one)).toMatchObject({ pid: before.pid, startedAt: before.startedAt });
+    expect(one.instances()).toMatchObject([{ state: 'MASTER' }]);
+  });
+
+  it('that fails after all hands over: the backup has the address after its skew', {
+    timeout: 60_000,
+  }, async () => {
+    const script = join(directory, 'wait.sh');
+    const flag = join(directory, 'go');
+    writeFileSync(script, `#!/bin/sh\nuntil [ -e ${flag} ]; do sleep 0.05; done\n`, {
+      mode: 0o755,
+    });
+    const { one, two, first } = await pair(`notify_master "${script}" root root`);
+    let log = '';
+    first.stderr?.on('data', (chunk) => {
+      log += String(chunk);
+    });
+    // Until the script has ended nothing is replaced; meanwhile the file breaks.
+    const asked = segment.spawn(one.host, 'bin/lvsd', 'restart', '--socket', one.socket);
+    await eventually('it is under way', () => log.includes('restarting in place'));
+    one.write('vrrp_instance {');
+    writeFileSync(flag, '');
+    expect(await ended(first)).toBe(1);
+    await eventually('the backup is master', () => two.holds(VIP) && !one.holds(VIP));
+    expect(two.instances()[0]?.counters.priorityZeroReceived).toBe(1);
+    asked.kill();
   });
 });
 

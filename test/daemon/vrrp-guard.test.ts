@@ -27,7 +27,7 @@ class FakeChild {
   }
 }
 
-function setUp({ awaitsChecks = false } = {}) {
+function setUp({ awaitsChecks = false, isStarted = true } = {}) {
   const time = new FakeTime();
   const children: FakeChild[] = [];
   const givenUp: string[] = [];
@@ -57,7 +57,7 @@ function setUp({ awaitsChecks = false } = {}) {
     },
   };
   const guard = new VrrpGuard(config, ports, awaitsChecks);
-  guard.start();
+  if (isStarted) guard.start();
   const latest = (): FakeChild => {
     const child = children.at(-1);
     if (child === undefined) throw new Error('No child was started');
@@ -71,7 +71,7 @@ function setUp({ awaitsChecks = false } = {}) {
     latest().say({ kind: 'ready' });
     latest().say({ kind: 'heartbeat', masterships: heldNow() });
   };
-  return { time, children, givenUp, heard, guard, latest, becomeMaster };
+  return { time, children, givenUp, heard, guard, latest, heldNow, becomeMaster };
 }
 
 describe('VrrpGuard', () => {
@@ -245,7 +245,7 @@ describe('VrrpGuard', () => {
   });
 
   it('has a process in reserve, which takes over from one that dies, and then another', () => {
-    const { time, children, latest, givenUp, becomeMaster } = setUp();
+    const { time, children, latest, givenUp, heldNow, becomeMaster } = setUp();
     const working = latest();
     becomeMaster();
     const keepBeating = (ms: number): void => {
@@ -254,9 +254,6 @@ describe('VrrpGuard', () => {
         working.say({ kind: 'heartbeat', masterships: heldNow() });
       }
     };
-    const heldNow = (): Mastership[] => [
-      { name: 'VI_1', source: { family: 'inet', text: '10.0.0.1' }, lastAdvertSentMs: time.nowMs },
-    ];
     keepBeating(5_000);
     expect(children).toHaveLength(2);
     const reserve = latest();
@@ -267,6 +264,52 @@ describe('VrrpGuard', () => {
     expect(reserve.told).toMatchObject([{ kind: 'start', resumeAsMaster: ['VI_1'] }]);
     becomeMaster();
     expect(givenUp).toEqual([]);
+  });
+
+  it('has the process serve on alone when this program goes, and no silence counts any more', async () => {
+    const { time, children, guard, latest, becomeMaster, heldNow } = setUp();
+    const working = latest();
+    becomeMaster();
+    for (let passed = 0; passed < 2_000; passed += 100) {
+      time.advance(100);
+      working.say({ kind: 'heartbeat', masterships: heldNow() });
+    }
+    const answer = guard.awaitSuccessor(30_000);
+    expect(working.told.at(-1)).toEqual({ kind: 'awaitSuccessor', id: 1, graceMs: 30_000 });
+    expect(children.map(({ isKilled }) => isKilled)).toEqual([false, true]);
+    working.say({ kind: 'awaitsSuccessor', id: 1, masterships: heldNow() });
+    await expect(answer).resolves.toEqual(heldNow());
+    time.advance(20_000);
+    expect(working.isKilled).toBe(false);
+  });
+
+  it('goes on with what a predecessor held until now, once its process is loaded', async () => {
+    const { time, guard, latest, givenUp, heldNow, becomeMaster } = setUp({ isStarted: false });
+    guard.prepare();
+    let isLoaded = false;
+    void guard.loaded().then(() => {
+      isLoaded = true;
+    });
+    await Promise.resolve();
+    expect([isLoaded, latest().told]).toEqual([false, []]);
+    latest().say({ kind: 'loaded' });
+    await guard.loaded();
+    guard.start(heldNow());
+    expect(latest().told).toMatchObject([{ kind: 'start', resumeAsMaster: ['VI_1'] }]);
+    time.advance(1_900);
+    becomeMaster();
+    time.advance(200);
+    expect(givenUp).toEqual([]);
+  });
+
+  it('gives up what its process does not go on with in time', () => {
+    const { time, guard, latest, givenUp, heldNow } = setUp({ isStarted: false });
+    guard.prepare();
+    guard.start(heldNow());
+    const late = latest();
+    time.advance(2_000);
+    expect(givenUp).toEqual(['VI_1']);
+    expect(late.isKilled).toBe(true);
   });
 
   it('a reserve that dies is no death of the process, and ends with an orderly stop', async () => {

@@ -207,7 +207,7 @@ describe('the verdict of HTTP_GET', () => {
     }
   });
 
-  it('comes at one deadline for all urls together', async () => {
+  it('comes at the deadline of the url that is not answered', async () => {
     let requests = 0;
     const server = await serve((socket) => {
       requests += 1;

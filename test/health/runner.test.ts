@@ -1,10 +1,11 @@
 import { afterEach, describe, expect, it } from 'vitest';
+import type { HttpTarget } from '../../src/health/http-request.ts';
 import type { Probe, ProbeResult } from '../../src/health/probe.ts';
 import { type Probes, probes, startRun } from '../../src/health/runner.ts';
 import { SelfDelay, STALL_BOUND_MS } from '../../src/health/self-delay.ts';
 import { fail, pass } from '../fake/probes.ts';
 import { FakeTime } from '../fake/time.ts';
-import { httpGet, tcpCheck } from './configs.ts';
+import { httpGet, httpUrl, tcpCheck } from './configs.ts';
 import { checkOnce, SHORT_MS } from './probing.ts';
 import { type FaultyServer, listen, replyWith } from './servers.ts';
 
@@ -66,6 +67,66 @@ describe('a run', () => {
     await time.advance(5000);
     expect(aborts).toBe(1);
     await run.result;
+  });
+});
+
+describe('a run of several urls', () => {
+  const urls = ['/a', '/b', '/c'].map((path) => httpUrl({ path }));
+
+  /** Every url is answered after `answerMs`; `/c` never. */
+  function slowly(answerMs: number, changes: { readonly endMs?: number } = {}) {
+    const time = new FakeTime();
+    const asked: string[] = [];
+    const probe: Probe<HttpTarget> = (target, { signal, clock }) =>
+      new Promise((resolve) => {
+        const path = target.urls.map((url) => url.path).join();
+        asked.push(`${path} at ${clock.monotonicMs()}`);
+        const durationMs = answerMs;
+        const answer = { kind: 'pass', durationMs, detail: `GET ${path}: 200` } as const;
+        if (path !== '/c') time.start(answerMs, () => resolve(answer));
+        signal.addEventListener('abort', () => resolve(fail(String(signal.reason))));
+      });
+    const faked: Probes = { ...probes, HTTP_GET: probe };
+    const ports = { probes: faked, clock: time, timers: time, selfDelay: new SelfDelay() };
+    const start = (config: HttpTarget) => startRun(config, { ...ports, ...changes });
+    return { time, asked, start };
+  }
+
+  it('gives each of them the whole connect_timeout', async () => {
+    const { time, asked, start } = slowly(900);
+    const run = start(httpGet({ connectTimeoutMs: 1000, urls: urls.slice(0, 2) }));
+    await time.advance(1800);
+    const detail = '2 urls, last: GET /b: 200';
+    expect(await run.result).toEqual({ kind: 'pass', durationMs: 1800, detail });
+    expect(asked).toEqual(['/a at 0', '/b at 900']);
+    expect(time.armedTimers).toBe(0);
+  });
+
+  it('ends with the first that is not answered within it', async () => {
+    const { time, asked, start } = slowly(900);
+    const run = start(httpGet({ connectTimeoutMs: 1000, urls: [...urls, ...urls] }));
+    await time.advance(2800);
+    expect(await run.result).toMatchObject({ kind: 'fail', reason: 'deadline' });
+    expect(asked).toEqual(['/a at 0', '/b at 900', '/c at 1800']);
+  });
+
+  it('ends at total_timeout, in whichever url that falls', async () => {
+    const { time, asked, start } = slowly(900, { endMs: 1000 });
+    const run = start(httpGet({ connectTimeoutMs: 1000, urls }));
+    await time.advance(1000);
+    expect(await run.result).toMatchObject({ kind: 'fail', reason: 'deadline' });
+    expect(asked).toEqual(['/a at 0', '/b at 900']);
+  });
+
+  it('asks no further url once it is withdrawn', async () => {
+    const { time, asked, start } = slowly(900);
+    const run = start(httpGet({ connectTimeoutMs: 1000, urls }));
+    await time.advance(100);
+    run.withdraw();
+    await run.result;
+    await time.advance(5000);
+    expect(asked).toEqual(['/a at 0']);
+    expect(time.armedTimers).toBe(0);
   });
 });
 
