@@ -3,7 +3,6 @@
  * the probe's one deadline. Several urls are as many probes: url-runs.ts. Why no client library reads HTTP/1:
  * docs/adr/0003.
  */
-import type { Socket } from 'node:net';
 import { formatEndpoint } from '../base/address.ts';
 import type { HttpUrlConfig } from '../config/model.ts';
 import { DialAbortedError } from '../kernel/dial.ts';
@@ -79,44 +78,84 @@ async function ask(
   }
 }
 
-/** One request and its reply on a connection of our own, which is closed when this resolves. */
-function askPlainly({ target, request, reply, io }: ExchangeParts): Promise<Answer> {
-  const written = writeRequest(request, target.httpProtocol);
-  if (!written.ok) return Promise.resolve({ found: badRequest(written.detail) });
-  return new Promise((resolve) => {
-    const { signal } = io;
-    const dialogue = new Http1Dialogue(request.method, reply);
-    let isConnected = false;
-    let stream: TcpStream | undefined;
-    const settle = (found: ExchangeFinding | undefined): void => {
-      if (found === undefined) return;
-      signal.removeEventListener('abort', onAbort);
-      stream?.close();
-      resolve({ found });
+/** What ends an exchange, once: its finding, or an error that nobody foresaw, which the runner reports. */
+interface Ending {
+  /** Nothing is over while there is no finding. */
+  readonly settle: (find: () => ExchangeFinding | undefined) => void;
+}
+
+/** `begin` starts the exchange; `end` is called once when it is over, whatever ends it. */
+function exchange(
+  { target, reply, io: { signal } }: ExchangeParts,
+  begin: (ending: Ending) => void,
+  {
+    onAbort = () => tooLate(target, reply),
+    end,
+  }: { onAbort?: () => ExchangeFinding; end: () => void },
+): Promise<ExchangeFinding> {
+  return new Promise((resolve, reject) => {
+    let isOver = false;
+    const leave = (): void => {
+      isOver = true;
+      signal.removeEventListener('abort', abort);
+      end();
     };
-    const fail = (error: unknown): void =>
-      settle(isConnected ? broken(error, target) : connectFailure(error, target));
-    const onAbort = (): void =>
-      isConnected ? settle(tooLate(target, reply)) : fail(new DialAbortedError(signal.reason));
+    const settle: Ending['settle'] = (find) => {
+      if (isOver) return;
+      try {
+        const found = find();
+        if (found === undefined) return;
+        leave();
+        resolve(found);
+      } catch (error) {
+        leave();
+        reject(error);
+      }
+    };
+    const abort = (): void => settle(onAbort);
     if (signal.aborted) {
-      onAbort();
+      abort();
       return;
     }
-    signal.addEventListener('abort', onAbort);
-    try {
-      stream = openStream(target, {
-        onConnected: () => {
-          isConnected = true;
-          stream?.write(written.bytes);
-        },
-        onBytes: (bytes) => settle(dialogue.hear(bytes)),
-        onEnd: () => settle(dialogue.closed()),
-        onError: fail,
-      });
-    } catch (error) {
-      fail(error);
-    }
+    signal.addEventListener('abort', abort);
+    begin({ settle });
   });
+}
+
+/** One request and its reply on a connection of our own, which is closed when this resolves. */
+async function askPlainly(parts: ExchangeParts): Promise<Answer> {
+  const { target, request, reply, io } = parts;
+  const written = writeRequest(request, target.httpProtocol);
+  if (!written.ok) return { found: badRequest(written.detail) };
+  const dialogue = new Http1Dialogue(request.method, reply);
+  let isConnected = false;
+  let stream: TcpStream | undefined;
+  const fail = (error: unknown): ExchangeFinding =>
+    isConnected ? broken(error, target) : connectFailure(error, target);
+  const found = await exchange(
+    parts,
+    ({ settle }) => {
+      try {
+        stream = openStream(target, {
+          onConnected: () => {
+            isConnected = true;
+            stream?.write(written.bytes);
+          },
+          onBytes: (bytes) => settle(() => dialogue.hear(bytes)),
+          onEnd: () => settle(() => dialogue.closed()),
+          onError: (error) => settle(() => fail(error)),
+        });
+      } catch (error) {
+        settle(() => fail(error));
+      }
+    },
+    {
+      onAbort: () =>
+        isConnected ? tooLate(target, reply) : fail(new DialAbortedError(io.signal.reason)),
+      end: () => stream?.close(),
+    },
+  );
+  return { found };
 }
 
 /** The same through TLS, in the version that ALPN chose. */
@@ -126,45 +165,35 @@ async function askThroughTls(parts: ExchangeParts): Promise<Answer> {
   const line = await openLine(target, request, io);
   if (line.kind !== 'open') return { found: line };
   const isPolite = target.tlsCompliant ?? target.urls.some(({ tlsCompliant }) => tlsCompliant);
-  const found = await (line.isHttp2
-    ? askHttp2({ request, line, reply, signal, tooLate: () => tooLate(target, reply) })
-    : askHttp1(parts, line));
-  await closeLine(line, isPolite, signal);
-  const { certificateEndsMs } = line;
-  return certificateEndsMs === undefined ? { found } : { found, certificateEndsMs };
+  try {
+    const found = await (line.isHttp2
+      ? askHttp2({ request, line, reply, signal, tooLate: () => tooLate(target, reply) })
+      : askHttp1(parts, line));
+    const { certificateEndsMs } = line;
+    return certificateEndsMs === undefined ? { found } : { found, certificateEndsMs };
+  } finally {
+    await closeLine(line, isPolite, signal);
+  }
 }
 
 /** HTTP/1 on a stream of Node, which stays the caller's to close. */
-function askHttp1(
-  { target, request, reply, io }: ExchangeParts,
-  line: Line,
-): Promise<ExchangeFinding> {
+async function askHttp1(parts: ExchangeParts, { stream }: Line): Promise<ExchangeFinding> {
+  const { target, request, reply } = parts;
   const written = writeRequest(request, target.httpProtocol);
-  if (!written.ok) return Promise.resolve(badRequest(written.detail));
-  return new Promise((resolve) => {
-    const { signal } = io;
-    const stream: Socket = line.stream;
-    const dialogue = new Http1Dialogue(request.method, reply);
-    const settle = (found: ExchangeFinding | undefined): void => {
-      if (found === undefined) return;
-      signal.removeEventListener('abort', onAbort);
-      stream.off('data', onData);
-      resolve(found);
-    };
-    const onAbort = (): void => settle(tooLate(target, reply));
-    const onData = (bytes: Buffer): void => settle(dialogue.hear(bytes));
-    if (signal.aborted) {
-      onAbort();
-      return;
-    }
-    signal.addEventListener('abort', onAbort);
-    stream.on('data', onData);
-    stream.once('end', () => settle(dialogue.closed()));
-    // Before its close, where there is one.
-    stream.on('error', (error) => settle(broken(error, target)));
-    stream.once('close', () => settle(dialogue.closed()));
-    stream.write(written.bytes);
-  });
+  if (!written.ok) return badRequest(written.detail);
+  const dialogue = new Http1Dialogue(request.method, reply);
+  return exchange(
+    parts,
+    ({ settle }) => {
+      stream.on('data', (bytes: Buffer) => settle(() => dialogue.hear(bytes)));
+      stream.once('end', () => settle(() => dialogue.closed()));
+      // Before its close, where there is one.
+      stream.on('error', (error) => settle(() => broken(error, target)));
+      stream.once('close', () => settle(() => dialogue.closed()));
+      stream.write(written.bytes);
+    },
+    { end: () => stream.pause() },
+  );
 }
 
 function badRequest(detail: string): SocketVerdict {

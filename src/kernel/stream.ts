@@ -112,7 +112,12 @@ export class TcpStream {
   }
 
   #read(): void {
-    this.#send();
+    // First, for a server may answer and close before all is sent.
+    this.#receive();
+    if (this.#isOpen()) this.#send();
+  }
+
+  #receive(): void {
     shared ??= Buffer.allocUnsafeSlow(READ_BYTES);
     const length = libc.read(this.#fd, shared);
     if (length === undefined) return;
