@@ -1,6 +1,7 @@
 /**
- * `regex` of a url against a body. A pattern can take exponentially long for a body that a broken server
- * sends, and this process checks others too: the match runs under a bound of time, which V8 keeps.
+ * `regex` of a url against a body. A pattern that repeats can take exponentially long for a body that a broken
+ * server sends, and this process checks others too: its match runs under a bound of time, which V8 keeps, with
+ * a thread for every match. One that repeats nothing takes as long as its body, and needs no bound.
  */
 import { createContext, Script } from 'node:vm';
 import type { RegexConfig } from '../config/model-lvs.ts';
@@ -18,6 +19,8 @@ export interface BodyPattern {
   readonly config: RegexConfig;
   /** Global, so that it begins at `lastIndex`; undefined where JavaScript has no such pattern. */
   readonly matcher: RegExp | undefined;
+  /** It may take long: see `repeats`. */
+  readonly needsBound?: boolean;
 }
 
 export type BodyOutcome =
@@ -30,18 +33,32 @@ export function compilePattern(config: RegexConfig): BodyPattern {
   const { matcher } = config;
   if (matcher === undefined) return { config, matcher: undefined };
   const source = isText(config) ? matcher.source : bytesOf(matcher.source);
-  return { config, matcher: new RegExp(source, `${matcher.flags}g`) };
+  return {
+    config,
+    matcher: new RegExp(source, `${matcher.flags}g`),
+    needsBound: repeats(matcher.source),
+  };
+}
+
+/** Whether a pattern has a quantifier. Escaped characters, classes and the heads of groups are none. */
+export function repeats(source: string): boolean {
+  const bare = source
+    .replace(/\\./gs, 'x')
+    .replace(/\[[^\]]*\]/g, 'x')
+    .replace(/\(\?/g, '(');
+  return /[*+?{]/.test(bare);
 }
 
 /** Offsets count bytes, as in keepalived; lookbehinds see what stands before the first. */
-export function matchBody({ config, matcher }: BodyPattern, body: Buffer): BodyOutcome {
+export function matchBody({ config, matcher, needsBound }: BodyPattern, body: Buffer): BodyOutcome {
   if (matcher === undefined) {
     return { ok: false, reason: 'REGEX_UNUSABLE', detail: `regex ${config.pattern} cannot be run` };
   }
   const isUtf8 = isText(config);
   const text = body.toString(isUtf8 ? 'utf8' : 'latin1');
   const from = isUtf8 ? body.toString('utf8', 0, config.minOffset).length : config.minOffset;
-  const found = firstMatch(matcher, text, from);
+  const found =
+    needsBound === false ? plainMatch(matcher, text, from) : firstMatch(matcher, text, from);
   if (found === 'not done') {
     return { ok: 'unknown', detail: `no time to match ${config.pattern}: the processor is busy` };
   }
@@ -70,6 +87,11 @@ function bytesOf(text: string): string {
 const US_PER_MS = 1000;
 
 const MATCH = new Script('matcher.exec(text)?.index ?? -1');
+
+function plainMatch(matcher: RegExp, text: string, from: number): number {
+  matcher.lastIndex = from;
+  return matcher.exec(text)?.index ?? -1;
+}
 
 function firstMatch(matcher: RegExp, text: string, from: number): number | 'too long' | 'not done' {
   if (from > text.length) return -1;

@@ -26,7 +26,7 @@ export interface TimelineReport extends Timeline {
 
 const RETRY_MS = 200;
 /** From one flip to the next: everything has settled by then. */
-const GAP_MS = 3200;
+const GAP_MS = 4000;
 const START_MS = 60_000;
 const QUIET_MS = 2500;
 const DIRECTORY = '/tmp/timeline';

@@ -20,7 +20,7 @@ const SEED = process.env.LVSD_TIMELINE_SEED ?? '1';
  * Of everything else. A system call of user-mode Linux costs some 270 native ones, and the start of a script by a
  * process as large as node is some thousand: half a second, for which our supervisor does nothing else.
  */
-const KERNEL_MS = { host: 100, uml: 900 } as const;
+const KERNEL_MS = { host: 100, uml: 2000 } as const;
 const BOOT_AND_RUN_MS = 400_000;
 const root = new URL('../..', import.meta.url).pathname;
 
