@@ -36,7 +36,8 @@ export function plot(figures: readonly Figure[]): string {
   const rows = Math.ceil(PANELS.length / 2);
   return [
     `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${2 * WIDTH} ${rows * HEIGHT + 24}" font-family="sans-serif" font-size="11">`,
-    `<rect width="100%" height="100%" fill="white"/>`,
+    '<title>Health checks: lvsd beside keepalived</title>',
+    '<rect width="100%" height="100%" fill="white"/>',
     ...panels,
     legend(rows * HEIGHT + 14),
     '</svg>',
