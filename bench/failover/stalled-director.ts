@@ -45,6 +45,7 @@ const health = new HealthGuard(
     onServersChecked: nothing,
     onServices: nothing,
     onNotice: nothing,
+    onExpiry: nothing,
     newScripts: (onEnd) =>
       new CheckScripts({
         runner: new ScriptRunner({ clock: systemClock, setTimer: nodeTimers, limit: 1 }),

@@ -1,9 +1,10 @@
 /** lvsd and keepalived as a user starts them, with what their processes cost. */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { killAll } from '../failover/director.ts';
+import { cpuSecondsOf, familyOf, memoryOf } from '../process-cost.ts';
 
 export type DaemonName = 'lvsd' | 'keepalived';
 
@@ -84,53 +85,5 @@ export class Contender {
   /** Ends its processes at once and leaves the table. */
   kill(): void {
     if (!this.hasEnded) killAll(familyOf(this.#child.pid ?? 0));
-  }
-}
-
-/** A process and all that descend from it. */
-function familyOf(root: number): readonly number[] {
-  const children = new Map<number, number[]>();
-  for (const entry of readdirSync('/proc')) {
-    const fields = statOf(Number(entry));
-    if (fields === undefined) continue;
-    const parent = Number(fields[1]);
-    children.set(parent, [...(children.get(parent) ?? []), Number(entry)]);
-  }
-  const family: number[] = [];
-  const waiting = [root];
-  for (let pid = waiting.pop(); pid !== undefined; pid = waiting.pop()) {
-    family.push(pid);
-    waiting.push(...(children.get(pid) ?? []));
-  }
-  return family;
-}
-
-/** /proc/PID/stat from the state on: state, ppid, …; undefined when there is no such process. */
-function statOf(pid: number): readonly string[] | undefined {
-  try {
-    const text = readFileSync(`/proc/${pid}/stat`, 'latin1');
-    return text.slice(text.lastIndexOf(')') + 2).split(' ');
-  } catch {
-    // It ended meanwhile, or is no process.
-    return undefined;
-  }
-}
-
-const TICKS_PER_SECOND = 100;
-const UTIME = 11;
-const STIME = 12;
-
-function cpuSecondsOf(pid: number): number {
-  const fields = statOf(pid);
-  return (Number(fields?.[UTIME] ?? 0) + Number(fields?.[STIME] ?? 0)) / TICKS_PER_SECOND;
-}
-
-function memoryOf(pid: number): number {
-  try {
-    const text = readFileSync(`/proc/${pid}/smaps_rollup`, 'utf8');
-    return Number(/^Pss:\s+(\d+)/m.exec(text)?.[1] ?? 0);
-  } catch {
-    // It ended meanwhile.
-    return 0;
   }
 }

@@ -7,6 +7,7 @@ import type { Log } from '../base/log.ts';
 import type { IsSameService } from '../config/diff.ts';
 import type { Config } from '../config/model.ts';
 import type { LvsStopPolicy } from '../config/model-global.ts';
+import type { ExpiryWarning } from '../health/checker.ts';
 import type { LvsNotice } from '../ipvs/notice.ts';
 import type { HealthSnapshot } from '../observe/status.ts';
 import type { TrackerState } from '../vrrp/tracker-state.ts';
@@ -56,6 +57,7 @@ export interface HealthGuardPorts {
   readonly bfd: () => readonly NamedBfdReading[];
   /** For scripts, FIFOs and events. */
   readonly onNotice: (notice: LvsNotice) => void;
+  readonly onExpiry: (warning: ExpiryWarning) => void;
 }
 
 export class HealthGuard {
@@ -255,6 +257,9 @@ export class HealthGuard {
         return;
       case 'lvsNotice':
         this.#ports.onNotice(message.notice);
+        return;
+      case 'expiry':
+        this.#ports.onExpiry(message.warning);
         return;
       case 'stopped':
         return;

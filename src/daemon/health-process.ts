@@ -118,6 +118,7 @@ class HealthProcess {
         // After the turn: in the middle of a reload not every server is known yet.
         queueMicrotask(() => this.#judge(change, reason));
       },
+      onExpiry: (warning) => this.#channel.send({ kind: 'expiry', warning }),
       // After the judgement of the last of them.
       onAllChecked: () => queueMicrotask(() => this.#tellAllChecked()),
     });

@@ -16,6 +16,7 @@ import type { ScriptResult } from '../base/script-result.ts';
 import type { Config } from '../config/model.ts';
 import type { LvsStopPolicy } from '../config/model-global.ts';
 import type { ScriptCommand } from '../config/model-vrrp.ts';
+import type { ExpiryWarning } from '../health/checker.ts';
 import type { BfdReading } from '../health/outside.ts';
 import type { LvsNotice } from '../ipvs/notice.ts';
 import type { OperationKind } from '../ipvs/plan.ts';
@@ -187,7 +188,8 @@ export type FromHealth =
     }
   | { readonly kind: 'killScript'; readonly id: number }
   /** The quorum of a service or the verdict on a server; how things stand, at a start. */
-  | { readonly kind: 'lvsNotice'; readonly notice: LvsNotice };
+  | { readonly kind: 'lvsNotice'; readonly notice: LvsNotice }
+  | { readonly kind: 'expiry'; readonly warning: ExpiryWarning };
 
 /** Whether the service at an endpoint, of every protocol, has its quorum. */
 export interface ServiceState {

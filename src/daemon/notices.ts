@@ -9,6 +9,7 @@ import { describeOutcome, hasPassed } from '../base/script-result.ts';
 import type { Config, VirtualServerConfig } from '../config/model.ts';
 import type { NotifyFifoConfig, TimedScript } from '../config/model-global.ts';
 import { serviceName } from '../config/names.ts';
+import type { ExpiryWarning } from '../health/checker.ts';
 import type { LvsNotice } from '../ipvs/notice.ts';
 import { EventLog, type EventsPage, type NewEvent } from '../observe/events.ts';
 import type { FifoStatus, NotifyStatus } from '../observe/outside.ts';
@@ -51,6 +52,8 @@ export class Notices {
   #services: ReadonlyMap<string, VirtualServerConfig> = new Map();
   readonly #endpoints = new WeakMap<VirtualServerConfig, ReadonlySet<string>>();
   readonly #toldServices = new Map<string, LvsNotice['state']>();
+  /** By server and check: the end of the certificate that was warned about. */
+  readonly #toldExpiries = new Map<string, number>();
   #rules: ScriptRules = {};
 
   constructor(ports: NoticesPorts) {
@@ -150,6 +153,18 @@ export class Notices {
     }
     // keepalived writes the string with the NUL at its end.
     this.#write(['notifyFifo', 'lvsNotifyFifo'], `${line}\n\0`);
+  }
+
+  /** `cert_expiry_warn`. */
+  expiry({ serverName: name, checker, endsMs }: ExpiryWarning): void {
+    const key = `${name} ${checker}`;
+    // A health process that was replaced warns again.
+    if (this.#toldExpiries.get(key) === endsMs) return;
+    this.#toldExpiries.set(key, endsMs);
+    const ends = new Date(endsMs).toISOString();
+    const hasEnded = endsMs <= this.#ports.clock.realtimeMs();
+    const text = `${name}: the certificate that ${checker} was shown ${hasEnded ? 'ended' : 'ends'} ${ends}`;
+    this.event({ kind: 'service', object: 'RS', name, text, fields: { checker, ends } });
   }
 
   /** `startup_script`, `shutdown_script`: resolves when it has ended or was killed for its time. */

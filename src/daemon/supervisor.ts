@@ -363,6 +363,7 @@ export class Supervisor {
           onServices: (states) => this.#trackers.setServices(states),
           onServersChecked: () => this.#serversChecked(),
           onNotice: (notice) => this.#notices.service(notice),
+          onExpiry: (warning) => this.#notices.expiry(warning),
           onRestart: (death) => this.#tellDeath('health', death),
         },
       );

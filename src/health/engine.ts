@@ -11,7 +11,7 @@ import type { Log } from '../base/log.ts';
 import type { CheckerConfig, VirtualServerConfig } from '../config/model.ts';
 import { serviceName } from '../config/names.ts';
 import { ChangeLog } from './change-log.ts';
-import { Checker, type CheckerHealth } from './checker.ts';
+import { Checker, type CheckerHealth, type ExpiryWarning } from './checker.ts';
 import type { Outside } from './outside.ts';
 import type { ProbeResult, Run } from './probe.ts';
 import {
@@ -33,6 +33,9 @@ export const PROBES_MAX = 4096;
 
 /** Probes started before the event loop gets its turn: bounds our own lag when many are due at once. */
 export const STARTS_PER_TURN = 64;
+
+/** Checks come due at multiples of this: several begin, and are answered, in one turn of the event loop. */
+export const SLOT_MS = 4;
 
 /** The reason of a change that a reload made, not a check. */
 export const CHECKS_CHANGED = 'CHECKS_CHANGED';
@@ -69,6 +72,8 @@ export interface HealthEngineOptions {
   readonly onChange: (change: ServerChange) => void;
   /** Every checker has passed or failed once; called once, after the `onChange` of the last of them. */
   readonly onAllChecked?: () => void;
+  /** Told once of each certificate, for every server that shows it. */
+  readonly onExpiry?: (warning: ExpiryWarning) => void;
   /** The event loop's timers unless a test brings its own. */
   readonly timers?: Timers;
   /** The real probes unless a test brings its own. */
@@ -409,7 +414,8 @@ export class HealthEngine {
 
   /** One timer, for the earliest due time. At the cap there is none: the next free place pumps. */
   #arm(nowMs: number): void {
-    const nextMs = this.#runs.size < PROBES_MAX ? this.#queue.nextDueMs() : undefined;
+    const dueMs = this.#runs.size < PROBES_MAX ? this.#queue.nextDueMs() : undefined;
+    const nextMs = dueMs === undefined ? undefined : Math.ceil(dueMs / SLOT_MS) * SLOT_MS;
     if (nextMs === this.#timer?.dueMs) return;
     this.#timer?.handle.cancel();
     this.#timer = undefined;
@@ -497,9 +503,16 @@ export class HealthEngine {
   #warnOfExpiry(checker: Checker): void {
     const endsMs = checker.takeExpiryWarning(this.#clock.realtimeMs());
     if (endsMs === undefined) return;
-    const server = this.#firstUser(checker);
+    const users = [...(this.#users.get(checker) ?? [])];
+    const { kind } = checker.config;
     const ends = new Date(endsMs).toISOString();
-    this.#options.log.warn({ server, checker: checker.config.kind, ends }, 'certificate ends soon');
+    this.#options.log.warn(
+      { server: users[0]?.name, checker: kind, ends },
+      'certificate ends soon',
+    );
+    for (const { name } of users) {
+      this.#options.onExpiry?.({ serverName: name, checker: kind, endsMs });
+    }
   }
 
   #firstUser(checker: Checker): string | undefined {
