@@ -186,6 +186,7 @@ const DRIVERS: readonly string[] = [
   'daemon/placement.ts',
   'daemon/preflight-facts.ts',
   'daemon/process-trackers.ts',
+  'daemon/processes.ts',
   'daemon/rehearsal.ts',
   'daemon/reload-queue.ts',
   'daemon/script-runner.ts',

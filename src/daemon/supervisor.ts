@@ -17,38 +17,24 @@
  */
 import { dirname, join } from 'node:path';
 import type { Log } from '../base/log.ts';
-import type { SessionReport } from '../bfd/snapshot.ts';
 import { type Change, describeChange, diffConfig } from '../config/diff.ts';
 import { loadConfig } from '../config/load.ts';
 import type { Config } from '../config/model.ts';
 import type { DaemonStatus } from '../observe/status.ts';
-import type { Notice } from '../vrrp/notice.ts';
-import { BfdGuard } from './bfd-guard.ts';
-import { CHECK_RUNS_MAX, type CheckScriptPorts, CheckScripts } from './check-scripts.ts';
-import { NO_HELPER_THREADS, spawnBeside } from './child-handle.ts';
 import {
   CONTROL_PROTOCOL_VERSION,
   type ControlRequest,
   type ControlResponse,
 } from './control-protocol.ts';
 import { type ControlServer, openControlServer } from './control-server.ts';
-import { giveUp } from './give-up.ts';
-import { HealthGuard } from './health-guard.ts';
 import { findInstance } from './instance-name.ts';
 import { LaunchedScripts } from './launched-scripts.ts';
-import type {
-  FromHealth,
-  FromVrrp,
-  Mastership,
-  PlannedOperation,
-  ToHealth,
-  ToVrrp,
-} from './messages.ts';
-import type { FromBfd, ToBfd } from './messages-bfd.ts';
+import type { PlannedOperation } from './messages.ts';
 import { askNextStart } from './next-start.ts';
 import { Notices } from './notices.ts';
 import { judgePreflight, type Problem } from './preflight.ts';
 import { gatherFacts, readTable } from './preflight-facts.ts';
+import { Processes } from './processes.ts';
 import {
   type Applied,
   type FileAnswer,
@@ -62,27 +48,21 @@ import {
   summarize,
 } from './reload.ts';
 import { TaskQueue } from './reload-queue.ts';
-import type { ScriptRules } from './script-launch.ts';
-import { ScriptRunner } from './script-runner.ts';
 import {
   Predecessor,
-  SUCCESSION_GRACE_MS,
   SUCCESSION_MASTERSHIPS_MAX,
   succeedSelf,
   TOO_MANY_HELD,
 } from './succession.ts';
 import {
-  CHECKS_AWAITED_MS,
   processStatus,
   type Refusal,
   type SupervisorOptions,
   stopPolicyOf,
 } from './supervisor-options.ts';
-import { syncRoleOf } from './sync-role.ts';
 import { planFirstTable } from './table-preview.ts';
-import { type CancelTimer, nodeTimers } from './timers.ts';
+import { nodeTimers } from './timers.ts';
 import { Trackers } from './trackers.ts';
-import { type GuardPorts, VrrpGuard } from './vrrp-guard.ts';
 
 const OWNERSHIP_FILE = 'ipvs-owned.json';
 const SCRIPTS_FILE = 'scripts-running.json';
@@ -96,15 +76,10 @@ export class Supervisor {
   #config: Config;
   #loadedAt: string;
   #control: ControlServer | undefined;
-  #vrrp: VrrpGuard | undefined;
-  #health: HealthGuard | undefined;
-  readonly #bfd: BfdGuard;
+  readonly #processes: Processes;
   readonly #launched: LaunchedScripts;
   readonly #trackers: Trackers;
   readonly #notices: Notices;
-  /** Of each instance; the health process may be started after the news. */
-  readonly #syncRoles = new Map<string, 'master' | 'backup'>();
-  #cancelChecksWait: CancelTimer = () => {};
   /** The vrrp process of the program that was in this process before. */
   readonly #predecessor: Predecessor | undefined;
   #ending: Promise<void> | undefined;
@@ -134,8 +109,7 @@ export class Supervisor {
       setTimer: nodeTimers,
       launched,
       onChange: (state) => {
-        this.#vrrp?.tellTrackers([state]);
-        if (state.kind === 'file') this.#health?.tellFiles([state]);
+        this.#processes.tellTracker(state);
         const { kind, name, isUp, reason } = state;
         // A session has events of its own.
         if (kind === 'bfd') return;
@@ -143,16 +117,19 @@ export class Supervisor {
         this.#notices.event({ kind: 'tracker', object: kind, name, text, fields: { isUp } });
       },
     });
-    this.#bfd = new BfdGuard({
-      clock,
-      log,
-      setTimer: nodeTimers,
-      spawn: spawnBeside<ToBfd, FromBfd>('bfd-process', NO_HELPER_THREADS),
-      afterPending: setImmediate,
-      onTracked: (state) => this.#trackers.setBfd(state),
-      onChecked: (reading) => this.#health?.tellBfd(reading),
-      onSession: (report) => this.#tellSession(report),
-      onRestart: (death) => this.#tellDeath('bfd', death),
+    this.#processes = new Processes({
+      options,
+      launched,
+      trackers: this.#trackers,
+      notices: this.#notices,
+      predecessor: this.#predecessor,
+      config: () => this.#config,
+      ownershipFile: () => this.#besideSocket(OWNERSHIP_FILE),
+      isEnding: () => this.#ending !== undefined,
+      onFatal: (code, message) => {
+        log.error({ code }, message);
+        this.stop(code, 1);
+      },
     });
   }
 
@@ -174,15 +151,8 @@ export class Supervisor {
     });
     if (!control.ok) return { problems: [control] };
     this.#control = control.server;
-    this.#log.info(
-      {
-        version: this.#options.version,
-        file: this.#options.configFile,
-        id: this.#options.configId,
-        socket: socket.path,
-      },
-      'starting',
-    );
+    const { version, configFile: file, configId: id } = this.#options;
+    this.#log.info({ version, file, id, socket: socket.path }, 'starting');
     this.#launched.endLeftovers();
     this.#tellConfig(this.#predecessor === undefined ? 'started' : 'restarted');
     this.#notices.configure(this.#config, false);
@@ -191,7 +161,9 @@ export class Supervisor {
       await this.#notices.runAlone('startup_script', startupScript);
     }
     // Told to stop meanwhile.
-    if (this.#ending === undefined) await this.#startProcesses(this.#startTrackers());
+    if (this.#ending === undefined) {
+      await this.#processes.startNeeded(this.#processes.startTrackers());
+    }
     return undefined;
   }
 
@@ -227,13 +199,13 @@ export class Supervisor {
   }
 
   async #apply(config: Config): Promise<Applied> {
-    const tableDone = this.#health?.reconfigure(config);
+    const tableDone = this.#processes.health?.reconfigure(config);
     this.#notices.configure(config, true);
-    const bfdDone = this.#configureBfd();
+    const bfdDone = this.#processes.configureBfd();
     await this.#trackers.reconfigure(config);
     if (this.#ending !== undefined) return STOPPED;
-    const vrrpDone = this.#vrrp?.reconfigure(config);
-    await this.#startProcesses(Promise.resolve());
+    const vrrpDone = this.#processes.vrrp?.reconfigure(config);
+    await this.#processes.startNeeded(Promise.resolve());
     const [health, vrrp, bfd] = await Promise.all([tableDone, vrrpDone, bfdDone]);
     return summarize({
       health: tableDone === undefined ? 'not-needed' : health,
@@ -256,7 +228,7 @@ export class Supervisor {
   }
 
   async #planTable(config: Config): Promise<readonly PlannedOperation[] | undefined> {
-    if (this.#health !== undefined) return this.#health.preview(config);
+    if (this.#processes.health !== undefined) return this.#processes.health.preview(config);
     if (config.virtualServers.length === 0) return [];
     const found = readTable(this.#besideSocket(OWNERSHIP_FILE));
     const nowMs = this.#options.clock.monotonicMs();
@@ -277,7 +249,7 @@ export class Supervisor {
   /** Orderly stop: hand the virtual IPs over, then withdraw the table, then end with `exitStatus`. */
   stop(reason: string, exitStatus: number): void {
     if (this.#ending !== undefined) {
-      this.#health?.hurry();
+      this.#processes.health?.hurry();
       return;
     }
     this.#log.info({ reason }, 'stopping');
@@ -288,12 +260,11 @@ export class Supervisor {
   }
 
   async #end(): Promise<void> {
-    this.#cancelChecksWait();
     this.#predecessor?.letGo();
-    await this.#vrrp?.stop();
+    await this.#processes.stopVrrp();
     this.#trackers.close();
-    await this.#health?.stop(stopPolicyOf(this.#options, this.#config));
-    await this.#bfd.stop();
+    await this.#processes.health?.stop(stopPolicyOf(this.#options, this.#config));
+    await this.#processes.bfd.stop();
     await this.#notices.stop(LAST_NOTICES_MS);
     const { shutdownScript } = this.#config.globalDefs;
     if (shutdownScript !== undefined) {
@@ -302,105 +273,13 @@ export class Supervisor {
     this.#control?.close();
   }
 
-  /** Sessions come up while the table is made. */
-  #startTrackers(): Promise<void> {
-    void this.#configureBfd();
-    return Promise.all([this.#trackers.start(), this.#bfd.firstStandings()]).then(() => {});
-  }
-
-  #configureBfd(): Promise<boolean> {
-    return this.#bfd.configure(this.#config.bfdInstances ?? []);
-  }
-
-  #tellSession({ name, state, reason }: SessionReport): void {
-    const text = `${name} is ${state}: ${reason}`;
-    this.#notices.event({ kind: 'bfd', object: 'session', name, text, fields: { state, reason } });
-  }
-
-  /**
-   * Starts what the configuration needs and is not there yet: the table first, and what is tracked known
-   * (`watching`), then VRRP.
-   */
-  async #startProcesses(watching: Promise<void>): Promise<void> {
-    const { clock } = this.#options;
-    const onFatal = (code: string, message: string): void => {
-      this.#log.error({ code }, message);
-      this.stop(code, 1);
-    };
-    const common = { clock, log: this.#log, setTimer: nodeTimers, onFatal };
-    const isNewVrrp = this.#vrrp === undefined && this.#config.vrrpInstances.length > 0;
-    if (isNewVrrp) {
-      // Of a daemon that starts: one that runs has its servers checked.
-      const awaitsChecks = this.#config.virtualServers.length > 0 && this.#health === undefined;
-      const ports: GuardPorts = {
-        ...common,
-        spawn: spawnBeside<ToVrrp, FromVrrp>('vrrp-process', NO_HELPER_THREADS),
-        afterPending: setImmediate,
-        giveUp: (config, masterships) => giveUp(config, masterships, this.#log),
-        trackers: () => this.#trackers.states(),
-        onNotice: (notice) => this.#hearNotice(notice),
-        onReport: (report) => this.#notices.report(report),
-        onRestart: (death) => this.#tellDeath('vrrp', death),
-      };
-      this.#vrrp = new VrrpGuard(this.#config, ports, awaitsChecks);
-      this.#vrrp.prepare();
-    }
-    if (this.#health === undefined && this.#config.virtualServers.length > 0) {
-      this.#health = new HealthGuard(
-        this.#config,
-        {
-          ownershipFile: this.#besideSocket(OWNERSHIP_FILE),
-          adopt: this.#options.adopt,
-          isOurs: this.#predecessor !== undefined,
-        },
-        {
-          ...common,
-          spawn: spawnBeside<ToHealth, FromHealth>('health-process'),
-          isSameService: (a, b) => this.#options.blocks.isSame(a, b),
-          newScripts: (onEnd) => this.#newCheckScripts(onEnd),
-          files: () => this.#trackers.states().filter(({ kind }) => kind === 'file'),
-          bfd: () => this.#bfd.readings(),
-          onServices: (states) => this.#trackers.setServices(states),
-          onServersChecked: () => this.#serversChecked(),
-          onNotice: (notice) => this.#notices.service(notice),
-          onExpiry: (warning) => this.#notices.expiry(warning),
-          onRestart: (death) => this.#tellDeath('health', death),
-        },
-      );
-      for (const [name, role] of this.#syncRoles) this.#health.setRole(name, role);
-      await this.#health.start();
-    }
-    await watching;
-    if (!isNewVrrp) this.#predecessor?.letGo();
-    if (!isNewVrrp || this.#ending !== undefined) return;
-    const held = await this.#takeOver();
-    if (this.#ending !== undefined) {
-      giveUp(this.#config, held, this.#log);
-      return;
-    }
-    this.#vrrp?.start(held);
-    if (this.#vrrp?.awaitsChecks !== true) return;
-    this.#cancelChecksWait = nodeTimers(CHECKS_AWAITED_MS, () => {
-      const fields = { waitedMs: CHECKS_AWAITED_MS };
-      this.#log.warn(fields, 'not every server has been checked, preempting all the same');
-      this.#vrrp?.serversChecked();
-    });
-  }
-
-  /** What the predecessor's vrrp process held until now; it is ended when ours is loaded. */
-  async #takeOver(): Promise<readonly Mastership[]> {
-    const predecessor = this.#predecessor;
-    if (predecessor === undefined) return [];
-    await this.#vrrp?.loaded();
-    return predecessor.end(this.#config, () => this.#options.clock.monotonicMs());
-  }
-
   /** Begins anew in the same process; everything is served meanwhile. Refused as a unit. */
   async #restart(): Promise<FileAnswer<'restart'>> {
     if (this.#ending !== undefined) return STOPPING;
     const judged = this.#judge(this.#options.configFile, false);
     if (!judged.ok) return judged;
-    if ((this.#vrrp?.masterships ?? []).length > SUCCESSION_MASTERSHIPS_MAX) return TOO_MANY_HELD;
+    if ((this.#processes.vrrp?.masterships ?? []).length > SUCCESSION_MASTERSHIPS_MAX)
+      return TOO_MANY_HELD;
     const next = await askNextStart(this.#options);
     if (!next.ok) return next;
     // The answer leaves first.
@@ -411,41 +290,13 @@ export class Supervisor {
   async #beginAnew(): Promise<void> {
     if (this.#ending !== undefined) return;
     this.#log.info({}, 'restarting in place');
-    const vrrpPid = this.#vrrp?.pid;
-    const children = [
-      ...[...(this.#vrrp?.pids ?? []), this.#health?.pid].filter((pid) => pid !== undefined),
-      ...this.#launched.pids,
-    ];
-    this.#health?.leave();
     this.#trackers.close();
     await this.#notices.stop(LAST_NOTICES_MS);
-    const masterships = (await this.#vrrp?.awaitSuccessor(SUCCESSION_GRACE_MS)) ?? [];
-    // Its ports are free then for the next start; the vrrp process goes by what it was told last.
-    await this.#bfd.stop();
+    const succession = await this.#processes.leave();
     // A stop that came meanwhile is an end.
     if (this.#ending !== undefined) return;
     this.#control?.close();
-    succeedSelf({ ...(vrrpPid === undefined ? {} : { vrrpPid }), masterships, children });
-  }
-
-  #serversChecked(): void {
-    this.#cancelChecksWait();
-    this.#vrrp?.serversChecked();
-  }
-
-  #newCheckScripts(onEnd: CheckScriptPorts['onEnd']): CheckScripts {
-    const ports = { clock: this.#options.clock, setTimer: nodeTimers, launched: this.#launched };
-    const runner = new ScriptRunner({ ...ports, limit: CHECK_RUNS_MAX });
-    const rules = (): ScriptRules => this.#config.globalDefs;
-    return new CheckScripts({ runner, setTimer: nodeTimers, rules, onEnd });
-  }
-
-  #hearNotice(notice: Notice): void {
-    this.#notices.notice(notice);
-    const role = notice.object === 'INSTANCE' ? syncRoleOf(notice.state) : undefined;
-    if (role === undefined) return;
-    this.#syncRoles.set(notice.name, role);
-    this.#health?.setRole(notice.name, role);
+    succeedSelf(succession);
   }
 
   #warnOfControlSocket(config: Config): void {
@@ -475,7 +326,7 @@ export class Supervisor {
       case 'restart':
         return { id, ...(await this.#reloads.run(() => this.#restart())) };
       case 'ipvs':
-        return { id, ...((await this.#health?.listing()) ?? NO_LISTING) };
+        return { id, ...((await this.#processes.health?.listing()) ?? NO_LISTING) };
       case 'plan':
         return { id, ...(await this.#plan(request.file ?? this.#file, request.color === true)) };
       default:
@@ -488,7 +339,7 @@ export class Supervisor {
     if (!found.ok) return { id, ...found };
     const instance = found.name;
     this.#log.info({ instance }, 'handover asked for');
-    const outcome = await this.#vrrp?.handover(instance);
+    const outcome = await this.#processes.vrrp?.handover(instance);
     if (outcome === undefined) {
       const message = `The vrrp process went away over the handover of ${instance}: see \`lvsd status\``;
       return { id, ok: false, code: 'NO_ANSWER', message };
@@ -504,16 +355,11 @@ export class Supervisor {
     this.#notices.event({ kind: 'config', object: 'daemon', name, text, fields: {} });
   }
 
-  #tellDeath(name: 'vrrp' | 'health' | 'bfd', death: string): void {
-    const text = `the ${name} process died (${death}) and is started again`;
-    this.#notices.event({ kind: 'process', object: 'process', name, text, fields: { death } });
-  }
-
   async #status(): Promise<DaemonStatus> {
     const [vrrp, health, bfd] = await Promise.all([
-      this.#vrrp?.snapshot(),
-      this.#health?.snapshot(),
-      this.#bfd.snapshot(),
+      this.#processes.vrrp?.snapshot(),
+      this.#processes.health?.snapshot(),
+      this.#processes.bfd.snapshot(),
     ]);
     return {
       protocol: CONTROL_PROTOCOL_VERSION,
@@ -524,9 +370,9 @@ export class Supervisor {
       startedAt: this.#startedAt,
       loadedAt: this.#loadedAt,
       processes: {
-        vrrp: processStatus(this.#vrrp),
-        health: processStatus(this.#health),
-        bfd: processStatus(this.#bfd.isNeeded ? this.#bfd : undefined),
+        vrrp: processStatus(this.#processes.vrrp),
+        health: processStatus(this.#processes.health),
+        bfd: processStatus(this.#processes.neededBfd),
       },
       vrrp: vrrp ?? [],
       trackers: this.#trackers.status(),
