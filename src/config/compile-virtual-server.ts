@@ -35,7 +35,7 @@ export function compileVirtualServers(
   const met = new Map<string, number>();
   const { report, blocks } = context;
   const { groups, trackFiles, bfdInstances, tlsClient } = context;
-  blocks?.setContext([groups, trackFiles, bfdInstances, tlsClient]);
+  blocks?.setContext([groups, trackFiles, bfdInstances, tlsClient, context.files.isStrict]);
   return entries.flatMap((entry) => {
     const compile = (to: Report): VirtualServerConfig | undefined =>
       compileService(entry, { ...context, report: to });

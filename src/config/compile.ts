@@ -76,13 +76,13 @@ function compileOnce(
 ): CompileResult {
   const collector = collectDiagnostics(options);
   const report = blocks?.counting(collector.report) ?? collector.report;
+  const facts = options.files && blocks ? blocks.watching(options.files) : options.files;
   const { lines, sources } = expandConfig(file, text, { ...options, report, blocks });
   const { statements, isReliable } = parseConfig(lines, { contextOpenedBy, isKnown }, report);
   const place = { source: { file, text }, line: 1, column: 1, endColumn: 1 };
   if (!isReliable) report('bracesUnclear', place, {});
   const isCompat = options.compat === true;
   const counted = isCompat ? leaveOutIncomplete(statements, report) : statements;
-  const facts = options.files && blocks ? blocks.watching(options.files) : options.files;
   const ports = { facts, blocks };
   // Where the braces are a guess, strict mode says nothing more: it would be about the guess.
   const config =

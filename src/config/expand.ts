@@ -4,6 +4,7 @@
  * written at, and those of an expanded line know what it came to. Lines in which nothing is to be
  * expanded take a short way.
  */
+import { BlockLines } from './block-lines.ts';
 import { type Decommented, decomment } from './comments.ts';
 import type { Report } from './diagnostics.ts';
 import { nearestWord } from './did-you-mean.ts';
@@ -24,7 +25,7 @@ import {
 } from './expand-sequences.ts';
 import { type IncludePort, Includer } from './include.ts';
 import { readIncludeKeyword } from './include-paths.ts';
-import { type BlockReading, findBlock } from './kept-blocks.ts';
+import type { BlockReading } from './kept-blocks.ts';
 import {
   type Columns,
   columnsOf,
@@ -38,7 +39,6 @@ import {
   reportUnterminated,
   scanLine,
   scanTokens,
-  type TakenLines,
 } from './scanner.ts';
 import { type Line, type Place, placeOf, type SourceFile, type Token } from './source.ts';
 
@@ -89,24 +89,6 @@ interface OpenDefinition {
   readonly place: Place;
 }
 
-/** A line of a source, from `start` to `end`. */
-interface LineRange {
-  readonly source: SourceFile;
-  readonly line: number;
-  readonly start: number;
-  readonly end: number;
-}
-
-/** A block whose lines are being read, and may be kept. */
-interface OpenBlock {
-  readonly text: string;
-  readonly end: number;
-  readonly line: number;
-  /** Lines that were there before it, and how often something had been reported. */
-  readonly linesBefore: number;
-  readonly reportsBefore: number;
-}
-
 class Expander {
   readonly lines: Line[] = [];
   readonly #options: ExpandOptions;
@@ -146,47 +128,18 @@ class Expander {
         if (tokens.length > 0) this.lines.push(tokens);
       }
     };
-    let open: OpenBlock | undefined;
+    const { blocks } = this.#options;
+    const known = blocks && new BlockLines(source, blocks, report);
     forEachLine(source, report, (line, start, end) => {
-      if (open === undefined && this.#definition === undefined) {
-        const begun = this.#beginBlock({ source, line, start, end });
-        if (begun !== undefined && 'count' in begun) return begun;
-        open = begun;
-      }
+      const mayBegin = this.#definition === undefined;
+      const taken = mayBegin ? known?.begin({ line, start, end }, this.lines) : undefined;
+      if (taken !== undefined) return taken;
       readLine(line, start, end);
-      if (open !== undefined && end >= open.end) {
-        this.#noteBlock(open, line);
-        open = undefined;
-      }
+      known?.read(line, end, this.lines);
       return undefined;
     });
     if (this.#definition !== undefined) this.#finishDefinition(this.#definition);
     this.#includer.leave(source);
-  }
-
-  /** The lines of a block that is known, taken whole; or one that begins here and may become known. */
-  #beginBlock({ source, line, start, end }: LineRange): TakenLines | OpenBlock | undefined {
-    const { blocks, report } = this.#options;
-    const block = blocks && findBlock(source.text, start);
-    if (block === undefined || blocks === undefined) return undefined;
-    const count = blocks.knownLines(block.text);
-    if (count === undefined) {
-      const reportsBefore = blocks.reports;
-      return { ...block, line, linesBefore: this.lines.length, reportsBefore };
-    }
-    const tokens = scanLine(source, line, start, end, report);
-    const [first] = tokens;
-    if (first === undefined) return undefined;
-    const last = line + count - 1;
-    this.lines.push(tokens, scanLine(source, last, block.end - 1, block.end, report));
-    blocks.take(block.text, first);
-    return { end: block.end, count };
-  }
-
-  #noteBlock({ text, line, linesBefore, reportsBefore }: OpenBlock, last: number): void {
-    const { blocks } = this.#options;
-    if (blocks === undefined || blocks.reports !== reportsBefore) return;
-    blocks.note(text, last - line + 1, this.lines.slice(linesBefore));
   }
 
   /** When a file speaks to named hosts and this is none of them, the id is probably wrong. */
@@ -205,7 +158,10 @@ class Expander {
     );
   }
 
-  #addExpanded({ source, line, start, end }: LineRange, depth: number): void {
+  #addExpanded(
+    { source, line, start, end }: { source: SourceFile; line: number; start: number; end: number },
+    depth: number,
+  ): void {
     const { report, configId } = this.#options;
     const { content, isContinued } = decomment(source.text.slice(start, end));
     const placeAt = (columns: Columns): Place => ({ source, line, ...columns });

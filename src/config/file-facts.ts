@@ -39,14 +39,14 @@ export type AccountKind = 'user' | 'group';
 /** Reports what is wrong with files; says nothing when there are no facts. */
 export class FileCheck {
   readonly report: Report;
+  readonly isStrict: boolean;
   readonly #facts: FileFacts | undefined;
-  readonly #isStrict: boolean;
 
   /** `isStrict`: enable_script_security. */
   constructor(report: Report, facts: FileFacts | undefined, isStrict: boolean) {
     this.report = report;
     this.#facts = facts;
-    this.#isStrict = isStrict;
+    this.isStrict = isStrict;
   }
 
   /** A script whose outcome counts. */
@@ -98,6 +98,6 @@ export class FileCheck {
 
   #checkSecurity(fact: FileFact, path: string, word: Token): void {
     if (!fact.isWritableByOthers) return;
-    this.report(this.#isStrict ? 'scriptRefused' : 'scriptInsecure', word, { path });
+    this.report(this.isStrict ? 'scriptRefused' : 'scriptInsecure', word, { path });
   }
 }

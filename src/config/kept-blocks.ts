@@ -23,6 +23,15 @@ interface KeptBlock {
   readonly lineCount: number;
   /** What was said about it, its lines counted from the first of the block. */
   readonly diagnosed: readonly Diagnosed[];
+  /** What was asked about the disk for it. */
+  readonly asked: readonly Asked[];
+}
+
+/** A question about the disk, as text by which it can be told from others; `ask` asks it again. */
+interface Asked {
+  readonly question: string;
+  readonly answer: string;
+  readonly ask: (facts: FileFacts) => unknown;
 }
 
 /** Where a block stands in a text. */
@@ -99,7 +108,10 @@ export class BlockReading {
   readonly #blocks = new Map<string, KeptBlock>();
   #context = '';
   #reports = 0;
-  #questions = 0;
+  #facts: FileFacts | undefined;
+  /** All that was asked in this reading; and what was asked again, with its answers. */
+  readonly #asked: Asked[] = [];
+  readonly #answers = new Map<string, string>();
   #awaited = 0;
 
   constructor(before: ReadonlyMap<string, KeptBlock>, contextBefore: string | undefined) {
@@ -135,23 +147,33 @@ export class BlockReading {
   }
 
   watching(facts: FileFacts): FileFacts {
-    const ask = <T>(answer: T): T => {
-      this.#questions += 1;
+    this.#facts = facts;
+    const ask = <T>(question: string, again: (of: FileFacts) => T): T => {
+      const answer = again(facts);
+      this.#asked.push({ question, answer: textOf(answer), ask: again });
       return answer;
     };
-    const { keyText } = facts;
     return {
-      file: (path) => ask(facts.file(path)),
-      hasInterface: (name) => ask(facts.hasInterface(name)),
-      ...(keyText === undefined ? {} : { keyText: (path) => ask(keyText(path)) }),
-      hasAccount: (kind, name) => ask(facts.hasAccount(kind, name)),
-      hasNumber: (database, name) => ask(facts.hasNumber(database, name)),
+      file: (path) => ask(`file ${path}`, (of) => of.file(path)),
+      hasInterface: (name) => ask(`interface ${name}`, (of) => of.hasInterface(name)),
+      ...(facts.keyText && { keyText: (path) => ask(`key ${path}`, (of) => of.keyText?.(path)) }),
+      hasAccount: (kind, name) => ask(`${kind} ${name}`, (of) => of.hasAccount(kind, name)),
+      hasNumber: (from, name) => ask(`number ${from} ${name}`, (of) => of.hasNumber(from, name)),
     };
   }
 
   /** Lines of a block that is known. */
   knownLines(text: string): number | undefined {
-    return this.#before.get(text)?.lineCount;
+    const kept = this.#before.get(text);
+    return kept?.asked.every((each) => this.#isSo(each)) === true ? kept.lineCount : undefined;
+  }
+
+  /** Of thousands of services that name one script it is looked at once. */
+  #isSo({ question, answer, ask }: Asked): boolean {
+    if (this.#facts === undefined) return false;
+    const now = this.#answers.get(question) ?? textOf(ask(this.#facts));
+    this.#answers.set(question, now);
+    return now === answer;
   }
 
   /** A known block begins with this token: its inside is not read. */
@@ -186,7 +208,7 @@ export class BlockReading {
     const mark = this.#marks.get(first);
     if (mark?.kept !== undefined) return this.#reuse(mark, mark.kept, first, report);
     if (mark === undefined) return compile(report);
-    const [questions, reports] = [this.#questions, this.#reports];
+    const [questions, reports] = [this.#asked.length, this.#reports];
     const diagnosed: Diagnosed[] = [];
     const service = compile((name, place, values, help) => {
       const said = typeof help === 'function' ? help() : help;
@@ -194,12 +216,12 @@ export class BlockReading {
       diagnosed.push(movedDiagnosis({ name, place: where, values, help: said }, -first.line));
       report(name, place, values, said);
     });
-    const isItsOwn = questions === this.#questions && this.#reports - reports === diagnosed.length;
-    if (service !== undefined && isItsOwn) {
+    if (service !== undefined && this.#reports - reports === diagnosed.length) {
       const { lineCount } = mark;
       const { line } = first;
       const { file } = first.source;
-      const block = { original: service, placed: service, file, line, lineCount, diagnosed };
+      const asked = this.#asked.slice(questions);
+      const block = { original: service, placed: service, file, line, lineCount, diagnosed, asked };
       this.#blocks.set(mark.text, block);
     }
     return service;
@@ -268,4 +290,9 @@ function meaning(value: unknown): string {
     if (key === 'span') return undefined;
     return member instanceof Map || member instanceof Set ? [...member] : member;
   });
+}
+
+/** An answer about the disk; there is none for undefined. */
+function textOf(answer: unknown): string {
+  return JSON.stringify([answer]);
 }

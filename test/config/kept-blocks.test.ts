@@ -3,16 +3,22 @@ import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { type CompileResult, compileText } from '../../src/config/compile.ts';
 import { diffConfig } from '../../src/config/diff.ts';
+import type { FileFact, FileFacts } from '../../src/config/file-facts.ts';
 import { KeptBlocks } from '../../src/config/kept-blocks.ts';
 import { type Files, includesFrom } from './compile-fixture.ts';
 import { LVS_CASES } from './lvs-cases.ts';
 import { NAMED_FILES } from './vrrp-cases.ts';
 
-function read(text: string, blocks?: KeptBlocks, files: Files = {}): CompileResult {
+function read(
+  text: string,
+  blocks?: KeptBlocks,
+  files: Files = {},
+  disk: FileFacts = NAMED_FILES,
+): CompileResult {
   return compileText('lvs.conf', text, {
     configId: 'director1',
     include: includesFrom(files),
-    files: NAMED_FILES,
+    files: disk,
     ...(blocks === undefined ? {} : { blocks }),
   });
 }
@@ -24,6 +30,7 @@ interface Settings {
 }
 
 const GLOBAL = 'global_defs {\n  router_id a\n}\n';
+const SCRIPT = 'MISC_CHECK {\n      misc_path /bin/true\n    }';
 const TCP = 'TCP_CHECK {\n      connect_timeout 2\n    }';
 
 function service(address: string, { weight = 1, check = TCP, head = '' }: Settings = {}): string {
@@ -59,13 +66,24 @@ test('a block that did not change is not read again, and one that moved is where
   expect(after).toEqual(read(text));
 });
 
-test('a block that asked about a file is read again: the file may be another one', () => {
+test('a block that asked about a file is read again when the answer is another one', () => {
   const blocks = new KeptBlocks();
-  const text = service('10.0.0.1', { check: 'MISC_CHECK {\n      misc_path /bin/true\n    }' });
-  const [before] = read(text, blocks).config?.virtualServers ?? [];
-  const [after] = read(text, blocks).config?.virtualServers ?? [];
-  expect(after).toEqual(before);
-  expect(after).not.toBe(before);
+  const text = service('10.0.0.1', { check: SCRIPT }) + service('10.0.0.2', { check: SCRIPT });
+  let isThere = true;
+  let asked = 0;
+  const file = (path: string): FileFact => {
+    asked += 1;
+    return { ...NAMED_FILES.file(path), exists: isThere, isExecutable: isThere };
+  };
+  const reread = (known?: KeptBlocks): CompileResult =>
+    read(text, known, {}, { ...NAMED_FILES, file });
+  const [before] = reread(blocks).config?.virtualServers ?? [];
+  asked = 0;
+  expect(reread(blocks).config?.virtualServers[0]).toBe(before);
+  expect(asked).toBe(1);
+  isThere = false;
+  expect(reread(blocks)).toEqual(reread());
+  expect(reread(blocks).diagnostics.map(({ code }) => code)).not.toEqual([]);
 });
 
 test('a block that names another block is read again when that is another one', () => {
@@ -100,7 +118,6 @@ const faults = Object.values(LVS_CASES).map(({ text }) => {
 
 const TWICE = 'TCP_CHECK {\n      retry 1\n      retry 2\n    }';
 const HTTP = 'HTTP_GET {\n      url {\n        path /\n        status_code 200\n      }\n    }';
-const SCRIPT = 'MISC_CHECK {\n      misc_path /bin/true\n    }';
 const block = fc
   .record({
     host: fc.integer({ min: 1, max: 250 }),
@@ -143,6 +160,7 @@ const edit = fc.record({
   at: fc.nat(12),
   removed: fc.integer({ min: 0, max: 2 }),
   added: fc.array(part, { maxLength: 2 }),
+  hasScripts: fc.boolean(),
 });
 
 test('whatever is done to a file, the result is that of reading all of it', () => {
@@ -155,10 +173,15 @@ test('whatever is done to a file, the result is that of reading all of it', () =
       const files = { more: included.join('') };
       const parts = ['$Q=1\n', ...first];
       let known: CompileResult['config'];
-      for (const { at, removed, added } of [{ at: 0, removed: 0, added: [] }, ...changes]) {
+      const asItIs = { at: 0, removed: 0, added: [], hasScripts: true };
+      for (const { at, removed, added, hasScripts } of [asItIs, ...changes]) {
         parts.splice(at, removed, ...added);
-        const result = read(parts.join(''), blocks, files);
-        expect(result).toEqual(read(parts.join(''), undefined, files));
+        const disk: FileFacts = {
+          ...NAMED_FILES,
+          file: (path) => ({ ...NAMED_FILES.file(path), exists: hasScripts }),
+        };
+        const result = read(parts.join(''), blocks, files, disk);
+        expect(result).toEqual(read(parts.join(''), undefined, files, disk));
         const before = known?.virtualServers ?? [];
         const kept = (result.config?.virtualServers ?? []).filter((one) =>
           before.some((each) => blocks.isSame(one, each)),
