@@ -1,7 +1,7 @@
 /** BACKUP (RFC 9568 6.4.2; RFC 5798 6.4.2, steps 300-475; keepalived's preempt_delay). */
 import type { BackupState, Context, Event, RouterConfig, Step, TimerName } from './machine.ts';
 import { owing, unwantedAddresses } from './owed-addresses.ts';
-import { masterDownIntervalMs, skewTimeMs } from './timing.ts';
+import { initialWaitMs, masterDownIntervalMs, skewTimeMs } from './timing.ts';
 import { transition, withoutTimer } from './transition.ts';
 
 /** A kernel that would not let go of an address is asked again this often. */
@@ -28,7 +28,7 @@ export function backupHears(context: Context, state: BackupState, event: AdvertR
   const masterAdvertIntervalMs =
     config.version === 3 ? event.advertIntervalMs : config.advertIntervalMs;
   const downMs = downIntervalMs(config, state.priority, masterAdvertIntervalMs);
-  const { heldFromMs = state.timers.masterDown, ...unheld } = delayed;
+  const { heldFromMs = state.timers.masterDown, doubtsSilence: _over, ...unheld } = delayed;
   return {
     state: {
       ...unheld,
@@ -55,8 +55,14 @@ export function backupChecked({ nowMs }: Context, state: BackupState): Step {
 }
 
 /** One of our timers fired, at the deadline it was armed with. */
-export function backupTimer(context: Context, state: BackupState, timer: TimerName): Step {
+export function backupTimer(
+  context: Context,
+  state: BackupState,
+  timer: TimerName,
+  deadlineMs: number,
+): Step {
   if (timer === 'masterDown') {
+    if (isDoubtful(context, state, deadlineMs)) return doubtSilence(context, state);
     return context.config.syncGroup === undefined
       ? takeOver(context, state)
       : waitForGroup(context, state);
@@ -66,6 +72,27 @@ export function backupTimer(context: Context, state: BackupState, timer: TimerNa
     return { state, actions: [{ kind: 'removeAddresses', addresses }] };
   }
   throw new Error(`The timer ${timer} cannot be armed in BACKUP`);
+}
+
+/**
+ * Whether the silence may be ours: this timer fires an advert interval late or more, so this machine stood still
+ * (a virtual machine that was paused or moved), and what was sent meanwhile may have gone to nobody. Once: only
+ * an advert makes a silence doubtful again.
+ */
+function isDoubtful({ nowMs }: Context, state: BackupState, deadlineMs: number): boolean {
+  const { master, wait, isPreempting, doubtsSilence, masterAdvertIntervalMs } = state;
+  if (master === undefined || wait !== 'MASTER_SILENT' || isPreempting) return false;
+  return doubtsSilence !== true && nowMs - deadlineMs >= masterAdvertIntervalMs;
+}
+
+/** A master that is there speaks within one interval; the better backup is still the sooner one. */
+function doubtSilence({ config, nowMs }: Context, state: BackupState): Step {
+  const { priority, masterAdvertIntervalMs: intervalMs } = state;
+  const masterDown = nowMs + initialWaitMs(config.version, priority, intervalMs);
+  return {
+    state: { ...state, doubtsSilence: true, timers: { ...state.timers, masterDown } },
+    actions: [{ kind: 'count', name: 'silenceDoubted' }],
+  };
 }
 
 /** The wait is over, or the sync group that waited with us is ready. */

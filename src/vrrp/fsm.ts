@@ -142,7 +142,7 @@ function fire(context: Context, state: State, timer: TimerName, deadlineMs: numb
   const timers = withoutTimer(state.timers, timer);
   switch (state.name) {
     case 'BACKUP':
-      return backupTimer(context, { ...state, timers }, timer);
+      return backupTimer(context, { ...state, timers }, timer, deadlineMs);
     case 'MASTER':
       return masterTimer(context, { ...state, timers }, timer, deadlineMs);
     case 'FAULT':

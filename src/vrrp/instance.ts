@@ -30,6 +30,9 @@ import { type InstanceSnapshot, snapshotOf } from './snapshot.ts';
 export type { InstanceNotice, InstancePorts, Transition } from './ports.ts';
 export type { InstanceSnapshot } from './snapshot.ts';
 
+/** A takeover that was planned for its deadline is carried out as planned so long after it, ms. */
+const PUNCTUAL_MS = 5;
+
 interface StartOptions {
   readonly linkUp: boolean;
   readonly resumeAsMaster: boolean;
@@ -245,17 +248,19 @@ export class VrrpInstance {
   }
 
   /** What was planned for this very event; whatever else happens makes it void. */
-  #takePlanned(event: Event): PlannedStep | undefined {
+  #takePlanned(event: Event, happenedMs: number): PlannedStep | undefined {
     const planned = this.#planned;
     this.#planned = undefined;
     if (event.kind !== 'timerFired' || planned === undefined) return undefined;
     const { timer, deadlineMs } = planned.due;
+    // We may have stood still between the two: the machine is asked again, with the time that it is.
+    if (happenedMs - deadlineMs > PUNCTUAL_MS) return undefined;
     return event.timer === timer && event.deadlineMs === deadlineMs ? planned : undefined;
   }
 
   #run(event: Event, happenedMs: number): void {
     const config = this.#config;
-    const planned = this.#takePlanned(event);
+    const planned = this.#takePlanned(event, happenedMs);
     const atMs = planned?.due.deadlineMs ?? happenedMs;
     const { state, actions } = planned?.step ?? step(config, this.#state, event, atMs);
     this.#plannedAdvert = planned?.advert;

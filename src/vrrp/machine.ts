@@ -144,6 +144,8 @@ export interface BackupState extends StateBase {
   readonly heldFromMs?: number;
   /** The master that is running out has lower priority than we. */
   readonly isPreempting: boolean;
+  /** We stood still ourselves when the master's time ran out, and wait for one more advert. */
+  readonly doubtsSilence?: true;
   /** The wait is over, and the other members of the sync group are not ready. */
   readonly wantsMaster: boolean;
 }
@@ -297,6 +299,7 @@ export type CounterName =
   | 'lowerPriorityReceived'
   /** A lower-priority master was left alone, as the servers have not all been checked. */
   | 'preemptionHeld'
+  | 'silenceDoubted'
   | 'higherPriorityReceived'
   | 'staleTimers'
   | 'addressFailures'

@@ -99,6 +99,20 @@ describe('what was prepared is not sent', () => {
     expect(whatWasSent(world)).toEqual([{ priority: 100, addresses: ['10.0.0.177'] }]);
   });
 
+  it('when we stood still between its making and its deadline: the master gets one more advert', () => {
+    const world = new VrrpWorld().start();
+    world.waiting.push(world.advert({ priority: 200 }));
+    world.wait();
+    world.nowMs += DOWN_MS - 3;
+    world.approach();
+    world.takeDone();
+    world.nowMs += 60_000;
+    world.expire();
+    expect(world.takeDone()).toEqual([]);
+    expect(world.instance.state).toBe('BACKUP');
+    expect(world.instance.snapshot().counters).toMatchObject({ silenceDoubted: 1 });
+  });
+
   it('when a tracker changed the priority', () => {
     const world = near();
     world.takeDone();
