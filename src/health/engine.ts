@@ -7,26 +7,21 @@
  * A server is up while all its checkers are and none says maint; one without checkers is always up.
  */
 import type { Clock } from '../base/clock.ts';
-import type { Log } from '../base/log.ts';
 import type { CheckerConfig, VirtualServerConfig } from '../config/model.ts';
-import { serviceName } from '../config/names.ts';
 import { ChangeLog } from './change-log.ts';
-import { Checker, type CheckerHealth, type ExpiryWarning } from './checker.ts';
-import type { Outside } from './outside.ts';
+import { Checker } from './checker.ts';
+import type { HealthEngineOptions, ServerHealth } from './engine-options.ts';
 import type { ProbeResult, Run } from './probe.ts';
-import {
-  type CheckerFate,
-  checkerKey,
-  matchCheckers,
-  planServers,
-  type ServerPlan,
-} from './roster.ts';
+import type { CheckerFate } from './roster.ts';
 import { type Probes, probes, startRun } from './runner.ts';
 import { DueQueue, firstCheckDelayMs } from './schedule.ts';
 import { SelfDelay } from './self-delay.ts';
 import { eventLoopTimers, type Timer, type Timers } from './timers.ts';
 import { checkEndMs, initialState, intervalOf, judge, PASSED } from './verdict.ts';
-import { type Cause, type ServerChange, WatchedServer } from './watched-server.ts';
+import { type Verdicts, WatchList } from './watch-list.ts';
+import type { Cause, WatchedServer } from './watched-server.ts';
+
+export type { HealthEngineOptions, ServerHealth } from './engine-options.ts';
 
 /** Probes under way at once: bounds descriptors. More wait, in the order they came due. */
 export const PROBES_MAX = 4096;
@@ -46,43 +41,6 @@ const INCONCLUSIVE_WARN = 5;
 /** At most one such warning within this, ms: our trouble usually meets all checkers at once. */
 const INCONCLUSIVE_WARN_EVERY_MS = 60_000;
 
-export interface ServerHealth {
-  readonly name: string;
-  readonly isUp: boolean;
-  /** `ha_suspend`: not checked while the address of its service is not on this host. */
-  readonly isSuspended?: boolean;
-  /** Wall clock of the last change, or of the start; ms since 1970. */
-  readonly sinceMs: number;
-  /** As its checks want it; absent: as the file has it. */
-  readonly weight?: number;
-  readonly checkers: readonly CheckerHealth[];
-}
-
-export interface HealthEngineOptions {
-  readonly clock: Clock;
-  readonly log: Log;
-  /** Scripts, files and sessions; without it MISC_CHECK, FILE_CHECK and BFD_CHECK stay undecided. */
-  readonly outside?: Outside;
-  /** Uniform in [0, 1). */
-  readonly random: () => number;
-  /**
-   * A server went up or down, or has another weight while it is up; `isUp` answers the new way already. Not
-   * called for the state at start.
-   */
-  readonly onChange: (change: ServerChange) => void;
-  /** Every checker has passed or failed once; called once, after the `onChange` of the last of them. */
-  readonly onAllChecked?: () => void;
-  /** Told once of each certificate, for every server that shows it. */
-  readonly onExpiry?: (warning: ExpiryWarning) => void;
-  /** The event loop's timers unless a test brings its own. */
-  readonly timers?: Timers;
-  /** The real probes unless a test brings its own. */
-  readonly probes?: Probes;
-}
-
-/** Whether servers are up, by name. */
-type Verdicts = ReadonlyMap<string, boolean>;
-
 export class HealthEngine {
   readonly #options: HealthEngineOptions;
   readonly #clock: Clock;
@@ -92,18 +50,11 @@ export class HealthEngine {
   readonly #selfDelay = new SelfDelay();
   readonly #queue = new DueQueue<Checker>();
   readonly #runs = new Set<Run>();
-  readonly #servers = new Map<string, WatchedServer>();
-  /** The servers of each service that is watched, in the order of the configuration. */
-  #rosters: ReadonlyMap<VirtualServerConfig, readonly WatchedServer[]> = new Map();
-  /** By checkerKey. */
-  readonly #checkers = new Map<string, Checker>();
-  /** The servers that go by a checker's verdict. */
-  readonly #users = new Map<Checker, Set<WatchedServer>>();
+  readonly #watched: WatchList;
   /** Checkers that have not passed or failed yet; undefined once that was told to be over. */
   #unchecked: Set<Checker> | undefined = new Set();
   /** The one timer of the queue, and what it waits for. */
   #timer: { readonly handle: Timer; readonly dueMs: number } | undefined;
-  #inherited: Verdicts = new Map();
   #suspended: ReadonlySet<string> = new Set();
   #isYielding = false;
   #warnedMs = Number.NEGATIVE_INFINITY;
@@ -115,6 +66,10 @@ export class HealthEngine {
     this.#timers = options.timers ?? eventLoopTimers;
     this.#probes = options.probes ?? probes;
     this.#changeLog = new ChangeLog(options.log, this.#timers);
+    this.#watched = new WatchList({
+      clock: this.#clock,
+      checkerFor: (config, fate, isUp) => this.#checkerByFate(config, fate, isUp),
+    });
   }
 
   /**
@@ -125,9 +80,7 @@ export class HealthEngine {
     if (this.#state !== 'new')
       throw new Error(`Cannot start a health engine that is ${this.#state}`);
     this.#state = 'watching';
-    this.#inherited = inherited;
-    this.#adopt(virtualServers);
-    this.#inherited = new Map();
+    this.#adopt(virtualServers, inherited);
   }
 
   /**
@@ -138,7 +91,7 @@ export class HealthEngine {
   reload(virtualServers: readonly VirtualServerConfig[]): void {
     if (this.#state !== 'watching')
       throw new Error(`Cannot reload a health engine that is ${this.#state}`);
-    this.#adopt(virtualServers);
+    this.#adopt(virtualServers, new Map());
   }
 
   /**
@@ -148,7 +101,7 @@ export class HealthEngine {
   recheck(isMeant: (config: CheckerConfig) => boolean): void {
     if (this.#state !== 'watching') return;
     const nowMs = this.#clock.monotonicMs();
-    for (const [checker, users] of this.#users) {
+    for (const [checker, users] of this.#watched.users) {
       if (this.#rest(users) || !isMeant(checker.config)) continue;
       if (checker.run === undefined) this.#checkAt(checker, nowMs);
       else checker.isOutdated = true;
@@ -166,7 +119,7 @@ export class HealthEngine {
     if (names.size === 0 && before.size === 0) return;
     const rested = new Set(this.#resting());
     this.#suspended = names;
-    for (const name of this.#servers.keys()) {
+    for (const name of this.#watched.names()) {
       const isSuspended = names.has(name);
       if (isSuspended === before.has(name)) continue;
       this.#options.log.info({ server: name }, isSuspended ? 'checks suspended' : 'checks resumed');
@@ -187,7 +140,9 @@ export class HealthEngine {
   /** Checkers whose every server is suspended. */
   #resting(): readonly Checker[] {
     if (this.#suspended.size === 0) return [];
-    return [...this.#users].filter(([, users]) => this.#rest(users)).map(([checker]) => checker);
+    return [...this.#watched.users]
+      .filter(([, users]) => this.#rest(users))
+      .map(([checker]) => checker);
   }
 
   #rest(users: Iterable<WatchedServer>): boolean {
@@ -196,20 +151,19 @@ export class HealthEngine {
   }
 
   watches(serverName: string): boolean {
-    return this.#servers.has(serverName);
+    return this.#watched.server(serverName) !== undefined;
   }
 
   /** Whether the server may have traffic. Throws for a name that is not watched. */
   isUp(serverName: string): boolean {
-    const server = this.#servers.get(serverName);
+    const server = this.#watched.server(serverName);
     if (server === undefined) throw new Error(`Not a watched server: ${serverName}`);
     return server.isUp;
   }
 
   snapshot(): readonly ServerHealth[] {
     const nowMs = this.#clock.monotonicMs();
-    const servers = [...this.#rosters.values()].flat();
-    return servers.map(({ name, isUp, sinceMs, weight, checkers }) => ({
+    return this.#watched.inOrder().map(({ name, isUp, sinceMs, weight, checkers }) => ({
       name,
       isUp,
       ...(this.#suspended.has(name) ? { isSuspended: true } : {}),
@@ -230,108 +184,14 @@ export class HealthEngine {
     await Promise.all(results);
   }
 
-  #adopt(services: readonly VirtualServerConfig[]): void {
-    const before = this.#rosters;
-    // Of two services with one name the first counts: then none can be passed over.
-    const areDistinct = areNamesDistinct(before.keys()) && areNamesDistinct(services);
-    const stays = new Set(areDistinct ? services.filter((each) => before.has(each)) : []);
-    const left = new Map<string, WatchedServer>();
-    for (const [service, servers] of before) {
-      if (!stays.has(service)) for (const server of servers) left.set(server.name, server);
-    }
-    const checkersLeft = this.#release(left.values());
-    const rosters = new Map<VirtualServerConfig, readonly WatchedServer[]>();
-    const adopted: WatchedServer[] = [];
-    for (const service of services) {
-      const kept = stays.has(service) ? before.get(service) : rosters.get(service);
-      const servers = kept ?? this.#adoptService(service, left);
-      rosters.set(service, servers);
-      if (kept === undefined) adopted.push(...servers);
-    }
-    this.#rosters = rosters;
-    this.#drop([...checkersLeft].filter((checker) => this.#users.get(checker)?.size === 0));
+  #adopt(services: readonly VirtualServerConfig[], inherited: Verdicts): void {
+    const { dropped, concerned } = this.#watched.adopt(services, inherited);
+    this.#pause(dropped);
     this.#pause(this.#resting());
     const detail = 'what decided is not checked any more, or was replaced';
-    for (const server of this.#concerned(adopted)) {
-      this.#refresh(server, { reason: CHECKS_CHANGED, detail });
-    }
+    for (const server of concerned) this.#refresh(server, { reason: CHECKS_CHANGED, detail });
     this.#tellAllChecked();
     this.#pump();
-  }
-
-  /** These servers are not watched any more. Returns what they were checked by. */
-  #release(servers: Iterable<WatchedServer>): ReadonlySet<Checker> {
-    const left = new Set<Checker>();
-    for (const server of servers) {
-      this.#servers.delete(server.name);
-      for (const checker of server.checkers) {
-        left.add(checker);
-        this.#users.get(checker)?.delete(server);
-      }
-    }
-    return left;
-  }
-
-  #adoptService(
-    service: VirtualServerConfig,
-    left: ReadonlyMap<string, WatchedServer>,
-  ): readonly WatchedServer[] {
-    const servers: WatchedServer[] = [];
-    for (const plan of planServers([service]).values()) {
-      if (this.#servers.has(plan.name)) continue;
-      const server = this.#adoptServer(plan, left.get(plan.name));
-      this.#servers.set(plan.name, server);
-      for (const checker of server.checkers) {
-        const users = this.#users.get(checker);
-        if (users === undefined) this.#users.set(checker, new Set([server]));
-        else users.add(server);
-      }
-      servers.push(server);
-    }
-    return servers;
-  }
-
-  /** These, and those that share a checker with them: joining it may have changed its verdict. */
-  #concerned(servers: readonly WatchedServer[]): ReadonlySet<WatchedServer> {
-    const sharers = servers.flatMap(({ checkers }) =>
-      checkers.flatMap((checker) => [...(this.#users.get(checker) ?? [])]),
-    );
-    return new Set([...servers, ...sharers]);
-  }
-
-  #adoptServer(plan: ServerPlan, server: WatchedServer | undefined): WatchedServer {
-    const inherited = this.#inherited.get(plan.name);
-    const fates = matchCheckers(server?.checkers ?? [], plan.checkers);
-    const checkers = plan.checkers.map((config, index) => {
-      const key = checkerKey(config);
-      const fate = fates[index] ?? { kind: 'add' };
-      const known = this.#checkers.get(key);
-      if (known !== undefined) this.#join(known, config, fate, inherited);
-      const wasUp = inherited ?? (server?.isUp === true || !config.alpha);
-      const checker = known ?? this.#checkerByFate(config, fate, wasUp);
-      this.#checkers.set(key, checker);
-      return checker;
-    });
-    if (server === undefined) return new WatchedServer(plan, checkers, this.#clock.realtimeMs());
-    server.reconfigure(plan.weight, checkers);
-    return server;
-  }
-
-  /**
-   * Who asks the same goes by the same verdict. Before the first check the less trusting view counts; but a
-   * server that a predecessor left in the table is not cut on account of another.
-   */
-  #join(
-    checker: Checker,
-    config: CheckerConfig,
-    fate: CheckerFate<Checker>,
-    inherited: boolean | undefined,
-  ): void {
-    checker.config = config;
-    if (checker.state.hasRun) return;
-    const wasDown = fate.kind === 'restart' && !fate.previous.state.isUp;
-    if (wasDown) checker.state = { ...checker.state, isUp: false };
-    else if (inherited === true) checker.state = { ...checker.state, isUp: true };
   }
 
   #checkerByFate(config: CheckerConfig, fate: CheckerFate<Checker>, isUp: boolean): Checker {
@@ -367,15 +227,6 @@ export class HealthEngine {
     if (!checker.state.hasRun) this.#unchecked?.add(checker);
     this.#queue.put(checker, checker.state.dueMs);
     return checker;
-  }
-
-  /** Nobody goes by these any more. */
-  #drop(checkers: readonly Checker[]): void {
-    this.#pause(checkers);
-    for (const checker of checkers) {
-      this.#users.delete(checker);
-      this.#checkers.delete(checkerKey(checker.config));
-    }
   }
 
   #pause(checkers: readonly Checker[]): void {
@@ -474,7 +325,7 @@ export class HealthEngine {
     const advised = result.kind === 'pass' && result.advice !== undefined;
     const cause = change ?? (advised ? { reason: PASSED, detail: result.detail } : undefined);
     if (cause === undefined) return;
-    for (const server of this.#users.get(checker) ?? []) this.#refresh(server, cause);
+    for (const server of this.#watched.usersOf(checker)) this.#refresh(server, cause);
   }
 
   #tellAllChecked(): void {
@@ -503,7 +354,7 @@ export class HealthEngine {
   #warnOfExpiry(checker: Checker): void {
     const endsMs = checker.takeExpiryWarning(this.#clock.realtimeMs());
     if (endsMs === undefined) return;
-    const users = [...(this.#users.get(checker) ?? [])];
+    const users = [...this.#watched.usersOf(checker)];
     const { kind } = checker.config;
     const ends = new Date(endsMs).toISOString();
     this.#options.log.warn(
@@ -516,7 +367,7 @@ export class HealthEngine {
   }
 
   #firstUser(checker: Checker): string | undefined {
-    return this.#users.get(checker)?.values().next().value?.name;
+    return this.#watched.usersOf(checker).values().next().value?.name;
   }
 
   #warnInconclusive(checker: Checker, result: ProbeResult): void {
@@ -529,9 +380,4 @@ export class HealthEngine {
     const fields = { server, checker: checker.config.kind, inARow };
     this.#options.log.warn({ ...fields, reason, detail }, 'checks are inconclusive');
   }
-}
-
-function areNamesDistinct(services: Iterable<VirtualServerConfig>): boolean {
-  const all = [...services];
-  return new Set(all.map(serviceName)).size === all.length;
 }
