@@ -5,6 +5,8 @@ const SYSTEM_TESTS = [
   'test/bench/health-run.test.ts',
   'test/bench/ipvs.test.ts',
   'test/cli/**/*.test.ts',
+  'test/daemon/bfd-check.test.ts',
+  'test/daemon/bfd-tracking.test.ts',
   'test/daemon/check-scripts.test.ts',
   'test/daemon/fifo.test.ts',
   'test/daemon/file-trackers.test.ts',

@@ -75,7 +75,7 @@ function resolved(file: SourceFile, target: string): string {
 
 const isRelative = ({ target }: Import): boolean => target.startsWith('.');
 
-/** What each room may import from. R1: vrrp, health and ipvs never meet. */
+/** What each room may import from. R1: vrrp, health, ipvs and bfd never meet. */
 const LAYERS: Readonly<Record<string, readonly string[]>> = {
   base: [],
   config: ['base'],
@@ -83,11 +83,24 @@ const LAYERS: Readonly<Record<string, readonly string[]>> = {
   vrrp: ['base', 'config', 'kernel'],
   health: ['base', 'config', 'kernel'],
   ipvs: ['base', 'config', 'kernel'],
+  bfd: ['base', 'config', 'kernel'],
   host: ['base', 'config', 'kernel'],
-  observe: ['base', 'config', 'vrrp', 'health', 'ipvs', 'host'],
-  daemon: ['base', 'config', 'kernel', 'vrrp', 'health', 'ipvs', 'host', 'observe'],
+  observe: ['base', 'config', 'vrrp', 'health', 'ipvs', 'bfd', 'host'],
+  daemon: ['base', 'config', 'kernel', 'vrrp', 'health', 'ipvs', 'bfd', 'host', 'observe'],
   drill: ['base', 'config'],
-  cli: ['base', 'config', 'kernel', 'vrrp', 'health', 'ipvs', 'host', 'observe', 'daemon', 'drill'],
+  cli: [
+    'base',
+    'config',
+    'kernel',
+    'vrrp',
+    'health',
+    'ipvs',
+    'bfd',
+    'host',
+    'observe',
+    'daemon',
+    'drill',
+  ],
 };
 
 /** R3: one door for each package. */
@@ -146,6 +159,8 @@ const DRIVERS: readonly string[] = [
   'daemon/address-firewall.ts',
   'daemon/address-watch.ts',
   'daemon/announcer.ts',
+  'daemon/bfd-guard.ts',
+  'daemon/bfd-process.ts',
   'daemon/check-scripts.ts',
   'daemon/child-channel.ts',
   'daemon/child-handle.ts',
@@ -288,7 +303,7 @@ describe('the source', () => {
     );
   });
 
-  it('loads nothing but node core and koffi into the vrrp process', () => {
+  it.each(['vrrp', 'bfd'])('loads nothing but node core and koffi into the %s process', (name) => {
     const packages = new Set<string>();
     const seen = new Set<string>();
     const visit = (path: string): void => {
@@ -300,7 +315,7 @@ describe('the source', () => {
         else if (!each.target.startsWith('node:')) packages.add(each.target);
       }
     };
-    visit('daemon/vrrp-process.ts');
+    visit(`daemon/${name}-process.ts`);
     expect([...packages]).toEqual(['koffi']);
   });
 

@@ -41,6 +41,7 @@ const health = new HealthGuard(
     ...common,
     onFatal,
     spawn: spawnStalled,
+    isSameService: Object.is,
     onServersChecked: nothing,
     onServices: nothing,
     onNotice: nothing,
@@ -53,6 +54,7 @@ const health = new HealthGuard(
         onEnd,
       }),
     files: () => [],
+    bfd: () => [],
   },
 );
 void health.start();

@@ -1,5 +1,5 @@
 /** lvsd and keepalived as a user starts them, with what their processes cost. */
-import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
+import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -16,13 +16,11 @@ export interface Cost {
 }
 
 const KIB_PER_MIB = 1024;
-const TEXT_MAX = 256 * 1024 * 1024;
 
 export class Contender {
   readonly name: DaemonName;
   readonly #child: ChildProcess;
   readonly #file: string;
-  readonly #socket: string;
   #said = '';
 
   /** Starts it on this configuration. `checksOnly`: keepalived without its VRRP process. */
@@ -33,9 +31,8 @@ export class Contender {
   ) {
     this.name = name;
     this.#file = join(directory, `${name}.conf`);
-    this.#socket = join(directory, `${name}.sock`);
     writeFileSync(this.#file, configuration);
-    const lvsd = ['run', '-f', this.#file, '--socket', this.#socket, '--log-level', 'warn'];
+    const lvsd = ['run', '-f', this.#file, '--socket', join(directory, 'lvsd.sock')];
     const pids = ['--pid', '--vrrp_pid', '--checkers_pid'].flatMap((option) => [
       option,
       join(directory, `keepalived${option}`),
@@ -64,11 +61,10 @@ export class Contender {
     this.#child.kill('SIGHUP');
   }
 
-  /** What lvsd's last reconciliation did; undefined when the health process does not answer in time. */
-  reconciled(): Reconciled | undefined {
-    const words = ['status', '--json', '--socket', this.#socket];
-    const text = execFileSync('bin/lvsd', words, { encoding: 'utf8', maxBuffer: TEXT_MAX });
-    return findReconciled(JSON.parse(text));
+  /** Operations of lvsd's last reload, which it logs once it is through; undefined before. */
+  get reloadOperations(): number | undefined {
+    const line = this.#said.split('\n').findLast((text) => text.includes('"msg":"reload applied"'));
+    return line === undefined ? undefined : Number(/"operations":(\d+)/.exec(line)?.[1]);
   }
 
   cost(): Cost {
@@ -90,25 +86,4 @@ export class Contender {
   kill(): void {
     if (!this.hasEnded) killAll(familyOf(this.#child.pid ?? 0));
   }
-}
-
-interface Reconciled {
-  readonly operations: number;
-  readonly driftRepairs: number;
-}
-
-/** Wherever the status has the reconciler's snapshot. */
-function findReconciled(value: unknown): Reconciled | undefined {
-  if (typeof value !== 'object' || value === null) return undefined;
-  if ('driftRepairs' in value && typeof value.driftRepairs === 'number') {
-    const applied = 'lastApplied' in value ? value.lastApplied : undefined;
-    const isThere = typeof applied === 'object' && applied !== null && 'operations' in applied;
-    const operations = isThere ? Number(applied.operations) : 0;
-    return { operations, driftRepairs: value.driftRepairs };
-  }
-  for (const each of Array.isArray(value) ? [] : Object.values(value)) {
-    const found = findReconciled(each);
-    if (found !== undefined) return found;
-  }
-  return undefined;
 }

@@ -14,13 +14,7 @@ import {
 import { compileHttpOptions, compileUrl } from './compile-url.ts';
 import { checkDeviceName } from './device-name.ts';
 import type { LvsContext } from './lvs-context.ts';
-import type {
-  CheckerBase,
-  CheckerConfig,
-  HttpGetConfig,
-  PlannedCheckerConfig,
-  SslGetConfig,
-} from './model.ts';
+import type { CheckerBase, CheckerConfig, HttpGetConfig, SslGetConfig } from './model.ts';
 import type { CheckerOptions } from './model-lvs.ts';
 import { compact } from './present.ts';
 import { type Entry, type ReadBlock, readBlock } from './read-block.ts';
@@ -44,11 +38,11 @@ const KINDS = [
   'PING_CHECK',
   'MISC_CHECK',
   'FILE_CHECK',
+  'BFD_CHECK',
   'REDIS_CHECK',
   'AGENT_CHECK',
   'DSR_CHECK',
 ] as const;
-const PLANNED_KINDS = ['BFD_CHECK'] as const;
 
 export interface CompiledChecker {
   readonly config: CheckerConfig;
@@ -71,7 +65,7 @@ export function compileCheckers(
   return KINDS.filter((kind) => checked.server.has(kind)).flatMap((kind) =>
     checked.server.all(kind).flatMap((entry): readonly CompiledChecker[] => {
       const read = readChecker(kind, entry, checked, context);
-      const isTimed = kind === 'FILE_CHECK' || read.levels.some((level) => level.has('delay_loop'));
+      const isTimed = isTold(kind) || read.levels.some((level) => level.has('delay_loop'));
       const base = compileBase(kind, read, checked, context);
       const config = compileKind(kind, { ...read, base, checked }, context);
       if (config === undefined) return [];
@@ -84,6 +78,11 @@ export function compileCheckers(
   );
 }
 
+/** Of these nobody says how often to look: what they ask about tells its changes. */
+function isTold(kind: string): boolean {
+  return kind === 'FILE_CHECK' || kind === 'BFD_CHECK';
+}
+
 /** Undefined when it names nothing that is there. */
 function compileKind(
   kind: (typeof KINDS)[number],
@@ -91,28 +90,14 @@ function compileKind(
   context: LvsContext,
 ): CheckerConfig | undefined {
   const { base } = read;
-  if (kind !== 'MISC_CHECK' && kind !== 'FILE_CHECK') checkScope(kind, read, context);
+  if (kind !== 'MISC_CHECK' && !isTold(kind)) checkScope(kind, read, context);
   if (kind === 'TCP_CHECK') return { kind, ...base };
   if (kind === 'HTTP_GET' || kind === 'SSL_GET') return compileHttp(kind, read, base, context);
   if (kind === 'MISC_CHECK') return compileMisc(read, context);
   if (kind === 'FILE_CHECK') return compileFile(read, context);
+  if (kind === 'BFD_CHECK') return compileBfd(read, context);
   const probe = compileRunningProbe(kind, read, context.report);
   return probe === undefined ? undefined : { ...base, ...probe };
-}
-
-/** Those that the daemon does not run yet, by kind and in the order of the file. */
-export function compilePlannedCheckers(
-  checked: CheckedServer,
-  context: LvsContext,
-): readonly PlannedCheckerConfig[] {
-  return PLANNED_KINDS.filter((kind) => checked.server.has(kind)).flatMap((kind) =>
-    checked.server.all(kind).flatMap((entry): readonly PlannedCheckerConfig[] => {
-      const read = readChecker(kind, entry, checked, context);
-      const base = compileBase(kind, read, checked, context);
-      const bfd = compileBfd({ ...read, base, checked }, context);
-      return bfd === undefined ? [] : [bfd];
-    }),
-  );
 }
 
 interface ReadChecker {

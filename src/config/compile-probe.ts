@@ -93,8 +93,8 @@ export function readHost(entry: Entry, report: Report): Partial<CheckerBase> {
   });
 }
 
-/** The file says when to look; once a minute anyway. keepalived knows no retries here. */
-const FILE_TIMING = {
+/** A file, or a session, says when to look; once a minute anyway. keepalived knows no retries here. */
+const TOLD_TIMING = {
   delayLoopMs: 60_000,
   retry: 0,
   delayBeforeRetryMs: 0,
@@ -200,7 +200,7 @@ export function compileFile(
     return undefined;
   }
   const { span } = base;
-  return compact({ kind: 'FILE_CHECK' as const, span, trackFile: name, ...FILE_TIMING, ...weight });
+  return compact({ kind: 'FILE_CHECK' as const, span, trackFile: name, ...TOLD_TIMING, ...weight });
 }
 
 function readWeight(
@@ -220,14 +220,15 @@ function readWeight(
 /** Undefined when it names no bfd_instance that is there. */
 export function compileBfd(
   { block, base }: FreeInput,
-  { report, bfdInstances }: LvsContext,
+  { report, bfdInstances, bfdForVrrp }: LvsContext,
 ): BfdCheckConfig | undefined {
   const name = block.text('name');
   if (name === undefined) return undefined;
-  if (bfdInstances.has(name)) {
-    return { kind: 'BFD_CHECK', span: base.span, name, alpha: block.flag('alpha') };
-  }
   const place = block.placeOf('name');
-  report('unknownBfdInstance', place, { name }, () => didYouMean(name, bfdInstances));
+  if (bfdForVrrp.has(name))
+    report('bfdOtherUse', place, { name, use: 'vrrp', keyword: 'BFD_CHECK' });
+  else if (!bfdInstances.has(name)) {
+    report('unknownBfdInstance', place, { name }, () => didYouMean(name, bfdInstances));
+  } else return { kind: 'BFD_CHECK', span: base.span, name, ...TOLD_TIMING, alpha: base.alpha };
   return undefined;
 }

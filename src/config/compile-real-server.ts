@@ -1,10 +1,6 @@
 /** real_server blocks to the model, and what must fit between a server and its service. */
 import { formatEndpoint, type IpAddress } from '../base/address.ts';
-import {
-  type CompiledChecker,
-  compileCheckers,
-  compilePlannedCheckers,
-} from './compile-checker.ts';
+import { type CompiledChecker, compileCheckers } from './compile-checker.ts';
 import { type Forwarding, readForwarding } from './compile-forwarding.ts';
 import type { VirtualTarget } from './compile-probe.ts';
 import { describeFamily } from './compile-virtual-address.ts';
@@ -95,7 +91,6 @@ function compileServer(
   const virtual = virtualTarget(service, forwardingMethod);
   const checked = { endpoint: target, service: service.block, server: block, virtual };
   const checkers = compileCheckers(checked, context);
-  const planned = compilePlannedCheckers(checked, context);
   const options = compileServerOptions(block, forwarding, context);
   if (endpoint === undefined) return undefined;
   const reached = reachedAt(entry, { endpoint, service, forwardingMethod }, report);
@@ -108,7 +103,6 @@ function compileServer(
       forwardingMethod,
       checkers: checkers.map(({ config }) => config),
       ...options,
-      ...(planned.length === 0 ? {} : { plannedCheckers: planned }),
     },
     checkers,
     isMethodDefault: !block.has('lvs_method'),

@@ -18,7 +18,11 @@ export interface KnownNames {
   readonly vrrp_instance: ReadonlySet<string>;
   readonly track_group: ReadonlySet<string>;
   readonly virtual_server: ReadonlySet<string>;
+  /** Those of bfd_instance that VRRP hears nothing of. */
+  readonly bfdForCheckers: ReadonlySet<string>;
 }
+
+type NamedKind = Exclude<keyof KnownNames, 'bfdForCheckers'>;
 
 /** What instances and groups are compiled with. */
 export interface Surroundings {
@@ -27,11 +31,7 @@ export interface Surroundings {
 }
 
 /** Reports a name that nothing has. */
-export function checkName(
-  kind: keyof KnownNames,
-  word: Token,
-  { names, files }: Surroundings,
-): void {
+export function checkName(kind: NamedKind, word: Token, { names, files }: Surroundings): void {
   const known = names[kind];
   if (word.kind === 'opaque' || known.has(word.text)) return;
   files.report('unknownReference', word, { kind, name: word.text }, () =>
@@ -42,7 +42,7 @@ export function checkName(
 interface TrackKind {
   readonly keyword: string;
   readonly field: keyof Trackers;
-  readonly kind?: keyof KnownNames;
+  readonly kind?: NamedKind;
   readonly limit: number;
 }
 
@@ -135,6 +135,9 @@ function compileLine(
   if (statement.block !== undefined) {
     files.report('blockUnexpected', placeOf(statement.words), { keyword: word.text });
     return undefined;
+  }
+  if (kind === 'bfd_instance' && around.names.bfdForCheckers.has(word.text)) {
+    files.report('bfdOtherUse', word, { name: word.text, use: 'checker', keyword });
   }
   if (kind !== undefined) checkName(kind, word, around);
   else {

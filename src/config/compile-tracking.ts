@@ -1,8 +1,7 @@
-/** vrrp_script, track_file, vrrp_track_process and bfd_instance blocks to the model. */
+/** vrrp_script, track_file and vrrp_track_process blocks to the model. */
 import { isAbsolute } from 'node:path';
 import type { FileCheck } from './file-facts.ts';
 import type {
-  BfdInstanceConfig,
   TrackerWeight,
   TrackFileConfig,
   TrackProcessConfig,
@@ -172,48 +171,5 @@ export function compileTrackProcess(
     forkDelayMs: block.number('fork_delay') ?? delayMs,
     terminateDelayMs: block.number('terminate_delay') ?? delayMs,
     usesFullCommand: block.flag('full_command'),
-  };
-}
-
-const DEFAULT_BFD = { minMs: 10, idleMs: 1000, multiplier: 5, ttl: 255, hopLimit: 64 };
-
-export function compileBfd(
-  name: string,
-  block: ReadBlock,
-  files: FileCheck,
-): BfdInstanceConfig | undefined {
-  const neighbor = block.address('neighbor_ip');
-  const source = block.address('source_ip');
-  const weight = readWeight(block.entry('weight'), MAX_WEIGHT, 0, files);
-  if (neighbor === undefined) return undefined;
-  if (source !== undefined && source.family !== neighbor.family) {
-    files.report('familyMismatch', block.placeOf('source_ip'), {
-      keyword: 'source_ip',
-      address: source.text,
-      family: source.family === 'inet' ? 'IPv4' : 'IPv6',
-      expected: `the family of ${neighbor.text}`,
-    });
-    return undefined;
-  }
-  const isInet = neighbor.family === 'inet';
-  const usesBoth = block.has('vrrp') === block.has('checker');
-  return {
-    name,
-    span: spanOf(block.place),
-    neighbor,
-    ...(source === undefined ? {} : { source }),
-    minRxMs: block.number('min_rx') ?? DEFAULT_BFD.minMs,
-    minTxMs: block.number('min_tx') ?? DEFAULT_BFD.minMs,
-    idleTxMs: block.number('idle_tx') ?? DEFAULT_BFD.idleMs,
-    multiplier: block.number('multiplier') ?? DEFAULT_BFD.multiplier,
-    isPassive: block.flag('passive'),
-    ttl: isInet
-      ? (block.number('ttl') ?? DEFAULT_BFD.ttl)
-      : (block.number('hoplimit') ?? DEFAULT_BFD.hopLimit),
-    maxHops: block.number('max_hops') ?? 0,
-    isMultihop: block.flag('multihop'),
-    ...weight,
-    isForVrrp: usesBoth || block.has('vrrp'),
-    isForChecker: usesBoth || block.has('checker'),
   };
 }

@@ -1,4 +1,5 @@
 /** Everything of the VRRP side that stands outside instances. */
+import { compileBfdInstances, namesForOne } from './compile-bfd.ts';
 import {
   compileGarpGroups,
   compileInterfaceDelays,
@@ -8,7 +9,6 @@ import {
 import { compileRoutes, compileRules } from './compile-route.ts';
 import { checkName, type KnownNames, type Surroundings } from './compile-trackers.ts';
 import {
-  compileBfd,
   compileNamed,
   compileScript,
   compileTrackFile,
@@ -36,6 +36,7 @@ export function knownNames(root: ReadBlock, services: readonly VirtualServerConf
     vrrp_instance: namesOf('vrrp_instance'),
     track_group: namesOf('track_group'),
     virtual_server: new Set(services.map(trackedName)),
+    bfdForCheckers: namesForOne(root.all('bfd_instance'), 'checker'),
   };
 }
 
@@ -83,9 +84,7 @@ function compileTrackerBlocks(root: ReadBlock, files: FileCheck): VrrpBlocks {
       files,
       (name, block) => compileTrackProcess(name, block, files),
     ),
-    bfdInstances: compileNamed(root.all('bfd_instance'), 'bfd_instance', files, (name, block) =>
-      compileBfd(name, block, files),
-    ),
+    bfdInstances: compileBfdInstances(root.all('bfd_instance'), files),
   });
 }
 

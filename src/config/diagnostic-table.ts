@@ -6,6 +6,7 @@
  * VRRP, LVS1300.. the file grammar.
  */
 import { READS_ON, TAKES_DEFAULT } from './compat-text.ts';
+import { bfdDiagnostics } from './diagnostic-table-bfd.ts';
 import { grammarDiagnostics } from './diagnostic-table-grammar.ts';
 import { instanceDiagnostics } from './diagnostic-table-instance.ts';
 import { lvsDiagnostics } from './diagnostic-table-lvs.ts';
@@ -98,7 +99,7 @@ export const diagnosticTable = {
   nothingConfigured: {
     code: 'LVS1008',
     severity: 'warning',
-    message: 'No vrrp_instance and no virtual_server: there is nothing to do',
+    message: 'No vrrp_instance, no virtual_server and no bfd_instance: there is nothing to do',
     help: 'conf/lvs.conf is an example that works',
   },
   tooManyDiagnostics: {
@@ -317,6 +318,7 @@ export const diagnosticTable = {
   ...lvsDiagnostics,
   ...vrrpDiagnostics,
   ...grammarDiagnostics,
+  ...bfdDiagnostics,
 } as const satisfies Readonly<Record<string, DiagnosticRow>>;
 
 export type DiagnosticName = keyof typeof diagnosticTable;

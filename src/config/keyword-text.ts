@@ -15,7 +15,7 @@ export interface KeywordJson {
   /** The line as it is written: `advert_int SECONDS`, `url { … }`. */
   readonly syntax: string;
   readonly type: ValueType['kind'];
-  readonly unit?: 's';
+  readonly unit?: 's' | 'ms';
   /** In the unit, or the number itself. */
   readonly min?: number;
   readonly max?: number;
@@ -58,6 +58,7 @@ type Bounds = Pick<KeywordJson, 'unit' | 'min' | 'max' | 'values'>;
 function boundsOf(type: ValueType): Bounds {
   if (type.kind === 'integer') return { min: type.min, max: type.max };
   if (type.kind === 'choice') return { values: type.values };
+  if (type.kind === 'milliseconds') return { unit: 'ms', min: type.minMs, max: type.maxMs };
   if (type.kind !== 'seconds') return {};
   return { unit: 's', min: type.minMs / MS_PER_SECOND, max: type.maxMs / MS_PER_SECOND };
 }
@@ -79,6 +80,8 @@ function valueSyntax(type: ValueType): string {
       return 'NUMBER';
     case 'seconds':
       return 'SECONDS';
+    case 'milliseconds':
+      return 'MILLISECONDS';
     case 'choice':
       return type.values.join('|');
     case 'address':
@@ -100,11 +103,11 @@ function placeholder(expected: string): string {
 
 /** Type, range, unit and default in one line; empty when the syntax says it all. */
 function valueText(row: KeywordRow): string {
-  const { min, max } = boundsOf(row.value);
+  const { min, max, unit } = boundsOf(row.value);
   const bounds =
     min === undefined || max === undefined
       ? []
-      : [`${numberText(min)} to ${numberText(max)}${row.value.kind === 'seconds' ? ' s' : ''}`];
+      : [`${numberText(min)} to ${numberText(max)}${unit === undefined ? '' : ` ${unit}`}`];
   const expected = row.value.kind === 'text' ? [row.value.expected] : [];
   const required = row.requiredExample === undefined ? [] : ['required'];
   const byDefault = row.defaultText === undefined ? [] : [`default: ${row.defaultText}`];

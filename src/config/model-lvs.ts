@@ -207,11 +207,12 @@ export interface FileCheckConfig extends CheckTiming {
   readonly isReversed: boolean;
 }
 
-export interface BfdCheckConfig {
+/** Judged whenever the session came up or was lost; the times are for the look in between. */
+export interface BfdCheckConfig extends CheckTiming {
   readonly kind: 'BFD_CHECK';
   readonly span: Span;
+  /** Of the bfd_instance. */
   readonly name: string;
-  readonly alpha: boolean;
 }
 
 export type GroupMember =

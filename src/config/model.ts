@@ -142,7 +142,6 @@ export interface RealServerConfig extends ServerOptions {
   readonly forwardingMethod: ForwardingMethod;
   /** All must pass; none means always up. */
   readonly checkers: readonly CheckerConfig[];
-  readonly plannedCheckers?: readonly PlannedCheckerConfig[];
 }
 
 /**
@@ -207,7 +206,11 @@ export type ConnectingCheckerConfig =
   | SslGetConfig
   | ProbeCheckerConfig;
 
-export type CheckerConfig = ConnectingCheckerConfig | MiscCheckConfig | FileCheckConfig;
+export type CheckerConfig =
+  | ConnectingCheckerConfig
+  | MiscCheckConfig
+  | FileCheckConfig
+  | BfdCheckConfig;
 
 export interface SslGetConfig extends CheckerBase, HttpOptions {
   readonly kind: 'SSL_GET';
@@ -215,6 +218,3 @@ export interface SslGetConfig extends CheckerBase, HttpOptions {
   /** The block SSL. */
   readonly client?: TlsClientConfig;
 }
-
-/** Checkers that the daemon does not run yet. */
-export type PlannedCheckerConfig = BfdCheckConfig;

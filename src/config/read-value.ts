@@ -19,6 +19,8 @@ export function describeType(type: ValueType): string {
       return `a whole number from ${type.min} to ${type.max}${type.unit === undefined ? '' : ` (${type.unit})`}`;
     case 'seconds':
       return `seconds from ${type.minMs / 1000} to ${type.maxMs / 1000}`;
+    case 'milliseconds':
+      return `milliseconds from ${type.minMs} to ${type.maxMs}`;
     case 'choice':
       return type.values.join(', ').replace(/, ([^,]*)$/, ' or $1');
     case 'text':
@@ -77,6 +79,8 @@ export function isValue(type: ValueType, value: Value | undefined, text: string)
       return /^-?\d+$/.test(text) && Number(text) === value;
     case 'seconds':
       return parseSeconds(text) === value;
+    case 'milliseconds':
+      return parseMilliseconds(text) === value;
     case 'address':
       return typeof value === 'object' && parseAddress(text)?.text === value.text;
     case 'choice':
@@ -115,7 +119,9 @@ function readWord(
     case 'integer':
       return readInteger(type, keyword, word, report);
     case 'seconds':
-      return readSeconds(type, keyword, word, report);
+      return readTime(type, parseSeconds, { keyword, word, report });
+    case 'milliseconds':
+      return readTime(type, parseMilliseconds, { keyword, word, report });
     case 'choice':
       return readChoice(type, keyword, word, report);
     case 'text':
@@ -181,7 +187,15 @@ export function readSeconds(
   word: Token,
   report: Report,
 ): number | undefined {
-  const value = parseSeconds(word.text);
+  return readTime(type, parseSeconds, { keyword, word, report });
+}
+
+function readTime(
+  type: Extract<ValueType, { kind: 'seconds' | 'milliseconds' }>,
+  parse: (text: string) => number | undefined,
+  { keyword, word, report }: At,
+): number | undefined {
+  const value = parse(word.text);
   if (value === undefined) {
     refuse(type, keyword, word, report);
     return undefined;
@@ -190,17 +204,33 @@ export function readSeconds(
 }
 
 const MICROSECONDS_PER_MS = 1000;
+const MICROSECONDS_PER_SECOND = 1_000_000;
 
 /** Decimal seconds to ms, exact to the microsecond; undefined when it is not a decimal number. */
 export function parseSeconds(text: string): number | undefined {
+  return parseTime(text, MICROSECONDS_PER_SECOND);
+}
+
+/** Decimal milliseconds, exact to the microsecond; undefined when it is not a decimal number. */
+export function parseMilliseconds(text: string): number | undefined {
+  return parseTime(text, MICROSECONDS_PER_MS);
+}
+
+function parseTime(text: string, unitUs: number): number | undefined {
   if (!/^[+-]?(\d+\.?\d*|\.\d+)$/.test(text)) return undefined;
-  return Math.round(Number(text) * 1000 * MICROSECONDS_PER_MS) / MICROSECONDS_PER_MS;
+  return Math.round(Number(text) * unitUs) / MICROSECONDS_PER_MS;
+}
+
+interface At {
+  readonly keyword: Token;
+  readonly word: Token;
+  readonly report: Report;
 }
 
 function inRange(
   type: ValueType,
   range: { readonly value: number; readonly min: number; readonly max: number },
-  at: { readonly keyword: Token; readonly word: Token; readonly report: Report },
+  at: At,
 ): number | undefined {
   if (range.value >= range.min && range.value <= range.max) return range.value;
   const { keyword, word, report } = at;

@@ -1,6 +1,6 @@
 /** Keywords of the checkers. */
 import { DNS_TYPES, REDIS_ROLES } from './model-lvs.ts';
-import { CONNECT_TIMEOUT, inheritedRows, RUNNING_CHECKERS, TARGET_ROWS } from './schema-lvs.ts';
+import { CONNECT_TIMEOUT, inheritedRows, TARGET_ROWS } from './schema-lvs.ts';
 import {
   ADDRESS,
   acceptedRows,
@@ -11,7 +11,6 @@ import {
   type KeywordRow,
   MAX_INT,
   NOTHING,
-  plannedRows,
   seconds,
   text,
   type WorkingRow,
@@ -355,9 +354,7 @@ export const checkerRows: readonly KeywordRow[] = [
   ...connectingRows,
   ...works('host', [CONNECT_TIMEOUT, ...TARGET_ROWS, ...sourceRows]),
   ...urlRows,
-  ...Object.entries(ownRows).flatMap(([context, rows]) =>
-    RUNNING_CHECKERS.has(context) ? works(context, rows) : plannedRows(context, rows),
-  ),
+  ...Object.entries(ownRows).flatMap(([context, rows]) => works(context, rows)),
   ...acceptedRows('MISC_CHECK', LOGGED, [logRow]),
   ...['HTTP_GET', 'SSL_GET'].flatMap((context) =>
     acceptedRows(context, ALL_AT_ONCE, [fastRecoveryRow]),

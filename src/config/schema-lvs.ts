@@ -10,7 +10,6 @@ import {
   type KeywordRow,
   MAX_INT,
   NOTHING,
-  plannedRows,
   seconds,
   text,
   type WorkingRow,
@@ -281,22 +280,6 @@ const serverOptionRows: readonly WorkingRow[] = [
   { name: 'notify_down', value: SCRIPT, doc: 'Run when the server goes down' },
 ];
 
-/** Checkers that the daemon runs; the others are read only. */
-export const RUNNING_CHECKERS: ReadonlySet<string> = new Set([
-  'TCP_CHECK',
-  'HTTP_GET',
-  'SSL_GET',
-  'SMTP_CHECK',
-  'DNS_CHECK',
-  'UDP_CHECK',
-  'PING_CHECK',
-  'MISC_CHECK',
-  'FILE_CHECK',
-  'REDIS_CHECK',
-  'AGENT_CHECK',
-  'DSR_CHECK',
-]);
-
 /** [name, what a pass is]. */
 const CHECKERS: readonly (readonly [name: string, doc: string])[] = [
   ['TCP_CHECK', 'Passes when a TCP connection can be made'],
@@ -315,9 +298,7 @@ const CHECKERS: readonly (readonly [name: string, doc: string])[] = [
 ];
 
 const checkerBlocks: readonly KeywordRow[] = CHECKERS.flatMap(([name, doc]) => {
-  const row = { name, opens: name, value: FLAG, doc, isRepeatable: true };
-  const rows = RUNNING_CHECKERS.has(name) ? works : plannedRows;
-  return rows('real_server', [row]);
+  return works('real_server', [{ name, opens: name, value: FLAG, doc, isRepeatable: true }]);
 });
 
 /** What every checker that connects knows besides the inherited. */

@@ -12,6 +12,8 @@ export type ValueType =
       readonly unit?: string;
     }
   | { readonly kind: 'seconds'; readonly minMs: number; readonly maxMs: number }
+  /** With a fraction, down to the microsecond. */
+  | { readonly kind: 'milliseconds'; readonly minMs: number; readonly maxMs: number }
   | {
       readonly kind: 'choice';
       readonly values: readonly string[];
@@ -79,6 +81,10 @@ export function choice(...values: readonly string[]): ValueType {
 /** Seconds with a fraction; by default 10 ms to 31 days. */
 export function seconds(minMs = DEFAULT_MIN_MS, maxMs = MAX_WAIT_MS): ValueType {
   return { kind: 'seconds', minMs, maxMs };
+}
+
+export function milliseconds(minMs: number, maxMs: number): ValueType {
+  return { kind: 'milliseconds', minMs, maxMs };
 }
 
 export function text(expected: string): ValueType {

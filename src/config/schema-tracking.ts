@@ -8,6 +8,7 @@ import {
   FLAG,
   integer,
   MAX_INT,
+  milliseconds,
   NOTHING,
   oldSpelling,
   plannedRows,
@@ -22,7 +23,8 @@ const NAME = text('a name');
 export const SCRIPT = words('"COMMAND [ARGUMENTS]" [USER [GROUP]]');
 /** Of `interface_up_down_delays`, whose block reader checks it. */
 export const MAX_INTERFACE_DELAY_MS = 255_000;
-const MAX_BFD_INTERVAL_MS = 10_000;
+const BFD_INTERVAL_MIN_MS = 1;
+const BFD_INTERVAL_MAX_MS = 10_000;
 const NO_MAIL = 'lvsd sends no mail; follow its log or `lvsd status`';
 const POLLED = 'changes of the carrier are read from netlink, nothing is polled';
 
@@ -40,9 +42,6 @@ const trackerBlocks: readonly WorkingRow[] = [
   block('vrrp_script', 'vrrp_script', 'A script whose outcome moves priorities'),
   block('track_file', 'track_file_block', 'A file whose number moves priorities'),
   block('vrrp_track_process', 'vrrp_track_process', 'Processes whose presence moves priorities'),
-];
-
-const blocks: readonly WorkingRow[] = [
   block('bfd_instance', 'bfd_instance', 'A BFD session with a neighbour'),
 ];
 
@@ -71,7 +70,8 @@ const namespaces: readonly WorkingRow[] = [
   },
 ];
 
-const trackers: readonly WorkingRow[] = (
+/** What an instance and a sync group can both say. */
+export const trackerRows: readonly WorkingRow[] = (
   [
     ['track_interface', 'Interfaces whose loss moves the priority: IF [weight N [reverse]]'],
     ['track_script', 'Scripts whose failure moves the priority: NAME [weight N [reverse]]'],
@@ -80,12 +80,6 @@ const trackers: readonly WorkingRow[] = (
     ['track_bfd', 'BFD sessions whose loss moves the priority: NAME [weight N [reverse]]'],
   ] as const
 ).map(([name, doc]) => ({ name, opens: name, doc, ...list }));
-
-const isPlanned = ({ name }: WorkingRow): boolean => name === 'track_bfd';
-
-/** What an instance and a sync group can both say. */
-export const trackerRows: readonly WorkingRow[] = trackers.filter((row) => !isPlanned(row));
-export const plannedTrackerRows: readonly WorkingRow[] = trackers.filter(isPlanned);
 
 export const notifyRows: readonly WorkingRow[] = [
   ...(['master', 'backup', 'fault', 'stop'] as const).map((state) => ({
@@ -202,37 +196,64 @@ const neighbor: WorkingRow = { name: 'neighbor_ip', value: ADDRESS, doc: 'The ne
 const bfdRows: readonly WorkingRow[] = [
   { ...neighbor, requiredExample: 'neighbor_ip 192.0.2.2' },
   { ...neighbor, name: 'neighbour_ip', aliasOf: 'neighbor_ip' },
-  { name: 'source_ip', value: ADDRESS, doc: 'Source of the packets' },
-  ...each(['min_rx', 'min_tx'], {
-    value: integer(1, MAX_BFD_INTERVAL_MS, 'ms'),
+  {
+    name: 'source_ip',
+    value: ADDRESS,
+    defaultText: 'what the route to the neighbour says',
+    doc: 'Source of the packets',
+  },
+  {
+    name: 'min_rx',
+    value: milliseconds(BFD_INTERVAL_MIN_MS, BFD_INTERVAL_MAX_MS),
     defaultText: '10',
-    doc: 'Smallest interval between packets',
-  }),
+    doc: 'Smallest interval in which packets are taken',
+  },
+  {
+    name: 'min_tx',
+    value: milliseconds(BFD_INTERVAL_MIN_MS, BFD_INTERVAL_MAX_MS),
+    defaultText: '10',
+    doc: 'Smallest interval in which packets are sent while the session is up',
+  },
   {
     name: 'idle_tx',
-    value: integer(1, MAX_BFD_INTERVAL_MS, 'ms'),
+    value: milliseconds(BFD_INTERVAL_MIN_MS, BFD_INTERVAL_MAX_MS),
     defaultText: '1000',
-    doc: 'Interval while the session is down',
+    doc: 'Interval while the session is not up; less than 1000 counts as 1000',
   },
   {
     name: 'multiplier',
     value: integer(1, 255),
     defaultText: '5',
-    doc: 'Missed packets that end the session',
+    doc: 'Missed packets of ours after which the neighbour takes the session down',
   },
-  { name: 'passive', value: FLAG, doc: 'Waits for the neighbour' },
-  { name: 'ttl', value: integer(1, 255), defaultText: '255', doc: 'Time to live of the packets' },
-  { name: 'hoplimit', value: integer(1, 255), defaultText: '64', doc: 'Hop limit of the packets' },
+  { name: 'passive', value: FLAG, doc: 'Says nothing before the neighbour does' },
+  {
+    name: 'ttl',
+    value: integer(1, 255),
+    defaultText: '255',
+    doc: 'Time to live of IPv4 packets, and what is expected of those of the neighbour',
+  },
+  {
+    name: 'hoplimit',
+    value: integer(1, 255),
+    defaultText: '255',
+    doc: 'As ttl, for IPv6. keepalived sends 64 by default, which no router takes (RFC 5881 section 5)',
+  },
   {
     name: 'max_hops',
     value: integer(-1, 255),
     defaultText: '0',
-    doc: 'Hops that a packet may have made',
+    doc: 'By how much the TTL of packets that come may be lower; -1 and 255: by any number',
   },
-  { name: 'multihop', value: FLAG, doc: 'Multihop session, port 4784' },
-  { name: 'weight', value: WEIGHT, defaultText: '0', doc: 'Added to the priority' },
-  { name: 'vrrp', value: FLAG, doc: 'Only VRRP uses the session' },
-  { name: 'checker', value: FLAG, doc: 'Only checkers use the session' },
+  { name: 'multihop', value: FLAG, doc: 'Session over routers: UDP port 4784 instead of 3784' },
+  {
+    name: 'weight',
+    value: WEIGHT,
+    defaultText: '0',
+    doc: 'Added to the priority while up, or below 0 while down; 0: a session that is down is FAULT',
+  },
+  { name: 'vrrp', value: FLAG, doc: 'Only for track_bfd' },
+  { name: 'checker', value: FLAG, doc: 'Only for BFD_CHECK' },
 ];
 
 const garpGroupRows: readonly WorkingRow[] = [
@@ -251,7 +272,7 @@ export const trackingRows = [
     ...trackerBlocks,
     oldSpelling('vrrp_track_file', 'track_file', trackerBlocks),
   ]),
-  ...plannedRows('root', [...blocks, ...namespaces]),
+  ...plannedRows('root', namespaces),
   ...acceptedRows('root', 'lvsd makes no ipsets', [
     { name: 'namespace_with_ipsets', value: FLAG, doc: 'Uses ipsets in spite of an old kernel' },
   ]),
@@ -281,14 +302,13 @@ export const trackingRows = [
     oldSpelling('global_tracking', 'sync_group_tracking_weight', groupRows),
   ]),
   ...works('vrrp_sync_group', [...notifyRows, GROUP_PRIORITY]),
-  ...plannedRows('vrrp_sync_group', plannedTrackerRows),
   ...acceptedRows('vrrp_sync_group', NO_MAIL, [
     { name: 'smtp_alert', value: BOOLEAN, defaultText: 'off', doc: 'Mail on a change' },
   ]),
   ...works('vrrp_script', scriptRows),
   ...works('vrrp_track_process', processRows),
   ...works('track_file_block', fileRows),
-  ...plannedRows('bfd_instance', bfdRows),
+  ...works('bfd_instance', bfdRows),
   ...works('garp_group', garpGroupRows),
   ...works('track_group', [
     {

@@ -18,7 +18,7 @@ import {
   words,
   works,
 } from './schema-rows.ts';
-import { notifyRows, plannedTrackerRows, SCRIPT, trackerRows } from './schema-tracking.ts';
+import { notifyRows, SCRIPT, trackerRows } from './schema-tracking.ts';
 
 const MAX_PREEMPT_DELAY_MS = 1_000_000;
 const INHERITED_GARP =
@@ -371,7 +371,7 @@ export const vrrpRows = [
       doc: `Old: ${SYNC_DAEMON}`,
     },
   ]),
-  ...plannedRows('vrrp_instance', [...plannedTrackerRows, ...PLANNED_ELECTION]),
+  ...plannedRows('vrrp_instance', PLANNED_ELECTION),
   ...acceptedRows('vrrp_instance', 'lvsd sends no mail; follow its log or `lvsd status`', [
     { name: 'smtp_alert', value: BOOLEAN, defaultText: 'off', doc: 'Mail on a change of state' },
   ]),

@@ -4,6 +4,7 @@
  */
 import type { Clock } from '../base/clock.ts';
 import type { Log } from '../base/log.ts';
+import type { IsSameService } from '../config/diff.ts';
 import type { Config } from '../config/model.ts';
 import type { LvsStopPolicy } from '../config/model-global.ts';
 import type { ExpiryWarning } from '../health/checker.ts';
@@ -18,9 +19,11 @@ import {
   describeDeath,
   type SpawnChild,
 } from './child-handle.ts';
+import { changeOf } from './config-change.ts';
 import type {
   FromHealth,
   ListingOutcome,
+  NamedBfdReading,
   PlannedOperation,
   ServiceState,
   TableOutcome,
@@ -39,6 +42,7 @@ export interface HealthGuardPorts {
   readonly log: Log;
   readonly spawn: SpawnChild<ToHealth, FromHealth>;
   readonly setTimer: SetTimer;
+  readonly isSameService: IsSameService;
   /** Every check has had its first result. */
   readonly onServersChecked: () => void;
   readonly onServices: (states: readonly ServiceState[]) => void;
@@ -49,6 +53,8 @@ export interface HealthGuardPorts {
   readonly newScripts: (onEnd: CheckScriptPorts['onEnd']) => CheckScripts;
   /** Every tracked file, for a process that starts. */
   readonly files: () => readonly TrackerState[];
+  /** Every BFD session of checkers, for a process that starts. */
+  readonly bfd: () => readonly NamedBfdReading[];
   /** For scripts, FIFOs and events. */
   readonly onNotice: (notice: LvsNotice) => void;
   readonly onExpiry: (warning: ExpiryWarning) => void;
@@ -63,6 +69,8 @@ export class HealthGuard {
   readonly #scripts: CheckScripts;
   readonly #ownershipFile: string;
   #config: Config;
+  /** What the process that runs was told last. */
+  #told: Config;
   #adopt: boolean;
   #child: ChildHandle<ToHealth> | undefined;
   #bornMs = 0;
@@ -86,6 +94,7 @@ export class HealthGuard {
     ports: HealthGuardPorts,
   ) {
     this.#config = config;
+    this.#told = config;
     this.#ownershipFile = options.ownershipFile;
     this.#adopt = options.adopt;
     this.#mayFlush = !options.isOurs;
@@ -128,15 +137,18 @@ export class HealthGuard {
   reconfigure(config: Config): Promise<TableOutcome | undefined> {
     this.#config = config;
     if (this.#child === undefined) return Promise.resolve(undefined);
+    const change = changeOf(this.#told, config, this.#ports.isSameService);
+    this.#told = config;
     return this.#reconfigurations.ask((id) =>
-      this.#child?.send({ kind: 'reconfigure', id, config }),
+      this.#child?.send({ kind: 'reconfigure', id, change }),
     );
   }
 
   /** What {@link reconfigure} would do to the kernel; undefined when the process does not say. */
   preview(config: Config): Promise<readonly PlannedOperation[] | undefined> {
     if (this.#child === undefined) return Promise.resolve(undefined);
-    return this.#previews.ask((id) => this.#child?.send({ kind: 'preview', id, config }));
+    const change = changeOf(this.#told, config, this.#ports.isSameService);
+    return this.#previews.ask((id) => this.#child?.send({ kind: 'preview', id, change }));
   }
 
   /** Tells which side of the connection synchronisation this director is. */
@@ -154,6 +166,11 @@ export class HealthGuard {
   /** Tracked files that were read. */
   tellFiles(states: readonly TrackerState[]): void {
     this.#child?.send({ kind: 'files', states });
+  }
+
+  /** A BFD session came up, or was lost. */
+  tellBfd(reading: NamedBfdReading): void {
+    this.#child?.send({ kind: 'bfd', readings: [reading] });
   }
 
   snapshot(): Promise<HealthSnapshot | undefined> {
@@ -190,6 +207,7 @@ export class HealthGuard {
       onDeath: (death) => this.#died(death),
     });
     this.#child = child;
+    this.#told = this.#config;
     child.send({
       kind: 'start',
       config: this.#config,
@@ -198,6 +216,7 @@ export class HealthGuard {
       flush: this.#mayFlush && this.#config.globalDefs.flushesLvs === true,
     });
     child.send({ kind: 'files', states: this.#ports.files() });
+    child.send({ kind: 'bfd', readings: this.#ports.bfd() });
     for (const [instance, role] of this.#roles) child.send({ kind: 'role', instance, role });
   }
 

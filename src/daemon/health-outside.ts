@@ -1,10 +1,10 @@
-/** The health process's end of what the supervisor does for its checks: scripts and files. */
+/** The health process's end of what the supervisor does for its checks: scripts, files and BFD sessions. */
 import type { ScriptResult } from '../base/script-result.ts';
 import type { Config } from '../config/model.ts';
 import type { ScriptCommand, TrackFileConfig } from '../config/model-vrrp.ts';
-import type { FileReading, Outside } from '../health/outside.ts';
+import type { BfdReading, FileReading, Outside } from '../health/outside.ts';
 import type { TrackerState } from '../vrrp/tracker-state.ts';
-import type { FromHealth } from './messages.ts';
+import type { FromHealth, NamedBfdReading } from './messages.ts';
 
 type Ask = Extract<FromHealth, { kind: 'runScript' | 'killScript' }>;
 
@@ -15,17 +15,20 @@ export class HealthOutside implements Outside {
   #ignoresScriptFailure = false;
   #files: readonly TrackFileConfig[] = [];
   readonly #readings = new Map<string, TrackerState>();
+  readonly #sessions = new Map<string, BfdReading>();
 
   constructor(ask: (message: Ask) => void) {
     this.#ask = ask;
   }
 
   /** What the configuration says of files and scripts, from now on. */
-  configure({ trackFiles: files = [], globalDefs }: Config): void {
+  configure({ trackFiles: files = [], bfdInstances = [], globalDefs }: Config): void {
     this.#files = files;
     this.#ignoresScriptFailure = globalDefs.scriptFailure === 'ignore';
     const names = new Set(files.map(({ name }) => name));
     for (const name of this.#readings.keys()) if (!names.has(name)) this.#readings.delete(name);
+    const checked = new Set(bfdInstances.map(({ name }) => name));
+    for (const name of this.#sessions.keys()) if (!checked.has(name)) this.#sessions.delete(name);
   }
 
   get ignoresScriptFailure(): boolean {
@@ -43,6 +46,15 @@ export class HealthOutside implements Outside {
     if (reading === undefined || file === undefined) return undefined;
     const { isUp, value = 0, reason } = reading;
     return { isUp, value, reason, weight: file.weight, isReversed: file.isReversed };
+  }
+
+  /** A BFD session stands so. */
+  tellBfd({ name, state, reason }: NamedBfdReading): void {
+    this.#sessions.set(name, { state, reason });
+  }
+
+  bfdReading(name: string): BfdReading | undefined {
+    return this.#sessions.get(name);
   }
 
   runScript(

@@ -1,6 +1,8 @@
 /**
- * What the supervisor and its two children say to one another: JSON over the channel that fork() makes.
- * Both children are handed the same Config, so they act on the same bytes of the same file.
+ * What the supervisor and its children say to one another: JSON over the channel that fork() makes; what the
+ * bfd process says and hears is in messages-bfd.ts. The vrrp and the health process are handed the same Config,
+ * so they act on the same bytes of the same file. A health process that has one already is told what changed,
+ * since there may be tens of thousands of servers in it.
  *
  *   supervisor ── start / reconfigure / snapshot / stop ──▶ child
  *   supervisor ◀── ready / log / heartbeat / snapshot / stopped / fatal ── child
@@ -15,6 +17,7 @@ import type { Config } from '../config/model.ts';
 import type { LvsStopPolicy } from '../config/model-global.ts';
 import type { ScriptCommand } from '../config/model-vrrp.ts';
 import type { ExpiryWarning } from '../health/checker.ts';
+import type { BfdReading } from '../health/outside.ts';
 import type { LvsNotice } from '../ipvs/notice.ts';
 import type { OperationKind } from '../ipvs/plan.ts';
 import type { IpvsListing } from '../observe/ipvs-listing.ts';
@@ -22,6 +25,7 @@ import type { HealthSnapshot } from '../observe/status.ts';
 import type { Notice, Report } from '../vrrp/notice.ts';
 import type { InstanceSnapshot } from '../vrrp/snapshot.ts';
 import type { TrackerState } from '../vrrp/tracker-state.ts';
+import type { ConfigChange } from './config-change.ts';
 
 /** What the supervisor must know to give an instance up when its process cannot. */
 export interface Mastership {
@@ -78,9 +82,10 @@ export type ToHealth =
       /** `lvs_flush`: empty the table first. Never for a replacement. */
       readonly flush?: boolean;
     }
-  | { readonly kind: 'reconfigure'; readonly id: number; readonly config: Config }
+  /** From the configuration that it was told last. */
+  | { readonly kind: 'reconfigure'; readonly id: number; readonly change: ConfigChange }
   /** What `reconfigure` would do to the kernel's table; changes nothing. */
-  | { readonly kind: 'preview'; readonly id: number; readonly config: Config }
+  | { readonly kind: 'preview'; readonly id: number; readonly change: ConfigChange }
   | { readonly kind: 'snapshot'; readonly id: number }
   /** The kernel's table, read now. */
   | { readonly kind: 'listing'; readonly id: number }
@@ -89,6 +94,8 @@ export type ToHealth =
   /** Tracked files that were read: all at a start, then those that changed. */
   | { readonly kind: 'files'; readonly states: readonly TrackerState[] }
   | { readonly kind: 'scriptEnded'; readonly id: number; readonly result: ScriptResult }
+  /** BFD sessions of checkers: all at a start, then those that changed. */
+  | { readonly kind: 'bfd'; readonly readings: readonly NamedBfdReading[] }
   /** An instance became master, or is not any more: for lvs_sync_daemon. */
   | {
       readonly kind: 'role';
@@ -96,7 +103,12 @@ export type ToHealth =
       readonly role: 'master' | 'backup';
     };
 
-interface FromAnyChild {
+export interface NamedBfdReading extends BfdReading {
+  /** That of the bfd_instance. */
+  readonly name: string;
+}
+
+export interface FromAnyChild {
   readonly ready: { readonly kind: 'ready' };
   readonly log: {
     readonly kind: 'log';

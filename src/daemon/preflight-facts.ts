@@ -1,10 +1,13 @@
 /** Looks at the machine for preflight.ts; changes nothing. */
+import { neededPorts } from '../bfd/sessions.ts';
 import type { Config } from '../config/model.ts';
 import { IpvsClient } from '../ipvs/client.ts';
 import { wantedNames } from '../ipvs/desired.ts';
 import { loadOwnership } from '../ipvs/ownership.ts';
 import type { ServiceName, Table } from '../ipvs/types.ts';
+import { openBfdListener } from '../kernel/bfd-socket.ts';
 import { hasCapability } from '../kernel/capabilities.ts';
+import { SysError } from '../kernel/libc.ts';
 import { LinkTable } from '../kernel/links.ts';
 import { tryFirewall } from './address-firewall.ts';
 import { deniesOwnTraffic } from './placement.ts';
@@ -12,12 +15,14 @@ import type { Facts, IpvsFact } from './preflight.ts';
 
 const NEEDED_CAPABILITIES = ['CAP_NET_ADMIN', 'CAP_NET_RAW'] as const;
 
-export function gatherFacts(config: Config, ownershipFile: string): Facts {
+/** `running`: what the daemon runs on; nothing of it at a start. */
+export function gatherFacts(config: Config, ownershipFile: string, running?: Config): Facts {
   return {
     missingCapabilities: NEEDED_CAPABILITIES.filter((capability) => !hasCapability(capability)),
     interfaces: observeInterfaces(),
     ipvs: observeIpvs(config, ownershipFile),
     ...observeFirewall(config),
+    ...observeBfd(config, running),
   };
 }
 
@@ -43,6 +48,24 @@ function observeFirewall(config: Config): Pick<Facts, 'refusedFirewall'> {
   return refused === undefined ? {} : { refusedFirewall: refused };
 }
 
+/** Ports that are ours already cannot be tried. */
+function observeBfd(
+  { bfdInstances = [] }: Config,
+  running: Config | undefined,
+): Pick<Facts, 'refusedBfd'> {
+  const ours = new Set(neededPorts(running?.bfdInstances ?? []).map(({ name }) => name));
+  for (const { name, family, port } of neededPorts(bfdInstances)) {
+    if (ours.has(name)) continue;
+    try {
+      openBfdListener(family, port, { onReceive: () => {}, onError: () => {} }).close();
+    } catch (error) {
+      if (!(error instanceof SysError)) throw error;
+      return { refusedBfd: { port, code: error.code } };
+    }
+  }
+  return {};
+}
+
 function observeInterfaces(): Facts['interfaces'] {
   const links = LinkTable.open({});
   try {
@@ -61,7 +84,8 @@ function observeIpvs(config: Config, ownershipFile: string): IpvsFact {
   const opened = IpvsClient.open();
   if (!opened.ok) return { kind: 'unavailable', code: opened.code, detail: opened.detail };
   try {
-    const read = opened.client.dump();
+    // Who they belong to is a matter of services: their servers are not asked for.
+    const read = opened.client.services();
     if (!read.ok) return { kind: 'unavailable', code: read.code, detail: read.detail };
     // lvs_flush takes them away before anything is made.
     if (config.globalDefs.flushesLvs === true) return { kind: 'available', foreign: [] };

@@ -3,7 +3,6 @@
  * told at once, each in one sentence with its fix. Pure: the facts are gathered by preflight-facts.ts.
  */
 import type { Config } from '../config/model.ts';
-import { serverName } from '../config/names.ts';
 import type { ServiceName } from '../ipvs/types.ts';
 
 export interface Facts {
@@ -14,6 +13,8 @@ export interface Facts {
   readonly ipvs: IpvsFact;
   /** Why nf_tables cannot be used; absent when it can, or is not needed. */
   readonly refusedFirewall?: { readonly code: string; readonly detail: string };
+  /** A port that BFD needs and does not get; absent when it does, has it, or needs none. */
+  readonly refusedBfd?: { readonly port: number; readonly code: string };
 }
 
 export type IpvsFact =
@@ -38,7 +39,7 @@ export function judgePreflight(config: Config, facts: Facts, adopt: boolean): re
     ...judgePrivileges(facts),
     ...judgeInterfaces(config, facts),
     ...judgeFirewall(facts),
-    ...judgeChecks(config),
+    ...judgeBfd(facts),
     ...judgeIpvs(facts.ipvs, adopt),
   ];
 }
@@ -102,23 +103,15 @@ function judgeInterfaces(config: Config, facts: Facts): readonly Problem[] {
   return problems;
 }
 
-/**
- * Only `--compat` lets such a file come this far. A server without a checker is always up, so one whose
- * every check is left out would take clients dead or alive: fail closed.
- */
-function judgeChecks(config: Config): readonly Problem[] {
-  return config.virtualServers.flatMap((service) =>
-    service.realServers
-      .filter(({ checkers, plannedCheckers }) => checkers.length === 0 && plannedCheckers)
-      .map((server) => {
-        const kinds = (server.plannedCheckers ?? []).map(({ kind }) => kind).join(' and ');
-        const where = `${server.span.file}:${server.span.line}`;
-        return {
-          code: 'UNCHECKED_SERVER',
-          message: `${where}: ${serverName(service, server)} would never be checked, as lvsd does not support ${kinds} yet: give it a TCP_CHECK or HTTP_GET as well`,
-        };
-      }),
-  );
+/** Another BFD daemon of this host has the port: FRR's bfdd, keepalived, BIRD. */
+function judgeBfd({ refusedBfd: refused }: Facts): readonly Problem[] {
+  if (refused === undefined) return [];
+  return [
+    {
+      code: 'BFD_PORT_TAKEN',
+      message: `UDP port ${refused.port}, where bfd_instance hears its neighbours, cannot be opened (${refused.code}): stop the other BFD daemon of this host (\`ss -ulpn sport = :${refused.port}\` names it), or remove the bfd_instance`,
+    },
+  ];
 }
 
 function judgeIpvs(ipvs: IpvsFact, adopt: boolean): readonly Problem[] {

@@ -98,10 +98,11 @@ export const NO_LISTING: Omit<ControlRefusal, 'id'> = {
     "`lvsd status`): `ipvsadm -Ln` shows the kernel's table",
 };
 
-/** What the two processes answered to a reload. Undefined: away, or silent for too long. */
+/** What the processes answered to a reload. Undefined: away, or silent for too long. */
 export interface Answers {
   readonly vrrp: readonly string[] | undefined | 'not-needed';
   readonly health: TableOutcome | undefined | 'not-needed';
+  readonly isBfdDone: boolean;
 }
 
 export interface Applied {
@@ -116,7 +117,7 @@ export const STOPPED: Applied = {
   pending: ['lvsd is stopping: what is left of the reload does not happen'],
 };
 
-export function summarize({ vrrp, health }: Answers): Applied {
+export function summarize({ vrrp, health, isBfdDone }: Answers): Applied {
   const pending: string[] = [];
   const away = (name: string): string =>
     `the ${name} process has not answered: it applies this configuration when it is back, see \`lvsd status\``;
@@ -126,6 +127,7 @@ export function summarize({ vrrp, health }: Answers): Applied {
       pending.push(`${name} is being released: its addresses go when the other director has them`);
     }
   }
+  if (!isBfdDone) pending.push(away('bfd'));
   if (health === undefined) pending.push(away('health'));
   else if (health !== 'not-needed' && !health.ok) {
     pending.push(`the IPVS table is not as wanted yet, it is retried: ${health.detail}`);

@@ -1,9 +1,10 @@
 /** What the supervisor is started with, and how its children are shown. */
 import type { Clock } from '../base/clock.ts';
 import type { Log } from '../base/log.ts';
+import type { KeptBlocks } from '../config/kept-blocks.ts';
 import type { Config } from '../config/model.ts';
 import type { LvsStopPolicy } from '../config/model-global.ts';
-import type { DaemonStatus } from '../observe/status.ts';
+import type { ProcessStatus } from '../observe/status.ts';
 import type { Problem } from './preflight.ts';
 import type { Succession } from './succession.ts';
 
@@ -21,6 +22,8 @@ export interface SupervisorOptions {
   /** What the program that was in this process before left: `lvsd restart`. */
   readonly succession?: Succession;
   readonly version: string;
+  /** What was kept of the configuration as it was read. */
+  readonly blocks: KeptBlocks;
   readonly clock: Clock;
   readonly log: Log;
 }
@@ -44,7 +47,7 @@ export function stopPolicyOf({ keepsServices }: SupervisorOptions, config: Confi
 /** `guard` is absent when the configuration needs no such process. */
 export function processStatus(
   guard: { readonly pid: number | undefined; readonly restarts: number } | undefined,
-): DaemonStatus['processes']['vrrp'] {
+): ProcessStatus {
   if (guard === undefined) return { state: 'not-needed', restarts: 0 };
   const { pid, restarts } = guard;
   return pid === undefined

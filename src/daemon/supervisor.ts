@@ -1,6 +1,6 @@
 /**
- * The supervisor: reads the configuration once, starts the two processes, restarts them, hands on
- * reloads, answers the control socket, and ends everything in order.
+ * The supervisor: reads the configuration once, starts its processes, restarts them, hands on reloads,
+ * answers the control socket, and ends everything in order. The bfd process is not drawn.
  *
  *                       ┌──────────── supervisor ────────────┐
  *     SIGHUP, SIGTERM ─▶│ load · preflight · control · guards │◀─ control socket (lvsd status)
@@ -17,11 +17,13 @@
  */
 import { dirname, join } from 'node:path';
 import type { Log } from '../base/log.ts';
-import { describeChange, diffConfig } from '../config/diff.ts';
+import type { SessionReport } from '../bfd/snapshot.ts';
+import { type Change, describeChange, diffConfig } from '../config/diff.ts';
 import { loadConfig } from '../config/load.ts';
 import type { Config } from '../config/model.ts';
 import type { DaemonStatus } from '../observe/status.ts';
 import type { Notice } from '../vrrp/notice.ts';
+import { BfdGuard } from './bfd-guard.ts';
 import { CHECK_RUNS_MAX, type CheckScriptPorts, CheckScripts } from './check-scripts.ts';
 import { NO_HELPER_THREADS, spawnBeside } from './child-handle.ts';
 import {
@@ -42,6 +44,7 @@ import type {
   ToHealth,
   ToVrrp,
 } from './messages.ts';
+import type { FromBfd, ToBfd } from './messages-bfd.ts';
 import { askNextStart } from './next-start.ts';
 import { Notices } from './notices.ts';
 import { judgePreflight, type Problem } from './preflight.ts';
@@ -95,6 +98,7 @@ export class Supervisor {
   #control: ControlServer | undefined;
   #vrrp: VrrpGuard | undefined;
   #health: HealthGuard | undefined;
+  readonly #bfd: BfdGuard;
   readonly #launched: LaunchedScripts;
   readonly #trackers: Trackers;
   readonly #notices: Notices;
@@ -133,9 +137,22 @@ export class Supervisor {
         this.#vrrp?.tellTrackers([state]);
         if (state.kind === 'file') this.#health?.tellFiles([state]);
         const { kind, name, isUp, reason } = state;
+        // A session has events of its own.
+        if (kind === 'bfd') return;
         const text = `${kind} ${name} is ${isUp ? 'up' : 'down'}: ${reason}`;
         this.#notices.event({ kind: 'tracker', object: kind, name, text, fields: { isUp } });
       },
+    });
+    this.#bfd = new BfdGuard({
+      clock,
+      log,
+      setTimer: nodeTimers,
+      spawn: spawnBeside<ToBfd, FromBfd>('bfd-process', NO_HELPER_THREADS),
+      afterPending: setImmediate,
+      onTracked: (state) => this.#trackers.setBfd(state),
+      onChecked: (reading) => this.#health?.tellBfd(reading),
+      onSession: (report) => this.#tellSession(report),
+      onRestart: (death) => this.#tellDeath('bfd', death),
     });
   }
 
@@ -174,7 +191,7 @@ export class Supervisor {
       await this.#notices.runAlone('startup_script', startupScript);
     }
     // Told to stop meanwhile.
-    if (this.#ending === undefined) await this.#startProcesses(this.#trackers.start());
+    if (this.#ending === undefined) await this.#startProcesses(this.#startTrackers());
     return undefined;
   }
 
@@ -194,7 +211,7 @@ export class Supervisor {
     if (!judged.ok) return judged;
     const { config, report } = judged;
     this.#warnOfControlSocket(config);
-    const changes = diffConfig(this.#config, config);
+    const changes = this.#changesTo(config);
     this.#config = config;
     this.#file = file;
     this.#loadedAt = this.#now();
@@ -212,14 +229,16 @@ export class Supervisor {
   async #apply(config: Config): Promise<Applied> {
     const tableDone = this.#health?.reconfigure(config);
     this.#notices.configure(config, true);
+    const bfdDone = this.#configureBfd();
     await this.#trackers.reconfigure(config);
     if (this.#ending !== undefined) return STOPPED;
     const vrrpDone = this.#vrrp?.reconfigure(config);
     await this.#startProcesses(Promise.resolve());
-    const [health, vrrp] = await Promise.all([tableDone, vrrpDone]);
+    const [health, vrrp, bfd] = await Promise.all([tableDone, vrrpDone, bfdDone]);
     return summarize({
       health: tableDone === undefined ? 'not-needed' : health,
       vrrp: vrrpDone === undefined ? 'not-needed' : vrrp,
+      isBfdDone: bfd,
     });
   }
 
@@ -232,7 +251,7 @@ export class Supervisor {
     if (operations === undefined) return NO_TABLE;
     return {
       ok: true,
-      result: { file, changes: diffConfig(this.#config, config), report, operations },
+      result: { file, changes: this.#changesTo(config), report, operations },
     };
   }
 
@@ -244,9 +263,13 @@ export class Supervisor {
     return found && planFirstTable(config, found.table, found.owned, nowMs);
   }
 
+  #changesTo(config: Config): readonly Change[] {
+    return diffConfig(this.#config, config, (a, b) => this.#options.blocks.isSame(a, b));
+  }
+
   #judge(file: string, color: boolean): Judged {
-    const { configId, compat } = this.#options;
-    const loaded = loadConfig(file, { configId, compat: compat === true });
+    const { configId, compat, blocks } = this.#options;
+    const loaded = loadConfig(file, { configId, compat: compat === true, blocks });
     const preflight = (config: Config): readonly Problem[] => this.#preflight(config, false);
     return judgeFile(loaded, file, { color, preflight });
   }
@@ -270,12 +293,28 @@ export class Supervisor {
     await this.#vrrp?.stop();
     this.#trackers.close();
     await this.#health?.stop(stopPolicyOf(this.#options, this.#config));
+    await this.#bfd.stop();
     await this.#notices.stop(LAST_NOTICES_MS);
     const { shutdownScript } = this.#config.globalDefs;
     if (shutdownScript !== undefined) {
       await this.#notices.runAlone('shutdown_script', shutdownScript);
     }
     this.#control?.close();
+  }
+
+  /** Sessions come up while the table is made. */
+  #startTrackers(): Promise<void> {
+    void this.#configureBfd();
+    return Promise.all([this.#trackers.start(), this.#bfd.firstStandings()]).then(() => {});
+  }
+
+  #configureBfd(): Promise<boolean> {
+    return this.#bfd.configure(this.#config.bfdInstances ?? []);
+  }
+
+  #tellSession({ name, state, reason }: SessionReport): void {
+    const text = `${name} is ${state}: ${reason}`;
+    this.#notices.event({ kind: 'bfd', object: 'session', name, text, fields: { state, reason } });
   }
 
   /**
@@ -317,8 +356,10 @@ export class Supervisor {
         {
           ...common,
           spawn: spawnBeside<ToHealth, FromHealth>('health-process'),
+          isSameService: (a, b) => this.#options.blocks.isSame(a, b),
           newScripts: (onEnd) => this.#newCheckScripts(onEnd),
           files: () => this.#trackers.states().filter(({ kind }) => kind === 'file'),
+          bfd: () => this.#bfd.readings(),
           onServices: (states) => this.#trackers.setServices(states),
           onServersChecked: () => this.#serversChecked(),
           onNotice: (notice) => this.#notices.service(notice),
@@ -379,6 +420,8 @@ export class Supervisor {
     this.#trackers.close();
     await this.#notices.stop(LAST_NOTICES_MS);
     const masterships = (await this.#vrrp?.awaitSuccessor(SUCCESSION_GRACE_MS)) ?? [];
+    // Its ports are free then for the next start; the vrrp process goes by what it was told last.
+    await this.#bfd.stop();
     // A stop that came meanwhile is an end.
     if (this.#ending !== undefined) return;
     this.#control?.close();
@@ -412,7 +455,10 @@ export class Supervisor {
   }
 
   #preflight(config: Config, adopt: boolean): readonly Problem[] {
-    return judgePreflight(config, gatherFacts(config, this.#besideSocket(OWNERSHIP_FILE)), adopt);
+    // At the start nothing of the configuration runs yet.
+    const running = this.#control === undefined ? undefined : this.#config;
+    const facts = gatherFacts(config, this.#besideSocket(OWNERSHIP_FILE), running);
+    return judgePreflight(config, facts, adopt);
   }
 
   async #answer(request: ControlRequest): Promise<ControlResponse> {
@@ -458,13 +504,17 @@ export class Supervisor {
     this.#notices.event({ kind: 'config', object: 'daemon', name, text, fields: {} });
   }
 
-  #tellDeath(name: 'vrrp' | 'health', death: string): void {
+  #tellDeath(name: 'vrrp' | 'health' | 'bfd', death: string): void {
     const text = `the ${name} process died (${death}) and is started again`;
     this.#notices.event({ kind: 'process', object: 'process', name, text, fields: { death } });
   }
 
   async #status(): Promise<DaemonStatus> {
-    const [vrrp, health] = await Promise.all([this.#vrrp?.snapshot(), this.#health?.snapshot()]);
+    const [vrrp, health, bfd] = await Promise.all([
+      this.#vrrp?.snapshot(),
+      this.#health?.snapshot(),
+      this.#bfd.snapshot(),
+    ]);
     return {
       protocol: CONTROL_PROTOCOL_VERSION,
       version: this.#options.version,
@@ -473,11 +523,16 @@ export class Supervisor {
       configId: this.#options.configId,
       startedAt: this.#startedAt,
       loadedAt: this.#loadedAt,
-      processes: { vrrp: processStatus(this.#vrrp), health: processStatus(this.#health) },
+      processes: {
+        vrrp: processStatus(this.#vrrp),
+        health: processStatus(this.#health),
+        bfd: processStatus(this.#bfd.isNeeded ? this.#bfd : undefined),
+      },
       vrrp: vrrp ?? [],
       trackers: this.#trackers.status(),
       notify: this.#notices.status(),
       ...(health === undefined ? {} : { health }),
+      ...(bfd === undefined ? {} : { bfd }),
     };
   }
 

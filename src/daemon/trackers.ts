@@ -1,6 +1,6 @@
 /**
- * Everything that instances track besides links: scripts, files, processes and services, each watched by
- * its own driver, all states on one board. The vrrp process hears of every change; it runs and reads
+ * Everything that instances track besides links: scripts, files, processes, services and BFD sessions, each
+ * watched by its own driver, all states on one board. The vrrp process hears of every change; it runs and reads
  * nothing itself.
  */
 
@@ -81,13 +81,28 @@ export class Trackers {
     this.#board.keepOnly('virtual_server', new Set(services.map(({ name }) => name)));
   }
 
+  /** A BFD session came up, or was lost. */
+  setBfd(state: TrackerState): void {
+    this.#set(state);
+  }
+
   states(): readonly TrackerState[] {
     return this.#board.all();
   }
 
   status(): readonly TrackerStatus[] {
-    const { vrrpScripts = [], trackFiles = [], trackProcesses = [] } = this.#config;
-    const blocks = { script: vrrpScripts, file: trackFiles, process: trackProcesses };
+    const {
+      vrrpScripts = [],
+      trackFiles = [],
+      trackProcesses = [],
+      bfdInstances = [],
+    } = this.#config;
+    const blocks = {
+      script: vrrpScripts,
+      file: trackFiles,
+      process: trackProcesses,
+      bfd: bfdInstances,
+    };
     return this.#board.all().map((state) => {
       const listed = state.kind in blocks ? blocks[state.kind as keyof typeof blocks] : [];
       const block = listed.find(({ name }) => name === state.name);
@@ -106,11 +121,13 @@ export class Trackers {
 
   async #configure(isStart: boolean): Promise<void> {
     const { vrrpScripts = [], trackFiles = [], trackProcesses = [], globalDefs } = this.#config;
+    const { bfdInstances = [] } = this.#config;
     const names = (blocks: readonly { readonly name: string }[]): ReadonlySet<string> =>
       new Set(blocks.map(({ name }) => name));
     this.#board.keepOnly('script', names(vrrpScripts));
     this.#board.keepOnly('file', names(trackFiles));
     this.#board.keepOnly('process', names(trackProcesses));
+    this.#board.keepOnly('bfd', names(bfdInstances.filter(({ isForVrrp }) => isForVrrp)));
     const ignoresFailure = globalDefs.scriptFailure === 'ignore';
     this.#scripts.configure(vrrpScripts, ignoresFailure);
     const looks = Promise.all([

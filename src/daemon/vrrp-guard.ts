@@ -24,6 +24,7 @@ import {
   type Mastership,
   type ToVrrp,
 } from './messages.ts';
+import { SilenceWatch } from './silence-watch.ts';
 import { Snapshots } from './snapshots.ts';
 import type { CancelTimer, SetTimer } from './timers.ts';
 
@@ -75,14 +76,13 @@ export class VrrpGuard {
   #loaded: Promise<void> = Promise.resolve();
   #tellLoaded: () => void = () => {};
   #bornMs = 0;
-  #heardMs = 0;
   #isReady = false;
+  readonly #silence: SilenceWatch;
   #mayStart = false;
   #awaitsChecks: boolean;
   #masterships: readonly Mastership[] = [];
   #backOff: BackOff = noBackOff;
   #restarts = 0;
-  #cancelWatch: CancelTimer = () => {};
   #cancelDeadline: CancelTimer = () => {};
   #cancelRestart: CancelTimer = () => {};
   #stopped: (() => void) | undefined;
@@ -93,6 +93,10 @@ export class VrrpGuard {
     this.#awaitsChecks = awaitsChecks;
     this.#ports = ports;
     this.#snapshots = new Snapshots(ports.setTimer);
+    this.#silence = new SilenceWatch(ports, (silentMs) => {
+      ports.log.error({ silentMs }, 'vrrp process hangs, replacing it');
+      this.#child?.kill();
+    });
     this.#farewells = new Snapshots(ports.setTimer);
     this.#reconfigurations = new Snapshots(ports.setTimer, RECONFIGURE_TIMEOUT_MS);
     this.#handovers = new Snapshots(ports.setTimer, HANDOVER_TIMEOUT_MS);
@@ -146,7 +150,7 @@ export class VrrpGuard {
   async awaitSuccessor(graceMs: number): Promise<readonly Mastership[] | undefined> {
     this.#cancelRestart();
     this.#cancelDeadline();
-    this.#cancelWatch();
+    this.#silence.end();
     this.#dismissReserve();
     if (this.#child === undefined) return undefined;
     return this.#farewells.ask((id) => this.#child?.send({ kind: 'awaitSuccessor', id, graceMs }));
@@ -195,7 +199,7 @@ export class VrrpGuard {
   stop(): Promise<void> {
     this.#cancelRestart();
     this.#cancelDeadline();
-    this.#cancelWatch();
+    this.#silence.end();
     this.#dismissReserve();
     if (this.#child === undefined) return Promise.resolve();
     const intervals = this.#config.vrrpInstances.map((instance) => instance.advertIntervalMs);
@@ -217,6 +221,7 @@ export class VrrpGuard {
   #spawn(resumeAsMaster: readonly string[]): void {
     this.#isReady = false;
     this.#bornMs = this.#ports.clock.monotonicMs();
+    this.#silence.heard();
     this.#child = this.#reserve ?? this.#fork();
     this.#reserve = undefined;
     if (this.#mayStart) this.#begin(resumeAsMaster);
@@ -260,12 +265,12 @@ export class VrrpGuard {
       trackers,
       awaitsChecks,
     });
-    this.#heardMs = this.#ports.clock.monotonicMs();
-    this.#watch(START_TIMEOUT_MS);
+    this.#silence.heard();
+    this.#silence.start(START_TIMEOUT_MS);
   }
 
   #receive(message: FromVrrp): void {
-    this.#heardMs = this.#ports.clock.monotonicMs();
+    this.#silence.heard();
     switch (message.kind) {
       case 'loaded':
         this.#tellLoaded();
@@ -276,7 +281,7 @@ export class VrrpGuard {
       case 'ready':
         this.#isReady = true;
         this.#bringUpReserve();
-        this.#watch(heartbeatTiming(this.#config).timeoutMs);
+        this.#silence.start(heartbeatTiming(this.#config).timeoutMs);
         return;
       case 'log':
         this.#ports.log[message.level](message.fields, message.message);
@@ -310,25 +315,9 @@ export class VrrpGuard {
     }
   }
 
-  /** Kills the process when nothing was heard for `timeoutMs`; looks again after what has arrived. */
-  #watch(timeoutMs: number): void {
-    this.#cancelWatch();
-    const check = (): void => {
-      const silentMs = this.#ports.clock.monotonicMs() - Math.max(this.#heardMs, this.#bornMs);
-      if (silentMs < timeoutMs) {
-        this.#cancelWatch = this.#ports.setTimer(timeoutMs - silentMs, expired);
-        return;
-      }
-      this.#ports.log.error({ silentMs: Math.round(silentMs) }, 'vrrp process hangs, replacing it');
-      this.#child?.kill();
-    };
-    const expired = (): void => this.#ports.afterPending(check);
-    this.#cancelWatch = this.#ports.setTimer(timeoutMs, expired);
-  }
-
   #died(death: ChildDeath): void {
     const { clock, log } = this.#ports;
-    this.#cancelWatch();
+    this.#silence.end();
     this.#cancelDeadline();
     this.#cancelReserve();
     this.#snapshots.abandon();

@@ -60,6 +60,8 @@ export class Checker {
   state: CheckerState;
   /** The check under way. A result of any other run is stale and dropped. */
   run: Run | undefined;
+  /** What it asks about has changed since that began. */
+  isOutdated = false;
   #advice: Advice = {};
   #certificateEndsMs: number | undefined;
   /** The certificate that was warned about, by its end. */
@@ -151,6 +153,7 @@ function warnDaysOf(config: CheckerConfig): number {
 function targetOf(config: CheckerConfig): string {
   if (config.kind === 'MISC_CHECK') return config.command.path;
   if (config.kind === 'FILE_CHECK') return config.trackFile;
+  if (config.kind === 'BFD_CHECK') return config.name;
   if (config.kind === 'PING_CHECK') return config.connectAddress.text;
   return formatEndpoint(config.connectAddress, config.connectPort);
 }

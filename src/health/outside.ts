@@ -17,6 +17,14 @@ export interface FileReading {
   readonly isReversed: boolean;
 }
 
+/** How a BFD session stands. */
+export interface BfdReading {
+  /** `unknown`: our own trouble, or a session that has had no time to come up yet. */
+  readonly state: 'up' | 'down' | 'unknown';
+  /** `neighbor 10.0.0.7 is up`. */
+  readonly reason: string;
+}
+
 export interface Outside {
   /** `script_failure ignore`: a script that cannot be run has passed, as with keepalived. */
   readonly ignoresScriptFailure: boolean;
@@ -32,11 +40,14 @@ export interface Outside {
   ): Promise<ScriptResult | undefined>;
   /** Undefined while nobody has looked yet. */
   fileReading(name: string): FileReading | undefined;
+  /** Undefined while nothing was told of this bfd_instance. */
+  bfdReading(name: string): BfdReading | undefined;
 }
 
-/** For an engine without a supervisor: no script has started, and no file was looked at. */
+/** For an engine without a supervisor: no script has started, no file was looked at, no session is known. */
 export const NOTHING_OUTSIDE: Outside = {
   ignoresScriptFailure: false,
   runScript: () => Promise.resolve(undefined),
   fileReading: () => undefined,
+  bfdReading: () => undefined,
 };

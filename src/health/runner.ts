@@ -5,6 +5,7 @@
 import type { Clock } from '../base/clock.ts';
 import type { CheckerConfig } from '../config/model.ts';
 import { probeAgent } from './agent.ts';
+import { probeBfd } from './bfd.ts';
 import { probeDns } from './dns.ts';
 import { probeDsr } from './dsr.ts';
 import { probeFile } from './file.ts';
@@ -37,6 +38,7 @@ export const probes: Probes = {
   PING_CHECK: probePing,
   MISC_CHECK: probeScript,
   FILE_CHECK: probeFile,
+  BFD_CHECK: probeBfd,
   REDIS_CHECK: probeRedis,
   AGENT_CHECK: probeAgent,
   DSR_CHECK: probeDsr,
@@ -72,7 +74,8 @@ export function deadlineOf(checker: CheckerConfig): number {
     case 'MISC_CHECK':
       return checker.timeoutMs + SCRIPT_WAIT_MS;
     case 'FILE_CHECK':
-      return FILE_DEADLINE_MS;
+    case 'BFD_CHECK':
+      return TOLD_DEADLINE_MS;
     default:
       return checker.connectTimeoutMs;
   }
@@ -81,15 +84,15 @@ export function deadlineOf(checker: CheckerConfig): number {
 /** The same check with at most `leftMs` to go, so that what it says of its time is true. */
 function boundedBy(checker: CheckerConfig, leftMs: number): CheckerConfig {
   const boundMs = Math.max(1, Math.round(leftMs));
-  if (checker.kind === 'FILE_CHECK') return checker;
+  if (checker.kind === 'FILE_CHECK' || checker.kind === 'BFD_CHECK') return checker;
   if (checker.kind === 'MISC_CHECK') {
     return boundMs < checker.timeoutMs ? { ...checker, timeoutMs: boundMs } : checker;
   }
   return boundMs < checker.connectTimeoutMs ? { ...checker, connectTimeoutMs: boundMs } : checker;
 }
 
-/** A file was read before it is asked about. */
-const FILE_DEADLINE_MS = 1000;
+/** What files hold and how sessions stand was told before it is asked about. */
+const TOLD_DEADLINE_MS = 1000;
 
 /** Starts the probe of `checker`; its deadline counts from now. One after the other for several urls. */
 export function startRun(checker: CheckerConfig, ports: RunPorts): Run {

@@ -2,8 +2,15 @@
  * Datagrams that Node has no sockets for: VRRP (raw IP, protocol 112, multicast) and Ethernet
  * frames. Payloads handed out are copies.
  */
-import { addressFromBytes, type IpAddress } from '../base/address.ts';
-import { arrivalMs, TIMESPEC_LENGTH } from './arrival.ts';
+import type { IpAddress } from '../base/address.ts';
+import { TIMESPEC_LENGTH } from './arrival.ts';
+import {
+  type Datagram,
+  DatagramReceiver,
+  DRAIN_DATAGRAMS_MAX,
+  decodeV6,
+  type IncomingWire,
+} from './datagram-receiver.ts';
 import { decodeIpv4Datagram } from './ip-header.ts';
 import * as libc from './libc.ts';
 import { SysError } from './libc.ts';
@@ -15,19 +22,14 @@ import {
   IPPROTO_IP,
   IPPROTO_IPV6,
   IPPROTO_VRRP,
-  IPV6_HOPLIMIT,
   IPV6_PKTINFO,
   MSG_DONTWAIT,
-  SCM_TIMESTAMPNS,
   SOCK_CLOEXEC,
   SOCK_NONBLOCK,
   SOCK_RAW,
-  SOL_SOCKET,
 } from './linux.ts';
 import { controlSpace, IncomingMessage, OutgoingMessage } from './message-header.ts';
-import { type Watch, watchReadable } from './poller.ts';
 import {
-  addressOfSockaddrIn6,
   IN6_PKTINFO_LENGTH,
   packIn6Pktinfo,
   packInPktinfo,
@@ -37,21 +39,6 @@ import {
   SOCKADDR_IN6_LENGTH,
 } from './sockaddr.ts';
 import { type VrrpSocket, vrrpOptions } from './vrrp-options.ts';
-
-export interface Datagram {
-  /** What follows the IP header; a copy. */
-  readonly payload: Uint8Array;
-  readonly source: IpAddress;
-  readonly destination: IpAddress;
-  /** TTL or hop limit. */
-  readonly ttl: number;
-  readonly ifindex: number;
-  /**
-   * When it arrived, monotonic ms: what waking up, reading and decoding take does not put a deadline
-   * off. Without it, now.
-   */
-  readonly receivedMs?: number;
-}
 
 /** `code` is the errno's name. */
 export type SendOutcome =
@@ -86,13 +73,6 @@ export interface FrameSender {
  * Longer than any VRRP advert; what is longer is no advert, and what is cut off is not delivered.
  */
 const RECEIVE_BYTES_MAX = 4096;
-/** Datagrams per turn of the event loop: a flood must not keep timers from running. */
-const TURN_DATAGRAMS_MAX = 64;
-/**
- * Datagrams per `drain()`: a timeout is believed after reading what a default socket buffer can
- * hold.
- */
-const DRAIN_DATAGRAMS_MAX = 10_000;
 /** Peers whose packed addresses are kept. */
 const DESTINATIONS_MAX = 64;
 const ETHERNET_HEADER_LENGTH = 14;
@@ -151,10 +131,7 @@ export function openFrameSender(ifindex: number): FrameSender {
 }
 
 /** What differs between the two families. */
-interface Wire {
-  readonly incoming: IncomingMessage;
-  /** The datagram in `incoming`; undefined when it is malformed. */
-  decode(): Datagram | undefined;
+interface Wire extends IncomingWire {
   messageTo(destination: IpAddress): OutgoingMessage;
 }
 
@@ -219,63 +196,29 @@ function endpointV6(fd: number, options: VrrpEndpointOptions): Endpoint {
   });
 }
 
-/** A raw IPv6 socket receives no IP header: what it said comes as ancillary data (RFC 3542). */
-function decodeV6(incoming: IncomingMessage): Datagram | undefined {
-  const source = addressOfSockaddrIn6(incoming.name);
-  let destination: IpAddress | undefined;
-  let ifindex: number | undefined;
-  let ttl: number | undefined;
-  for (const { level, type, data } of incoming.controlMessages()) {
-    if (level !== IPPROTO_IPV6) continue;
-    if (type === IPV6_PKTINFO && data.length >= IN6_PKTINFO_LENGTH) {
-      destination = addressFromBytes(data.subarray(0, 16));
-      ifindex = data.readUInt32LE(16);
-    } else if (type === IPV6_HOPLIMIT && data.length >= 4) {
-      ttl = data.readInt32LE(0);
-    }
-  }
-  if (source === undefined || destination === undefined) return undefined;
-  if (ifindex === undefined || ttl === undefined) return undefined;
-  return { payload: new Uint8Array(incoming.payload), source, destination, ttl, ifindex };
-}
-
-/** The kernel's stamp on what was read; none on what came before the socket asked for stamps. */
-function stampOf(incoming: IncomingMessage): Buffer | undefined {
-  for (const { level, type, data } of incoming.controlMessages()) {
-    if (level === SOL_SOCKET && type === SCM_TIMESTAMPNS) return data;
-  }
-  return undefined;
-}
-
 class RawEndpoint implements Endpoint {
   readonly #fd: number;
-  readonly #options: VrrpEndpointOptions;
   readonly #wire: Wire;
-  readonly #watch: Watch;
-  #isClosed = false;
+  readonly #receiver: DatagramReceiver;
 
   constructor(fd: number, options: VrrpEndpointOptions, wire: Wire) {
     this.#fd = fd;
-    this.#options = options;
     this.#wire = wire;
     this.#discardEarly();
-    this.#watch = watchReadable(fd, () => this.#receive(TURN_DATAGRAMS_MAX));
+    this.#receiver = new DatagramReceiver(fd, wire, options);
   }
 
   send(payload: Uint8Array, destination: IpAddress, isRehearsal = false): SendOutcome {
-    if (this.#isClosed) return CLOSED;
+    if (this.#receiver.isClosed) return CLOSED;
     return attempt(() => this.#wire.messageTo(destination).send(this.#fd, payload, isRehearsal));
   }
 
   drain(): void {
-    this.#receive(DRAIN_DATAGRAMS_MAX);
+    this.#receiver.drain();
   }
 
   close(): void {
-    if (this.#isClosed) return;
-    this.#isClosed = true;
-    this.#watch.close();
-    libc.close(this.#fd);
+    this.#receiver.close();
   }
 
   /** Until it was bound to its interface, the socket took datagrams from all of them. */
@@ -284,28 +227,12 @@ class RawEndpoint implements Endpoint {
       if (!this.#wire.incoming.receive(this.#fd)) return;
     }
   }
-
-  /** `onReceive` may send, drain or close. */
-  #receive(datagramsMax: number): void {
-    for (let count = 0; count < datagramsMax && !this.#isClosed; count++) {
-      try {
-        if (!this.#wire.incoming.receive(this.#fd)) return;
-      } catch (error) {
-        if (!(error instanceof SysError)) throw error;
-        this.#options.onError(error);
-        return;
-      }
-      if (this.#wire.incoming.isTruncated) continue;
-      const receivedMs = arrivalMs(stampOf(this.#wire.incoming));
-      const datagram = this.#wire.decode();
-      if (datagram !== undefined) this.#options.onReceive({ ...datagram, receivedMs });
-    }
-  }
 }
 
-const CLOSED: SendOutcome = { ok: false, code: 'CLOSED', detail: 'The socket is closed' };
+export const CLOSED: SendOutcome = { ok: false, code: 'CLOSED', detail: 'The socket is closed' };
 
-function attempt(send: () => void): SendOutcome {
+/** Sends; what the kernel refuses is the outcome. */
+export function attempt(send: () => void): SendOutcome {
   try {
     send();
     return SENT;

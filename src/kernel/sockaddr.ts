@@ -13,7 +13,8 @@ const IP_MREQN_LENGTH = 12;
 const IPV6_MREQ_LENGTH = 20;
 /** struct in6_pktinfo: address, u32 interface index. */
 export const IN6_PKTINFO_LENGTH = 20;
-const IN_PKTINFO_LENGTH = 12;
+/** struct in_pktinfo: i32 interface index, local address, destination of the header. */
+export const IN_PKTINFO_LENGTH = 12;
 const ARPHRD_ETHER = 1;
 const MAC_LENGTH = 6;
 
@@ -54,6 +55,12 @@ export function packSockaddrIn6(address: IpAddress, ifindex: number, port = 0): 
 export function addressOfSockaddrIn6(name: Buffer): IpAddress | undefined {
   if (name.length < SOCKADDR_IN6_LENGTH || name.readUInt16LE(0) !== AF_INET6) return undefined;
   return addressFromBytes(name.subarray(8, 24));
+}
+
+/** The address of a received sockaddr_in; undefined when it is another family. */
+export function addressOfSockaddrIn(name: Buffer): IpAddress | undefined {
+  if (name.length < SOCKADDR_IN_LENGTH || name.readUInt16LE(0) !== AF_INET) return undefined;
+  return addressFromBytes(name.subarray(4, 8));
 }
 
 /**

@@ -1,7 +1,7 @@
 /** What happened, in order: a bounded ring that the supervisor keeps and `lvsd events` reads. Pure. */
 
 /** Which part of the daemon tells. */
-export type EventKind = 'vrrp' | 'tracker' | 'notify' | 'service' | 'process' | 'config';
+export type EventKind = 'vrrp' | 'tracker' | 'notify' | 'service' | 'bfd' | 'process' | 'config';
 
 export interface DaemonEvent {
   /** Counts from 1 since the daemon started; never again the same. */

@@ -30,3 +30,12 @@ export function table(rows: readonly (readonly string[])[]): readonly string[] {
 export function paint(text: string, code: number, { color }: { readonly color: boolean }): string {
   return color && code > 0 ? `\u001b[${code}m${text}\u001b[0m` : text;
 }
+
+/** `12 s`, `5 min`, `3 h`, `2 d`: one unit is enough to know whether it matters. */
+export function age(sinceMs: number, nowMs: number): string {
+  const seconds = Math.max(0, Math.floor((nowMs - sinceMs) / 1_000));
+  if (seconds < 120) return `${seconds} s`;
+  if (seconds < 7_200) return `${Math.floor(seconds / 60)} min`;
+  if (seconds < 172_800) return `${Math.floor(seconds / 3_600)} h`;
+  return `${Math.floor(seconds / 86_400)} d`;
+}

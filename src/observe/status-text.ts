@@ -3,8 +3,9 @@ import type { ServerHealth } from '../health/engine.ts';
 import type { PoolSnapshot } from '../ipvs/intent.ts';
 import type { ReconcilerSnapshot, ServerSnapshot, ServiceSnapshot } from '../ipvs/snapshot.ts';
 import type { InstanceSnapshot } from '../vrrp/snapshot.ts';
+import { renderBfd } from './bfd-text.ts';
 import { renderNotifyTrouble, renderRemarks, trackerRows } from './outside-text.ts';
-import { FORWARD, GREEN, paint, RED, table, YELLOW } from './screen.ts';
+import { age, FORWARD, GREEN, paint, RED, table, YELLOW } from './screen.ts';
 import type { DaemonStatus, HealthSnapshot } from './status.ts';
 
 const DAY_MS = 86_400_000;
@@ -27,6 +28,8 @@ export function renderStatus(status: DaemonStatus, options: RenderOptions): stri
   ];
   const trackers = table(trackerRows(status.trackers));
   if (trackers.length > 0) lines.push('', ...trackers);
+  const sessions = status.bfd === undefined ? [] : renderBfd(status.bfd, options);
+  if (sessions.length > 0) lines.push('', ...sessions);
   lines.push(...renderNotifyTrouble(status.notify));
   if (status.health !== undefined) {
     lines.push('', ...renderServices(status.health, options));
@@ -193,13 +196,4 @@ function renderTrouble(ipvs: ReconcilerSnapshot): readonly string[] {
     lines.push(`IPVS is not as wanted: ${ipvs.lastError.detail} (${ipvs.lastError.code})`);
   }
   return lines;
-}
-
-/** `12 s`, `5 min`, `3 h`, `2 d`: one unit is enough to know whether it matters. */
-export function age(sinceMs: number, nowMs: number): string {
-  const seconds = Math.max(0, Math.floor((nowMs - sinceMs) / 1_000));
-  if (seconds < 120) return `${seconds} s`;
-  if (seconds < 7_200) return `${Math.floor(seconds / 60)} min`;
-  if (seconds < 172_800) return `${Math.floor(seconds / 3_600)} h`;
-  return `${Math.floor(seconds / 86_400)} d`;
 }

@@ -1,4 +1,5 @@
 /** Everything the daemon shows of itself, as plain data: what `lvsd status --json` prints. */
+import type { BfdSnapshot } from '../bfd/snapshot.ts';
 import type { ServerHealth } from '../health/engine.ts';
 import type { PoolSnapshot } from '../ipvs/intent.ts';
 import type { ReconcilerSnapshot } from '../ipvs/snapshot.ts';
@@ -15,6 +16,19 @@ export interface HealthSnapshot {
 
 export type ProcessState = 'running' | 'restarting' | 'not-needed';
 
+export interface ProcessStatus {
+  readonly state: ProcessState;
+  readonly pid?: number;
+  readonly restarts: number;
+}
+
+/** What the bfd process knows. */
+export interface BfdStatus {
+  readonly sessions: readonly BfdSnapshot[];
+  /** Datagrams that were for no session, by why they were discarded. */
+  readonly strangers: Readonly<Record<string, number>>;
+}
+
 /** Times are ISO 8601; in snapshots, `…Ms` are milliseconds since 1970 unless said otherwise. */
 export interface DaemonStatus {
   readonly protocol: number;
@@ -25,16 +39,9 @@ export interface DaemonStatus {
   readonly startedAt: string;
   readonly loadedAt: string;
   readonly processes: {
-    readonly vrrp: {
-      readonly state: ProcessState;
-      readonly pid?: number;
-      readonly restarts: number;
-    };
-    readonly health: {
-      readonly state: ProcessState;
-      readonly pid?: number;
-      readonly restarts: number;
-    };
+    readonly vrrp: ProcessStatus;
+    readonly health: ProcessStatus;
+    readonly bfd: ProcessStatus;
   };
   readonly vrrp: readonly InstanceSnapshot[];
   readonly trackers: readonly TrackerStatus[];
@@ -43,4 +50,5 @@ export interface DaemonStatus {
     readonly fifos: readonly FifoStatus[];
   };
   readonly health?: HealthSnapshot;
+  readonly bfd?: BfdStatus;
 }

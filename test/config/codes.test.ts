@@ -6,6 +6,7 @@ import { expect, test } from 'vitest';
 import { type DiagnosticName, diagnosticTable } from '../../src/config/diagnostic-table.ts';
 import { MAX_DIAGNOSTICS } from '../../src/config/diagnostics.ts';
 import { MAX_INCLUDE_DEPTH, MAX_INCLUDED_FILES } from '../../src/config/include.ts';
+import { BFD_CASES } from './bfd-cases.ts';
 import { compile, type Files } from './compile-fixture.ts';
 import { LVS_CASES } from './lvs-cases.ts';
 import { VRRP_CASES } from './vrrp-cases.ts';
@@ -122,6 +123,7 @@ const CASES: Readonly<Record<DiagnosticName, Case>> = {
   unfinishedDefinition: { text: `${instance('priority 5')}$A= b \\` },
   ...LVS_CASES,
   ...VRRP_CASES,
+  ...BFD_CASES,
 };
 
 const names = Object.keys(diagnosticTable) as DiagnosticName[];

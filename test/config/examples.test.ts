@@ -34,6 +34,7 @@ function load(name: string, configId: string, compat: boolean): LoadResult {
 
 test('there is one for each of the usual jobs', () => {
   expect(names.map((name) => name.replace('.conf', ''))).toEqual([
+    'bfd',
     'dr-pair',
     'fwmark',
     'health-checks',

@@ -6,8 +6,6 @@ export interface LvsCase {
   readonly along?: readonly string[];
 }
 
-/** Nearly everything of the LVS side is read and refused. */
-const NOT_YET = 'LVS1022';
 const COMPLETE = 'delay_loop 5\nlb_algo rr\nlb_kind DR\nprotocol TCP\nalpha\n';
 const UNMARKED = COMPLETE.replace('protocol TCP\n', '');
 const SERVER = 'real_server 10.0.0.2 80 {\nTCP_CHECK {\n}\n}\n';
@@ -27,10 +25,6 @@ function server(lines: string): string {
 
 function url(lines: string, kind = 'HTTP_GET'): string {
   return server(`${kind} {\nurl {\npath /\n${lines}\n}\n}`);
-}
-
-function refused(text: string): LvsCase {
-  return { text, along: [NOT_YET] };
 }
 
 const GROUP = 'virtual_server_group G {\n10.0.0.1 80\n}\n';
@@ -58,7 +52,7 @@ export const LVS_CASES: Readonly<Record<keyof typeof lvsDiagnostics, LvsCase>> =
   suspendWithoutAddress: { text: mark('ha_suspend\n') },
   omegaWithoutScripts: { text: service(`omega\n${SERVER}`) },
   unknownTrackFile: { text: server('FILE_CHECK {\ntrack_file absent\n}') },
-  unknownBfdInstance: refused(server('BFD_CHECK {\nname absent\n}')),
+  unknownBfdInstance: { text: server('BFD_CHECK {\nname absent\n}') },
   hexInvalid: { text: server('UDP_CHECK {\npayload 0G\n}') },
   replyLength: { text: server('UDP_CHECK {\nmin_reply_length 9\nmax_reply_length 8\n}') },
   pathWithSpace: { text: url('').replace('path /', 'path "/a b"') },

@@ -144,46 +144,9 @@ describe('a planned keyword', () => {
     expect(codesOf(compile(globals + instance('')))).toEqual([]);
   });
 
-  test('is checked like a working one, and refused once', () => {
-    const text = instance('track_bfd {\nabsent weight 254\n}');
-    expect(codesOf(compile(text))).toEqual(['LVS1022 7:1', 'LVS1200 8:1', 'LVS1028 8:15']);
-  });
-
   test('that opens a block is refused at the block, mistakes in it at their lines', () => {
-    const text = `${instance('')}bfd_instance a {\nneighbor_ip 10.0.0.9\nraise 2\nmultiplier 0\n}\n`;
-    expect(codesOf(compile(text))).toEqual(['LVS1022 9:1', 'LVS1020 11:1', 'LVS1028 12:12']);
-  });
-});
-
-test('a service is tracked by its endpoint', () => {
-  const service = 'virtual_server 10.0.0.1 80 {\nprotocol TCP\nreal_server 10.0.0.2 80 {\n}\n}\n';
-  const track = (name: string): Compiled =>
-    compileAnyway(`${instance(`track_virtual_server {\n${name} weight -5\n}`)}${service}`);
-  expect(track('10.0.0.1:81').codes).toContain('LVS1200');
-  const { config, codes } = track('10.0.0.1:80');
-  expect(codes).not.toContain('LVS1200');
-  expect(config.vrrpInstances[0]?.trackers?.virtualServers).toMatchObject([
-    { name: '10.0.0.1:80', weight: -5 },
-  ]);
-});
-
-test('the old way to name the sync daemon means the new one, unless that is there', () => {
-  const text = instance('lvs_sync_daemon_interface eth1');
-  const syncDaemon = { interface: 'eth1', instance: 'A' };
-  expect(compileAnyway(text).config.globalDefs).toMatchObject({ syncDaemon });
-  const both = `global_defs {\nlvs_sync_daemon eth2\n}\n${text}`;
-  expect(compileAnyway(both).config.globalDefs.syncDaemon).toEqual({ interface: 'eth2' });
-});
-
-test('the defaults of global_defs reach every instance', () => {
-  const text = 'global_defs {\nvrrp_strict\nvrrp_down_timer_adverts 5\nvrrp_min_garp\n}\n';
-  const { config } = compileAnyway(text + instance('priority 5'));
-  expect(config.vrrpInstances[0]).toMatchObject({
-    isStrict: true,
-    accepts: false,
-    downTimerAdverts: 5,
-    lowerPrioNoAdvert: true,
-    garp: { masterDelayMs: 0, masterRepeat: 1, lowerPrioRepeat: 1 },
+    const text = `global_defs {\nshared_state {\nurl redis://x\nraise 2\nttl 0\n}\n}\n${instance('')}`;
+    expect(codesOf(compile(text))).toEqual(['LVS1022 2:1', 'LVS1020 4:1', 'LVS1028 5:5']);
   });
 });
 
@@ -220,6 +183,8 @@ test.each([
   ['static_routes {\n10.1.0.0/24 dev eth0 mtu lock\n}', 'LVS1026'],
   ['garp_group {\ninterface interface0123456\n}', 'LVS1051'],
   ['bfd_instance b {\nmin_rx 5\n}', 'LVS1031'],
+  ['bfd_instance b {\nneighbor_ip 10.0.0.9\nmin_rx 0.5\n}', 'LVS1028'],
+  ['bfd_instance b {\nneighbor_ip 10.0.0.9\nmin_tx fast\n}', 'LVS1027'],
   ['static_rules {\nfrom 10.0.0.1/24 table 5 priority 1\n}', 'LVS1234'],
   ['static_routes {\n10.1.0.0/24 via fe80::1 dev eth0 nexthopp x\n}', 'LVS1020'],
   ['global_defs {\nlvs_timeouts tcp 0\n}', 'LVS1028'],

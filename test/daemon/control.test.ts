@@ -28,6 +28,7 @@ const status: DaemonStatus = {
   processes: {
     vrrp: { state: 'not-needed', restarts: 0 },
     health: { state: 'not-needed', restarts: 0 },
+    bfd: { state: 'not-needed', restarts: 0 },
   },
   vrrp: [],
   trackers: [],

@@ -109,47 +109,10 @@ describe('judgePreflight', () => {
   });
 });
 
-describe('a server whose every check is one that lvsd does not do yet', () => {
-  const base = {
-    span,
-    connectAddress: { family: 'inet', text: '192.168.10.101' },
-    connectPort: 25,
-    connectTimeoutMs: 5_000,
-    delayLoopMs: 5_000,
-    retry: 1,
-    delayBeforeRetryMs: 1_000,
-    warmupMs: 0,
-    alpha: true,
-  } as const;
-  const server = {
-    span,
-    address: { family: 'inet', text: '192.168.10.101' },
-    port: 25,
-    weight: 1,
-    forwardingMethod: 'droute',
-    checkers: [],
-    plannedCheckers: [{ kind: 'BFD_CHECK', span, name: 'b', alpha: false }],
-  } as const;
-  const service = {
-    span,
-    kind: 'address',
-    address: { family: 'inet', text: '192.168.10.188' },
-    port: 25,
-    protocol: 'tcp',
-    scheduler: 'rr',
-  } as const;
-
-  it('is refused: without a checker it would count as up for ever', () => {
-    const unchecked = { ...config, virtualServers: [{ ...service, realServers: [server] }] };
-    const [problem] = judgePreflight(unchecked, facts({}), false);
-    expect(problem?.code).toBe('UNCHECKED_SERVER');
-    expect(problem?.message).toMatch(/lvs\.conf:7: tcp 192\.168\.10\.188:25\/.*BFD_CHECK/);
-  });
-
-  it('is none when another check of it works, or when it has no check at all', () => {
-    const checked = { ...server, checkers: [{ ...base, kind: 'TCP_CHECK' }] } as const;
-    const { plannedCheckers: _, ...bare } = server;
-    const fine = { ...config, virtualServers: [{ ...service, realServers: [checked, bare] }] };
-    expect(judgePreflight(fine, facts({}), false)).toEqual([]);
+describe('the ports of BFD', () => {
+  it('are refused to start without: another daemon has one, and how to find it is said', () => {
+    const [problem] = judge({ refusedBfd: { port: 3784, code: 'EADDRINUSE' } });
+    expect(problem?.code).toBe('BFD_PORT_TAKEN');
+    expect(problem?.message).toContain('ss -ulpn sport = :3784');
   });
 });

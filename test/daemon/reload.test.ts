@@ -43,16 +43,26 @@ describe('a file', () => {
 describe('what the processes answered', () => {
   it('is done when both have it', () => {
     const health = { ok: true, operations: 3, draining: 1 } as const;
-    expect(summarize({ vrrp: [], health })).toEqual({ operations: 3, draining: 1, pending: [] });
-    expect(summarize({ vrrp: 'not-needed', health: 'not-needed' }).pending).toEqual([]);
+    const rest = { vrrp: 'not-needed', health: 'not-needed', isBfdDone: true } as const;
+    const done = { operations: 3, draining: 1, pending: [] };
+    expect(summarize({ vrrp: [], health, isBfdDone: true })).toEqual(done);
+    expect(summarize(rest).pending).toEqual([]);
   });
 
   it.each([
-    ['a process that is away', { vrrp: undefined, health: undefined }, /vrrp.*health/s],
-    ['an instance on its way out', { vrrp: ['VI_2'], health: 'not-needed' }, /VI_2/],
+    [
+      'a process that is away',
+      { vrrp: undefined, health: undefined, isBfdDone: false },
+      /vrrp.*bfd.*health/s,
+    ],
+    [
+      'an instance on its way out',
+      { vrrp: ['VI_2'], health: 'not-needed', isBfdDone: true },
+      /VI_2/,
+    ],
     [
       'a table that is not as wanted',
-      { vrrp: [], health: { ok: false, code: 'X', detail: 'why' } },
+      { vrrp: [], health: { ok: false, code: 'X', detail: 'why' }, isBfdDone: true },
       /why/,
     ],
   ] as const)('is pending with %s', (_what, answers, expected) => {

@@ -43,6 +43,7 @@ export class FakeProbes {
       DSR_CHECK: probe,
       MISC_CHECK: probes.MISC_CHECK,
       FILE_CHECK: probes.FILE_CHECK,
+      BFD_CHECK: probes.BFD_CHECK,
     };
   }
 

@@ -1,7 +1,7 @@
 /** The outside of one VRRP instance: everything it does is kept, everything it hears is given by hand. */
 import type { IpAddress } from '../../src/base/address.ts';
 import { type LogLevel, logTo } from '../../src/base/log.ts';
-import type { Datagram } from '../../src/kernel/datagram.ts';
+import type { Datagram } from '../../src/kernel/datagram-receiver.ts';
 import { VrrpInstance } from '../../src/vrrp/instance.ts';
 import type { Action, RouterConfig } from '../../src/vrrp/machine.ts';
 import {

@@ -320,6 +320,17 @@ describe('recheck', () => {
     expect(stage.servers.timesOf(`${A}:80`)).toEqual([0, 3000, 13_000]);
     expect(stage.servers.timesOf(`${B}:80`)).toEqual([0, 10_000]);
   });
+
+  it('follows a check under way, which may have asked before what it asks about changed', async () => {
+    const stage = new Stage();
+    stage.tell(A, 'hang');
+    await stage.start(checkedServers([A]));
+    stage.tell(A, pass);
+    stage.engine.recheck(() => true);
+    await stage.time.advance(9_000);
+    expect(stage.servers.timesOf(`${A}:80`)).toEqual([0, 5_000]);
+    expect(stage.isUp(A)).toBe(true);
+  });
 });
 
 describe('servers whose file asks the same', () => {

@@ -1,7 +1,9 @@
 import { describe, expect, it } from 'vitest';
+import type { BfdSnapshot } from '../../src/bfd/snapshot.ts';
 import type { ServerHealth } from '../../src/health/engine.ts';
+import { age } from '../../src/observe/screen.ts';
 import type { DaemonStatus } from '../../src/observe/status.ts';
-import { age, renderStatus } from '../../src/observe/status-text.ts';
+import { renderStatus } from '../../src/observe/status-text.ts';
 
 const NOW = Date.parse('2026-01-01T00:10:00.000Z');
 
@@ -16,6 +18,7 @@ const status: DaemonStatus = {
   processes: {
     vrrp: { state: 'running', pid: 43, restarts: 1 },
     health: { state: 'running', pid: 44, restarts: 0 },
+    bfd: { state: 'not-needed', restarts: 0 },
   },
   trackers: [],
   notify: { scripts: [], fifos: [] },
@@ -265,5 +268,55 @@ describe('age', () => {
     [-5, '0 s'],
   ])('of %d ms is %s', (ms, text) => {
     expect(age(NOW - ms, NOW)).toBe(text);
+  });
+});
+
+describe('BFD sessions', () => {
+  const session: BfdSnapshot = {
+    name: 'uplink',
+    neighbor: '10.0.0.2',
+    isMultihop: false,
+    isPassive: false,
+    state: 'Down',
+    sinceMs: NOW - 3_000,
+    reason: 'Control Detection Time Expired, neighbor 10.0.0.2 is not heard',
+    diagnostic: 'Control Detection Time Expired',
+    discriminator: 7,
+    remote: {
+      state: 'Up',
+      diagnostic: 'No Diagnostic',
+      discriminator: 0,
+      minRxMs: 10,
+      minTxMs: 20,
+      multiplier: 3,
+    },
+    transmitIntervalMs: 1_000,
+    detectionTimeMs: 60,
+    isPolling: false,
+    ups: 2,
+    downs: 2,
+    sent: 9,
+    received: 8,
+    refused: { TTL_TOO_LOW: 4 },
+    sendErrors: { ENETUNREACH: 1 },
+  };
+  const shown = (bfd: DaemonStatus['bfd']): string =>
+    renderStatus(
+      { ...status, ...(bfd === undefined ? {} : { bfd }) },
+      { color: false, nowMs: NOW },
+    );
+
+  it('are a line each, with what keeps one down', () => {
+    const text = shown({ sessions: [session], strangers: { UNKNOWN_NEIGHBOR: 5 } });
+    expect(text).toMatch(/uplink +Down +3 s +10\.0\.0\.2 +1000 ms +60 ms +2\/2 +Control Detection/);
+    expect(text).toContain('discards what 10.0.0.2 sends (TTL_TOO_LOW 4): it is further away');
+    expect(text).toContain('uplink cannot send (ENETUNREACH 1)');
+    expect(text).toContain('for no session: UNKNOWN_NEIGHBOR 5');
+  });
+
+  it('say nothing of old trouble while they are up, and nothing at all when there are none', () => {
+    const text = shown({ sessions: [{ ...session, state: 'Up' }], strangers: {} });
+    expect(text).not.toContain('TTL_TOO_LOW');
+    expect(shown({ sessions: [], strangers: {} })).not.toContain('BFD');
   });
 });

@@ -4,7 +4,7 @@
  * was.
  */
 import { describe, expect, it } from 'vitest';
-import type { Datagram } from '../../src/kernel/datagram.ts';
+import type { Datagram } from '../../src/kernel/datagram-receiver.ts';
 import type { RouterConfig } from '../../src/vrrp/machine.ts';
 import { VrrpWorld } from '../fake/vrrp-world.ts';
 import { Dice } from '../sim/random.ts';

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { IpAddress } from '../../src/base/address.ts';
 import { logTo } from '../../src/base/log.ts';
-import type { Datagram } from '../../src/kernel/datagram.ts';
+import type { Datagram } from '../../src/kernel/datagram-receiver.ts';
 import type { AddressOutcome } from '../../src/kernel/links.ts';
 import { VrrpInstance } from '../../src/vrrp/instance.ts';
 import type { RouterConfig } from '../../src/vrrp/machine.ts';
