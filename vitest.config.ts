@@ -2,6 +2,7 @@ import { defineConfig } from 'vitest/config';
 
 /** Real kernels, real daemons, real peers: one file at a time, so that two cores are enough for each. */
 const SYSTEM_TESTS = [
+  'test/bench/health-run.test.ts',
   'test/bench/ipvs.test.ts',
   'test/cli/**/*.test.ts',
   'test/daemon/bfd-check.test.ts',

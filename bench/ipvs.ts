@@ -1,6 +1,6 @@
 /**
- * What the IPVS table costs: `node bench/ipvs.ts [--json] [--quick | --full] [--only=load | --only=large]`,
- * as root, on this kernel where it has IPVS and otherwise in user-mode Linux.
+ * What the IPVS table costs: `node bench/ipvs.ts [--json] [--quick | --full] [--turns=N] [--only=load |
+ * --only=large]`, as root, on this kernel where it has IPVS and otherwise in user-mode Linux.
  *
  *   load, change, remove    10,000 servers in one service and in 100 put into an empty table, every weight
  *                           changed, every server removed: lvsd's reconciler with all it verifies, beside

@@ -5,7 +5,7 @@
 import { spawnSync } from 'node:child_process';
 import { join } from 'node:path';
 
-const BENCHES = ['config', 'failover', 'ipvs'] as const;
+const BENCHES = ['config', 'failover', 'health', 'ipvs'] as const;
 
 const words = process.argv.slice(2);
 const flags = words.filter((word) => word.startsWith('--'));

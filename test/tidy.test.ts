@@ -106,7 +106,6 @@ const LAYERS: Readonly<Record<string, readonly string[]>> = {
 /** R3: one door for each package. */
 const DOORS: Readonly<Record<string, readonly string[]>> = {
   koffi: ['kernel/libc.ts'],
-  undici: ['health/http.ts'],
   'dns-packet': ['health/dns.ts'],
   pino: ['base/log-pino.ts'],
   commander: ['cli/'],

@@ -41,9 +41,11 @@ const health = new HealthGuard(
     ...common,
     onFatal,
     spawn: spawnStalled,
+    isSameService: Object.is,
     onServersChecked: nothing,
     onServices: nothing,
     onNotice: nothing,
+    onExpiry: nothing,
     newScripts: (onEnd) =>
       new CheckScripts({
         runner: new ScriptRunner({ clock: systemClock, setTimer: nodeTimers, limit: 1 }),

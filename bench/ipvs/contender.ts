@@ -1,9 +1,10 @@
 /** lvsd and keepalived as a user starts them, with what their processes cost. */
-import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
+import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { killAll } from '../failover/director.ts';
+import { cpuSecondsOf, familyOf, memoryOf } from '../process-cost.ts';
 
 export type DaemonName = 'lvsd' | 'keepalived';
 
@@ -15,13 +16,11 @@ export interface Cost {
 }
 
 const KIB_PER_MIB = 1024;
-const TEXT_MAX = 256 * 1024 * 1024;
 
 export class Contender {
   readonly name: DaemonName;
   readonly #child: ChildProcess;
   readonly #file: string;
-  readonly #socket: string;
   #said = '';
 
   /** Starts it on this configuration. `checksOnly`: keepalived without its VRRP process. */
@@ -32,9 +31,8 @@ export class Contender {
   ) {
     this.name = name;
     this.#file = join(directory, `${name}.conf`);
-    this.#socket = join(directory, `${name}.sock`);
     writeFileSync(this.#file, configuration);
-    const lvsd = ['run', '-f', this.#file, '--socket', this.#socket, '--log-level', 'warn'];
+    const lvsd = ['run', '-f', this.#file, '--socket', join(directory, 'lvsd.sock')];
     const pids = ['--pid', '--vrrp_pid', '--checkers_pid'].flatMap((option) => [
       option,
       join(directory, `keepalived${option}`),
@@ -63,11 +61,10 @@ export class Contender {
     this.#child.kill('SIGHUP');
   }
 
-  /** What lvsd's last reconciliation did; undefined when the health process does not answer in time. */
-  reconciled(): Reconciled | undefined {
-    const words = ['status', '--json', '--socket', this.#socket];
-    const text = execFileSync('bin/lvsd', words, { encoding: 'utf8', maxBuffer: TEXT_MAX });
-    return findReconciled(JSON.parse(text));
+  /** Operations of lvsd's last reload, which it logs once it is through; undefined before. */
+  get reloadOperations(): number | undefined {
+    const line = this.#said.split('\n').findLast((text) => text.includes('"msg":"reload applied"'));
+    return line === undefined ? undefined : Number(/"operations":(\d+)/.exec(line)?.[1]);
   }
 
   cost(): Cost {
@@ -88,74 +85,5 @@ export class Contender {
   /** Ends its processes at once and leaves the table. */
   kill(): void {
     if (!this.hasEnded) killAll(familyOf(this.#child.pid ?? 0));
-  }
-}
-
-interface Reconciled {
-  readonly operations: number;
-  readonly driftRepairs: number;
-}
-
-/** Wherever the status has the reconciler's snapshot. */
-function findReconciled(value: unknown): Reconciled | undefined {
-  if (typeof value !== 'object' || value === null) return undefined;
-  if ('driftRepairs' in value && typeof value.driftRepairs === 'number') {
-    const applied = 'lastApplied' in value ? value.lastApplied : undefined;
-    const isThere = typeof applied === 'object' && applied !== null && 'operations' in applied;
-    const operations = isThere ? Number(applied.operations) : 0;
-    return { operations, driftRepairs: value.driftRepairs };
-  }
-  for (const each of Array.isArray(value) ? [] : Object.values(value)) {
-    const found = findReconciled(each);
-    if (found !== undefined) return found;
-  }
-  return undefined;
-}
-
-/** A process and all that descend from it. */
-function familyOf(root: number): readonly number[] {
-  const children = new Map<number, number[]>();
-  for (const entry of readdirSync('/proc')) {
-    const fields = statOf(Number(entry));
-    if (fields === undefined) continue;
-    const parent = Number(fields[1]);
-    children.set(parent, [...(children.get(parent) ?? []), Number(entry)]);
-  }
-  const family: number[] = [];
-  const waiting = [root];
-  for (let pid = waiting.pop(); pid !== undefined; pid = waiting.pop()) {
-    family.push(pid);
-    waiting.push(...(children.get(pid) ?? []));
-  }
-  return family;
-}
-
-/** /proc/PID/stat from the state on: state, ppid, …; undefined when there is no such process. */
-function statOf(pid: number): readonly string[] | undefined {
-  try {
-    const text = readFileSync(`/proc/${pid}/stat`, 'latin1');
-    return text.slice(text.lastIndexOf(')') + 2).split(' ');
-  } catch {
-    // It ended meanwhile, or is no process.
-    return undefined;
-  }
-}
-
-const TICKS_PER_SECOND = 100;
-const UTIME = 11;
-const STIME = 12;
-
-function cpuSecondsOf(pid: number): number {
-  const fields = statOf(pid);
-  return (Number(fields?.[UTIME] ?? 0) + Number(fields?.[STIME] ?? 0)) / TICKS_PER_SECOND;
-}
-
-function memoryOf(pid: number): number {
-  try {
-    const text = readFileSync(`/proc/${pid}/smaps_rollup`, 'utf8');
-    return Number(/^Pss:\s+(\d+)/m.exec(text)?.[1] ?? 0);
-  } catch {
-    // It ended meanwhile.
-    return 0;
   }
 }

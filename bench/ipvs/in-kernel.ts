@@ -1,6 +1,6 @@
 /**
  * The IPVS bench, run where the kernel has IPVS (bench/ipvs.ts sees to that): prints its measurements as
- * one array. Words: --quick | --full, and --only=load | --only=large.
+ * one array. Words: --quick | --full, --turns=N, and --only=load | --only=large.
  */
 import { spawnSync } from 'node:child_process';
 import { join } from 'node:path';
@@ -211,7 +211,11 @@ function measureLarge({ large: size, largeTurns, idleMs, quietMs, drifts }: Exte
 }
 
 const words = process.argv.slice(2);
-const extent = words.includes('--full') ? FULL : words.includes('--quick') ? QUICK : DEFAULT;
+const turns = words.find((word) => word.startsWith('--turns='))?.slice('--turns='.length);
+const extent = {
+  ...(words.includes('--full') ? FULL : words.includes('--quick') ? QUICK : DEFAULT),
+  ...(turns === undefined ? {} : { turns: Number(turns), largeTurns: Number(turns) }),
+};
 if (!words.includes('--only=large')) measureLoads(extent);
 if (!words.includes('--only=load')) measureLarge(extent);
 process.stdout.write(`${JSON.stringify(results, undefined, 2)}\n`);

@@ -133,15 +133,10 @@ export async function measureLarge(
   }
 }
 
-/** A health process that is busy with a large table may not answer at once. */
 async function operationsOf(daemon: Contender): Promise<number> {
-  let operations: number | undefined;
-  const isTold = (): boolean => {
-    operations = daemon.reconciled()?.operations;
-    return operations !== undefined;
-  };
-  await until('the status tells what was done', isTold, performance.now());
-  return operations ?? Number.NaN;
+  const isTold = (): boolean => daemon.reloadOperations !== undefined;
+  await until('the log tells what the reload did', isTold, performance.now());
+  return daemon.reloadOperations ?? Number.NaN;
 }
 
 /** True when a server that was deleted by hand is still missing after a while. */

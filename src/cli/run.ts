@@ -3,6 +3,7 @@ import { type Command, Option } from 'commander';
 import { systemClock } from '../base/clock.ts';
 import type { LogLevel } from '../base/log.ts';
 import { openLog } from '../base/log-pino.ts';
+import { KeptBlocks } from '../config/kept-blocks.ts';
 import { defaultConfigId, loadConfig } from '../config/load.ts';
 import { letGoOf, takeSuccession } from '../daemon/succession.ts';
 import { Supervisor } from '../daemon/supervisor.ts';
@@ -49,7 +50,8 @@ async function run(options: RunOptions, version: string): Promise<void> {
   const succession = takeSuccession(process.env);
   const configId = options.configId ?? defaultConfigId();
   const compat = options.compat === true;
-  const loaded = loadConfig(options.file, { configId, compat });
+  const blocks = new KeptBlocks();
+  const loaded = loadConfig(options.file, { configId, compat, blocks });
   if (loaded.config === undefined) letGoOf(succession);
   if (loaded.unreadable !== undefined) {
     printError(loaded.unreadable.message);
@@ -75,6 +77,7 @@ async function run(options: RunOptions, version: string): Promise<void> {
       keepsServices: options.dontReleaseIpvs === true,
       ...(succession === undefined ? {} : { succession }),
       version,
+      blocks,
       clock: systemClock,
       log: openLog(options.logLevel),
     },

@@ -33,8 +33,13 @@ export function compileVirtualServers(
   context: LvsContext,
 ): readonly VirtualServerConfig[] {
   const met = new Map<string, number>();
+  const { report, blocks } = context;
+  const { groups, trackFiles, bfdInstances, tlsClient } = context;
+  blocks?.setContext([groups, trackFiles, bfdInstances, tlsClient]);
   return entries.flatMap((entry) => {
-    const service = compileService(entry, context);
+    const compile = (to: Report): VirtualServerConfig | undefined =>
+      compileService(entry, { ...context, report: to });
+    const service = blocks ? blocks.service(entry.keyword, report, compile) : compile(report);
     const isKept = service !== undefined && isNew(service, entry, { met, context });
     return isKept ? [service] : [];
   });

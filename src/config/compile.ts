@@ -15,6 +15,7 @@ import { expandConfig } from './expand.ts';
 import type { Surroundings } from './expand-parameters.ts';
 import type { FileCheck, FileFacts } from './file-facts.ts';
 import type { IncludePort } from './include.ts';
+import type { BlockReading, KeptBlocks } from './kept-blocks.ts';
 import type { Config } from './model.ts';
 import { parseConfig, ROOT_CONTEXT, type Statement } from './parser.ts';
 import { type Entry, type ReadBlock, readBlock } from './read-block.ts';
@@ -32,6 +33,8 @@ export interface CompileOptions {
   readonly files?: FileFacts;
   /** Absent where built-in parameters have nothing to ask. */
   readonly surroundings?: Surroundings;
+  /** What is known of this file from the last time. Of no use to `compat`. */
+  readonly blocks?: KeptBlocks;
 }
 
 export interface CompileResult {
@@ -44,17 +47,43 @@ export interface CompileResult {
   readonly sources: ReadonlyMap<string, string>;
 }
 
-/** Reads `text`, the content of `file`. Never throws, whatever the text. */
+/**
+ * Reads `text`, the content of `file`. Never throws, whatever the text. With `blocks` the result is the
+ * same and comes sooner; where anything is wrong everything is read, so that all of it is said.
+ */
 export function compileText(file: string, text: string, options: CompileOptions): CompileResult {
+  const { blocks } = options;
+  if (blocks === undefined || options.compat === true) return compileOnce(file, text, options);
+  if (!blocks.isEmpty) {
+    const reading = blocks.read(false);
+    const result = compileOnce(file, text, options, reading);
+    if (result.config !== undefined && reading.isWhole) {
+      blocks.keep(reading);
+      return result;
+    }
+  }
+  const reading = blocks.read(true);
+  const result = compileOnce(file, text, options, reading);
+  if (result.config !== undefined) blocks.keep(reading);
+  return result;
+}
+
+function compileOnce(
+  file: string,
+  text: string,
+  options: CompileOptions,
+  blocks?: BlockReading,
+): CompileResult {
   const collector = collectDiagnostics(options);
-  const { report } = collector;
-  const { lines, sources } = expandConfig(file, text, { ...options, report });
+  const report = blocks?.counting(collector.report) ?? collector.report;
+  const { lines, sources } = expandConfig(file, text, { ...options, report, blocks });
   const { statements, isReliable } = parseConfig(lines, { contextOpenedBy, isKnown }, report);
   const place = { source: { file, text }, line: 1, column: 1, endColumn: 1 };
   if (!isReliable) report('bracesUnclear', place, {});
   const isCompat = options.compat === true;
   const counted = isCompat ? leaveOutIncomplete(statements, report) : statements;
-  const ports = { facts: options.files };
+  const facts = options.files && blocks ? blocks.watching(options.files) : options.files;
+  const ports = { facts, blocks };
   // Where the braces are a guess, strict mode says nothing more: it would be about the guess.
   const config =
     isReliable || isCompat ? compileStatements(counted, place, { report, ...ports }) : undefined;
@@ -74,22 +103,28 @@ export function compileText(file: string, text: string, options: CompileOptions)
 function isGuessUsable(
   statements: readonly Statement[],
   place: Place,
-  ports: { readonly facts: FileFacts | undefined },
+  { facts }: { readonly facts: FileFacts | undefined },
 ): boolean {
   const { report, hasErrors } = collectDiagnostics({ compat: true });
-  compileStatements(leaveOutIncomplete(statements, report), place, { report, ...ports });
+  compileStatements(leaveOutIncomplete(statements, report), place, { report, facts });
   return !hasErrors();
+}
+
+interface CompilePorts {
+  readonly report: Report;
+  readonly facts?: FileFacts | undefined;
+  readonly blocks?: BlockReading | undefined;
 }
 
 /** What the statements mean, as far as they can be understood. */
 export function compileStatements(
   statements: readonly Statement[],
   place: Place,
-  { report, facts }: { readonly report: Report; readonly facts?: FileFacts | undefined },
+  { report, facts, blocks }: CompilePorts,
 ): Config {
   const root = readBlock({ context: ROOT_CONTEXT, place }, statements, report);
   const globals = compileGlobalDefs(root.all('global_defs'), place, { report, facts });
-  const lvs = compileLvs(root, globals.files);
+  const lvs = compileLvs(root, globals.files, blocks);
   const around = { names: knownNames(root, lvs.virtualServers), files: globals.files };
   const entries = root.all('virtual_server');
   checkStopPolicy(globals.globalDefs, globals.block, lvs.virtualServers, report);
@@ -111,6 +146,7 @@ export function compileStatements(
 function compileLvs(
   root: ReadBlock,
   files: FileCheck,
+  blocks: BlockReading | undefined,
 ): Omit<Config, 'globalDefs' | 'vrrpInstances'> {
   const { report } = files;
   const groups = compileServerGroups(root.all('virtual_server_group'), report);
@@ -123,6 +159,7 @@ function compileLvs(
     bfdInstances: namesOf(root.all('bfd_instance')),
     bfdForVrrp: namesForOne(root.all('bfd_instance'), 'vrrp'),
     tlsClient,
+    blocks,
   });
   return {
     virtualServers: services,

@@ -41,6 +41,14 @@ export type Report = <Name extends DiagnosticName>(
   help?: string | (() => string | undefined),
 ) => void;
 
+/** What a Report was told. */
+export interface Diagnosed {
+  readonly name: DiagnosticName;
+  readonly place: Place;
+  readonly values: DiagnosticValues;
+  readonly help: string | undefined;
+}
+
 /** At most so many of each severity are kept; the rest is counted. */
 export const MAX_DIAGNOSTICS = 500;
 

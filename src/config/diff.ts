@@ -33,11 +33,22 @@ interface Thing {
 
 type Fields = Readonly<Record<string, unknown>>;
 
-/** In this order: removed things, then the others as in the new file; empty when nothing changes. */
-export function diffConfig(before: Config, after: Config): readonly Change[] {
-  const old = new Map(thingsOf(before).map((thing) => [keyOf(thing), thing]));
+/** Whether two services are known to be the same, but for where they stand; false says nothing. */
+export type IsSameService = (a: VirtualServerConfig, b: VirtualServerConfig) => boolean;
+
+/**
+ * In this order: removed things, then the others as in the new file; empty when nothing changes. Services
+ * that `isSame` are not looked into, which is all that it is for.
+ */
+export function diffConfig(
+  before: Config,
+  after: Config,
+  isSame: IsSameService = Object.is,
+): readonly Change[] {
+  const kept = keptNames(before.virtualServers, after.virtualServers, isSame);
+  const old = new Map(thingsOf(before, kept).map((thing) => [keyOf(thing), thing]));
   const changes: Change[] = [];
-  for (const thing of thingsOf(after)) {
+  for (const thing of thingsOf(after, kept)) {
     const previous = old.get(keyOf(thing));
     old.delete(keyOf(thing));
     if (previous === undefined) changes.push(changeOf('added', thing));
@@ -58,10 +69,42 @@ function keyOf({ what, name }: Thing): string {
   return `${what} ${name}`;
 }
 
+/** Names that stand for one service before and after, the same one. */
+function keptNames(
+  before: readonly VirtualServerConfig[],
+  after: readonly VirtualServerConfig[],
+  isSame: IsSameService,
+): ReadonlySet<string> {
+  const old = servicesByName(before);
+  const kept = new Set<string>();
+  for (const [name, service] of servicesByName(after)) {
+    const previous = old.get(name);
+    if (service === undefined || previous === undefined) continue;
+    if (isSame(previous, service)) kept.add(name);
+  }
+  return kept;
+}
+
+/** Undefined for a name that several have. */
+function servicesByName(
+  services: readonly VirtualServerConfig[],
+): ReadonlyMap<string, VirtualServerConfig | undefined> {
+  const byName = new Map<string, VirtualServerConfig | undefined>();
+  for (const service of services) {
+    const name = serviceName(service);
+    byName.set(name, byName.has(name) ? undefined : service);
+  }
+  return byName;
+}
+
 /** Every named thing of the model by itself. Sections that are lists have one thing a member. */
-function thingsOf(config: Config): readonly Thing[] {
+function thingsOf(config: Config, without: ReadonlySet<string>): readonly Thing[] {
   return Object.entries(config).flatMap(([section, value]: [string, unknown]) => {
-    if (section === 'virtualServers') return config.virtualServers.flatMap(thingsOfService);
+    if (section === 'virtualServers') {
+      return config.virtualServers
+        .filter((service) => !without.has(serviceName(service)))
+        .flatMap(thingsOfService);
+    }
     const what = keywordOf(section);
     if (!Array.isArray(value)) return isFields(value) ? [{ what, value }] : [];
     return value.filter(isFields).map((item, index) => {

@@ -24,6 +24,7 @@ import {
 } from './expand-sequences.ts';
 import { type IncludePort, Includer } from './include.ts';
 import { readIncludeKeyword } from './include-paths.ts';
+import { type BlockReading, findBlock } from './kept-blocks.ts';
 import {
   type Columns,
   columnsOf,
@@ -37,6 +38,7 @@ import {
   reportUnterminated,
   scanLine,
   scanTokens,
+  type TakenLines,
 } from './scanner.ts';
 import { type Line, type Place, placeOf, type SourceFile, type Token } from './source.ts';
 
@@ -47,6 +49,8 @@ export interface ExpandOptions {
   readonly report: Report;
   /** Absent where built-in parameters have nothing to ask. */
   readonly surroundings?: Surroundings;
+  /** Blocks that are known from the last time are not read again. */
+  readonly blocks?: BlockReading | undefined;
 }
 
 export interface Expanded {
@@ -85,6 +89,24 @@ interface OpenDefinition {
   readonly place: Place;
 }
 
+/** A line of a source, from `start` to `end`. */
+interface LineRange {
+  readonly source: SourceFile;
+  readonly line: number;
+  readonly start: number;
+  readonly end: number;
+}
+
+/** A block whose lines are being read, and may be kept. */
+interface OpenBlock {
+  readonly text: string;
+  readonly end: number;
+  readonly line: number;
+  /** Lines that were there before it, and how often something had been reported. */
+  readonly linesBefore: number;
+  readonly reportsBefore: number;
+}
+
 class Expander {
   readonly lines: Line[] = [];
   readonly #options: ExpandOptions;
@@ -111,7 +133,7 @@ class Expander {
     this.#includer.enter(source);
     let dollar = text.indexOf('$');
     let include = text.indexOf('include');
-    forEachLine(source, report, (line, start, end) => {
+    const readLine = (line: number, start: number, end: number): void => {
       if (dollar >= 0 && dollar < start) dollar = text.indexOf('$', start);
       if (include >= 0 && include < start) include = text.indexOf('include', start);
       const isSpecial = (dollar >= 0 && dollar < end) || (include >= 0 && include < end);
@@ -123,9 +145,48 @@ class Expander {
         const tokens = scanLine(source, line, start, end, report);
         if (tokens.length > 0) this.lines.push(tokens);
       }
+    };
+    let open: OpenBlock | undefined;
+    forEachLine(source, report, (line, start, end) => {
+      if (open === undefined && this.#definition === undefined) {
+        const begun = this.#beginBlock({ source, line, start, end });
+        if (begun !== undefined && 'count' in begun) return begun;
+        open = begun;
+      }
+      readLine(line, start, end);
+      if (open !== undefined && end >= open.end) {
+        this.#noteBlock(open, line);
+        open = undefined;
+      }
+      return undefined;
     });
     if (this.#definition !== undefined) this.#finishDefinition(this.#definition);
     this.#includer.leave(source);
+  }
+
+  /** The lines of a block that is known, taken whole; or one that begins here and may become known. */
+  #beginBlock({ source, line, start, end }: LineRange): TakenLines | OpenBlock | undefined {
+    const { blocks, report } = this.#options;
+    const block = blocks && findBlock(source.text, start);
+    if (block === undefined || blocks === undefined) return undefined;
+    const count = blocks.knownLines(block.text);
+    if (count === undefined) {
+      const reportsBefore = blocks.reports;
+      return { ...block, line, linesBefore: this.lines.length, reportsBefore };
+    }
+    const tokens = scanLine(source, line, start, end, report);
+    const [first] = tokens;
+    if (first === undefined) return undefined;
+    const last = line + count - 1;
+    this.lines.push(tokens, scanLine(source, last, block.end - 1, block.end, report));
+    blocks.take(block.text, first);
+    return { end: block.end, count };
+  }
+
+  #noteBlock({ text, line, linesBefore, reportsBefore }: OpenBlock, last: number): void {
+    const { blocks } = this.#options;
+    if (blocks === undefined || blocks.reports !== reportsBefore) return;
+    blocks.note(text, last - line + 1, this.lines.slice(linesBefore));
   }
 
   /** When a file speaks to named hosts and this is none of them, the id is probably wrong. */
@@ -144,10 +205,7 @@ class Expander {
     );
   }
 
-  #addExpanded(
-    { source, line, start, end }: { source: SourceFile; line: number; start: number; end: number },
-    depth: number,
-  ): void {
+  #addExpanded({ source, line, start, end }: LineRange, depth: number): void {
     const { report, configId } = this.#options;
     const { content, isContinued } = decomment(source.text.slice(start, end));
     const placeAt = (columns: Columns): Place => ({ source, line, ...columns });

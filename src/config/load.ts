@@ -21,6 +21,7 @@ import type { Surroundings } from './expand-parameters.ts';
 import { type FileFact, type FileFacts, SCRIPT_PATH } from './file-facts.ts';
 import type { IncludePort, ReadOutcome } from './include.ts';
 import { hasWildcard } from './include-paths.ts';
+import type { KeptBlocks } from './kept-blocks.ts';
 import type { Config } from './model.ts';
 
 /** Bytes of one file; 37,000 real servers take 11 MB. */
@@ -60,6 +61,8 @@ export interface LoadOptions {
   readonly configId: string;
   /** `--compat`: starts wherever keepalived would start; errors become warnings that say how. */
   readonly compat?: boolean;
+  /** Of who reads a file again and again: what has not changed is not read anew. */
+  readonly blocks?: KeptBlocks;
 }
 
 /** keepalived's: the host name up to its first dot. */

@@ -1,6 +1,7 @@
 /** What the blocks of the LVS side need to know of the rest of the file. */
 import type { Report } from './diagnostics.ts';
 import type { FileCheck } from './file-facts.ts';
+import type { BlockReading } from './kept-blocks.ts';
 import type { TlsClientConfig, VirtualServerGroupConfig } from './model-lvs.ts';
 import type { ScriptCommand } from './model-vrrp.ts';
 import type { Entry } from './read-block.ts';
@@ -16,6 +17,8 @@ export interface LvsContext {
   readonly bfdForVrrp: ReadonlySet<string>;
   /** The block SSL. */
   readonly tlsClient: TlsClientConfig | undefined;
+  /** Which blocks are known, where that is of interest. */
+  readonly blocks?: BlockReading | undefined;
 }
 
 /** `use` says what a missing file means; what tells others may have a user and group behind it. */

@@ -18,15 +18,22 @@ export function scanSource(source: SourceFile, report: Report): Line[] {
   forEachLine(source, report, (line, start, end) => {
     const tokens = scanLine(source, line, start, end, report);
     if (tokens.length > 0) lines.push(tokens);
+    return undefined;
   });
   return lines;
+}
+
+/** Lines that a visitor takes at once: it goes on behind `end`, the end of the last of `count`. */
+export interface TakenLines {
+  readonly end: number;
+  readonly count: number;
 }
 
 /** Calls back with number, start and end of every line that is short enough; reports the others. */
 export function forEachLine(
   source: SourceFile,
   report: Report,
-  visit: (line: number, start: number, end: number) => void,
+  visit: (line: number, start: number, end: number) => TakenLines | undefined,
 ): void {
   const { text } = source;
   const place = (line: number): Place => ({ source, line, column: 1, endColumn: 2 });
@@ -36,7 +43,8 @@ export function forEachLine(
   let start = text.startsWith('\uFEFF') ? 1 : 0;
   while (start < text.length) {
     const newline = text.indexOf('\n', start);
-    const end = newline < 0 ? text.length : newline;
+    let end = newline < 0 ? text.length : newline;
+    let count = 1;
     const length = end - start;
     if (length > MAX_LINE_LENGTH) {
       report('lineTooLong', place(number), { length, limit: MAX_LINE_LENGTH });
@@ -49,10 +57,11 @@ export function forEachLine(
         const column = firstInvalid - start + 1;
         report('notUtf8', { source, line: number, column, endColumn: column + 1 }, {});
       }
-      visit(number, start, end);
+      const taken = visit(number, start, end);
+      if (taken !== undefined) ({ end, count } = taken);
     }
     start = end + 1;
-    number += 1;
+    number += count;
   }
 }
 

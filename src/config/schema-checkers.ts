@@ -162,7 +162,7 @@ const httpRows: readonly WorkingRow[] = [
     name: 'cert_expiry_warn',
     value: integer(0, MAX_EXPIRY_DAYS, 'days'),
     defaultText: '0',
-    doc: 'Warns so long before the certificate ends; 0: never',
+    doc: 'Warns so long before the certificate ends, in log, events and status; 0: never',
   },
 ];
 

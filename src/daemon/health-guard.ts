@@ -4,8 +4,10 @@
  */
 import type { Clock } from '../base/clock.ts';
 import type { Log } from '../base/log.ts';
+import type { IsSameService } from '../config/diff.ts';
 import type { Config } from '../config/model.ts';
 import type { LvsStopPolicy } from '../config/model-global.ts';
+import type { ExpiryWarning } from '../health/checker.ts';
 import type { LvsNotice } from '../ipvs/notice.ts';
 import type { HealthSnapshot } from '../observe/status.ts';
 import type { TrackerState } from '../vrrp/tracker-state.ts';
@@ -17,6 +19,7 @@ import {
   describeDeath,
   type SpawnChild,
 } from './child-handle.ts';
+import { changeOf } from './config-change.ts';
 import type {
   FromHealth,
   ListingOutcome,
@@ -39,6 +42,7 @@ export interface HealthGuardPorts {
   readonly log: Log;
   readonly spawn: SpawnChild<ToHealth, FromHealth>;
   readonly setTimer: SetTimer;
+  readonly isSameService: IsSameService;
   /** Every check has had its first result. */
   readonly onServersChecked: () => void;
   readonly onServices: (states: readonly ServiceState[]) => void;
@@ -53,6 +57,7 @@ export interface HealthGuardPorts {
   readonly bfd: () => readonly NamedBfdReading[];
   /** For scripts, FIFOs and events. */
   readonly onNotice: (notice: LvsNotice) => void;
+  readonly onExpiry: (warning: ExpiryWarning) => void;
 }
 
 export class HealthGuard {
@@ -64,6 +69,8 @@ export class HealthGuard {
   readonly #scripts: CheckScripts;
   readonly #ownershipFile: string;
   #config: Config;
+  /** What the process that runs was told last. */
+  #told: Config;
   #adopt: boolean;
   #child: ChildHandle<ToHealth> | undefined;
   #bornMs = 0;
@@ -87,6 +94,7 @@ export class HealthGuard {
     ports: HealthGuardPorts,
   ) {
     this.#config = config;
+    this.#told = config;
     this.#ownershipFile = options.ownershipFile;
     this.#adopt = options.adopt;
     this.#mayFlush = !options.isOurs;
@@ -129,15 +137,18 @@ export class HealthGuard {
   reconfigure(config: Config): Promise<TableOutcome | undefined> {
     this.#config = config;
     if (this.#child === undefined) return Promise.resolve(undefined);
+    const change = changeOf(this.#told, config, this.#ports.isSameService);
+    this.#told = config;
     return this.#reconfigurations.ask((id) =>
-      this.#child?.send({ kind: 'reconfigure', id, config }),
+      this.#child?.send({ kind: 'reconfigure', id, change }),
     );
   }
 
   /** What {@link reconfigure} would do to the kernel; undefined when the process does not say. */
   preview(config: Config): Promise<readonly PlannedOperation[] | undefined> {
     if (this.#child === undefined) return Promise.resolve(undefined);
-    return this.#previews.ask((id) => this.#child?.send({ kind: 'preview', id, config }));
+    const change = changeOf(this.#told, config, this.#ports.isSameService);
+    return this.#previews.ask((id) => this.#child?.send({ kind: 'preview', id, change }));
   }
 
   /** Tells which side of the connection synchronisation this director is. */
@@ -196,6 +207,7 @@ export class HealthGuard {
       onDeath: (death) => this.#died(death),
     });
     this.#child = child;
+    this.#told = this.#config;
     child.send({
       kind: 'start',
       config: this.#config,
@@ -245,6 +257,9 @@ export class HealthGuard {
         return;
       case 'lvsNotice':
         this.#ports.onNotice(message.notice);
+        return;
+      case 'expiry':
+        this.#ports.onExpiry(message.warning);
         return;
       case 'stopped':
         return;

@@ -5,7 +5,7 @@
  *                            └─▶ notices ─▶ supervisor
  */
 import { systemClock } from '../base/clock.ts';
-import type { Config, GlobalDefs } from '../config/model.ts';
+import type { Config } from '../config/model.ts';
 import type { LvsStopPolicy } from '../config/model-global.ts';
 import { HealthEngine } from '../health/engine.ts';
 import type { ServerChange } from '../health/watched-server.ts';
@@ -23,6 +23,7 @@ import type { HealthSnapshot } from '../observe/status.ts';
 import type { TrackerState } from '../vrrp/tracker-state.ts';
 import { AddressWatch } from './address-watch.ts';
 import { type ChildChannel, openChildChannel, sendLast } from './child-channel.ts';
+import { type ConfigChange, changedConfig } from './config-change.ts';
 import { HealthOutside } from './health-outside.ts';
 import type { FromHealth, NamedBfdReading, ToHealth } from './messages.ts';
 import { serviceStates } from './service-states.ts';
@@ -42,8 +43,7 @@ class HealthProcess {
   #reconciler: Reconciler | undefined;
   #client: IpvsClient | undefined;
   #settings: IpvsSettings | undefined;
-  #globals: GlobalDefs | undefined;
-  #services: Config['virtualServers'] = [];
+  #config: Config | undefined;
   readonly #reasons = new Map<string, string>();
   #isStopping = false;
   #isWantDue = false;
@@ -66,11 +66,11 @@ class HealthProcess {
         this.#start(message);
         return;
       case 'reconfigure':
-        this.#reload(message.config);
+        this.#reload(this.#changed(message.change));
         this.#answerReload(message.id);
         return;
       case 'preview':
-        this.#preview(message.id, message.config);
+        this.#preview(message.id, this.#changed(message.change));
         return;
       case 'snapshot':
         this.#answerSnapshot(message.id);
@@ -118,6 +118,7 @@ class HealthProcess {
         // After the turn: in the middle of a reload not every server is known yet.
         queueMicrotask(() => this.#judge(change, reason));
       },
+      onExpiry: (warning) => this.#channel.send({ kind: 'expiry', warning }),
       // After the judgement of the last of them.
       onAllChecked: () => queueMicrotask(() => this.#tellAllChecked()),
     });
@@ -171,8 +172,13 @@ class HealthProcess {
 
   /** All of them, when one has news. */
   #tellServices(): void {
-    const states = serviceStates(this.#services, this.#intent.snapshot());
+    const states = serviceStates(this.#config?.virtualServers ?? [], this.#intent.snapshot());
     this.#channel.send({ kind: 'services', states });
+  }
+
+  #changed(change: ConfigChange): Config {
+    if (this.#config === undefined) throw new Error('A change before the start');
+    return changedConfig(this.#config, change);
   }
 
   #reload(config: Config): void {
@@ -180,8 +186,9 @@ class HealthProcess {
     this.#watch.configure(config);
     this.#engine?.reload(config.virtualServers);
     this.#configure(config);
-    const kept = new Set(this.#engine?.snapshot().map(({ name }) => name));
-    for (const name of this.#reasons.keys()) if (!kept.has(name)) this.#reasons.delete(name);
+    for (const name of this.#reasons.keys()) {
+      if (this.#engine?.watches(name) !== true) this.#reasons.delete(name);
+    }
     this.#want();
     this.#tellServices();
   }
@@ -191,7 +198,7 @@ class HealthProcess {
     setImmediate(() => {
       const outcome = this.#isStopping ? undefined : this.#reconciler?.applyWish();
       if (outcome === undefined) return;
-      const draining = this.#reconciler?.snapshot().draining.length ?? 0;
+      const draining = this.#reconciler?.draining.length ?? 0;
       this.#channel.send({
         kind: 'reconfigured',
         id,
@@ -215,8 +222,7 @@ class HealthProcess {
   }
 
   #configure(config: Config): void {
-    this.#globals = config.globalDefs;
-    this.#services = config.virtualServers;
+    this.#config = config;
     this.#settings?.configure(config.globalDefs);
     const engine = this.#engine;
     this.#intent.configure(config, (name) => ({ isUp: engine?.isUp(name) ?? false }));
@@ -317,7 +323,7 @@ class HealthProcess {
       this.#reconciler?.removeOwned();
       this.#settings?.withdraw();
     }
-    if (policy !== 'keep' && this.#globals?.flushesLvsOnStop === 'all' && this.#client)
+    if (policy !== 'keep' && this.#config?.globalDefs.flushesLvsOnStop === 'all' && this.#client)
       this.#flush(this.#client);
     this.#reconciler?.close();
     this.#client?.close();
@@ -330,7 +336,7 @@ class HealthProcess {
     if (reconciler === undefined) return Promise.resolve();
     reconciler.setDesired(new Map());
     reconciler.applyWish();
-    const left = (): number => reconciler.snapshot().draining.length;
+    const left = (): number => reconciler.draining.length;
     const { log } = this.#channel;
     log.info({ servers: left() }, 'draining before the stop, a second SIGTERM ends it');
     return new Promise((resolve) => {

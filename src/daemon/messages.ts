@@ -1,6 +1,8 @@
 /**
  * What the supervisor and its children say to one another: JSON over the channel that fork() makes; what the
- * bfd process says and hears is in messages-bfd.ts. The vrrp and the health process are handed the same Config, so they act on the same bytes of the same file.
+ * bfd process says and hears is in messages-bfd.ts. The vrrp and the health process are handed the same Config,
+ * so they act on the same bytes of the same file. A health process that has one already is told what changed,
+ * since there may be tens of thousands of servers in it.
  *
  *   supervisor ── start / reconfigure / snapshot / stop ──▶ child
  *   supervisor ◀── ready / log / heartbeat / snapshot / stopped / fatal ── child
@@ -14,6 +16,7 @@ import type { ScriptResult } from '../base/script-result.ts';
 import type { Config } from '../config/model.ts';
 import type { LvsStopPolicy } from '../config/model-global.ts';
 import type { ScriptCommand } from '../config/model-vrrp.ts';
+import type { ExpiryWarning } from '../health/checker.ts';
 import type { BfdReading } from '../health/outside.ts';
 import type { LvsNotice } from '../ipvs/notice.ts';
 import type { OperationKind } from '../ipvs/plan.ts';
@@ -22,6 +25,7 @@ import type { HealthSnapshot } from '../observe/status.ts';
 import type { Notice, Report } from '../vrrp/notice.ts';
 import type { InstanceSnapshot } from '../vrrp/snapshot.ts';
 import type { TrackerState } from '../vrrp/tracker-state.ts';
+import type { ConfigChange } from './config-change.ts';
 
 /** What the supervisor must know to give an instance up when its process cannot. */
 export interface Mastership {
@@ -78,9 +82,10 @@ export type ToHealth =
       /** `lvs_flush`: empty the table first. Never for a replacement. */
       readonly flush?: boolean;
     }
-  | { readonly kind: 'reconfigure'; readonly id: number; readonly config: Config }
+  /** From the configuration that it was told last. */
+  | { readonly kind: 'reconfigure'; readonly id: number; readonly change: ConfigChange }
   /** What `reconfigure` would do to the kernel's table; changes nothing. */
-  | { readonly kind: 'preview'; readonly id: number; readonly config: Config }
+  | { readonly kind: 'preview'; readonly id: number; readonly change: ConfigChange }
   | { readonly kind: 'snapshot'; readonly id: number }
   /** The kernel's table, read now. */
   | { readonly kind: 'listing'; readonly id: number }
@@ -183,7 +188,8 @@ export type FromHealth =
     }
   | { readonly kind: 'killScript'; readonly id: number }
   /** The quorum of a service or the verdict on a server; how things stand, at a start. */
-  | { readonly kind: 'lvsNotice'; readonly notice: LvsNotice };
+  | { readonly kind: 'lvsNotice'; readonly notice: LvsNotice }
+  | { readonly kind: 'expiry'; readonly warning: ExpiryWarning };
 
 /** Whether the service at an endpoint, of every protocol, has its quorum. */
 export interface ServiceState {

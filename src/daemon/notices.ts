@@ -2,12 +2,14 @@
  * Where everything that happens is told: notify scripts, FIFOs, and the list of events. The processes only
  * say what happened.
  */
+import { formatEndpoint } from '../base/address.ts';
 import type { Clock } from '../base/clock.ts';
 import type { Log } from '../base/log.ts';
 import { describeOutcome, hasPassed } from '../base/script-result.ts';
 import type { Config, VirtualServerConfig } from '../config/model.ts';
 import type { NotifyFifoConfig, TimedScript } from '../config/model-global.ts';
-import { serverName, serviceName } from '../config/names.ts';
+import { serviceName } from '../config/names.ts';
+import type { ExpiryWarning } from '../health/checker.ts';
 import type { LvsNotice } from '../ipvs/notice.ts';
 import { EventLog, type EventsPage, type NewEvent } from '../observe/events.ts';
 import type { FifoStatus, NotifyStatus } from '../observe/outside.ts';
@@ -46,9 +48,12 @@ export class Notices {
   #sources: ReadonlyMap<string, NotifySource> = new Map();
   /** The state that each object was last told in. */
   readonly #told = new Map<string, Notice>();
-  /** Services and servers that the file has, and the state that each was last told in. */
-  #services: ReadonlySet<string> = new Set();
+  /** Services of the file by name; the state that each of them, and of their servers, was last told in. */
+  #services: ReadonlyMap<string, VirtualServerConfig> = new Map();
+  readonly #endpoints = new WeakMap<VirtualServerConfig, ReadonlySet<string>>();
   readonly #toldServices = new Map<string, LvsNotice['state']>();
+  /** By server and check: the end of the certificate that was warned about. */
+  readonly #toldExpiries = new Map<string, number>();
   #rules: ScriptRules = {};
 
   constructor(ports: NoticesPorts) {
@@ -83,12 +88,27 @@ export class Notices {
       ...config.vrrpInstances.map((each) => [`INSTANCE ${each.name}`, each] as const),
       ...(config.vrrpSyncGroups ?? []).map((each) => [`GROUP ${each.name}`, each] as const),
     ]);
-    this.#services = new Set(config.virtualServers.flatMap(namesOfService));
+    this.#services = new Map(config.virtualServers.map((each) => [serviceName(each), each]));
     for (const key of this.#toldServices.keys()) {
-      if (!this.#services.has(key)) this.#toldServices.delete(key);
+      if (!this.#isOfFile(key)) this.#toldServices.delete(key);
     }
     for (const kind of FIFO_KINDS) this.#configureFifo(kind, globalDefs[kind]);
     if (isReload && globalDefs.writesFifoOnReload === true) this.#writeStates(config);
+  }
+
+  /**
+   * Whether the file has the service or the server of a notice: `VS NAME`, `RS NAME/ENDPOINT`. Only of
+   * services that have something to tell their servers are looked at: a file may have tens of thousands.
+   */
+  #isOfFile(key: string): boolean {
+    const name = key.slice(3);
+    if (key.startsWith('VS ')) return this.#services.has(name);
+    const slash = name.lastIndexOf('/');
+    const service = this.#services.get(name.slice(0, slash));
+    if (service === undefined) return false;
+    const endpoints = this.#endpoints.get(service) ?? endpointsIn(service);
+    this.#endpoints.set(service, endpoints);
+    return endpoints.has(name.slice(slash + 1));
   }
 
   notice(notice: Notice): void {
@@ -125,7 +145,7 @@ export class Notices {
     const key = `${object} ${name}`;
     // A health process that was replaced begins by saying how things stand.
     if (isInitial && this.#toldServices.get(key) === state) return;
-    if (this.#services.has(key)) this.#toldServices.set(key, state);
+    if (this.#isOfFile(key)) this.#toldServices.set(key, state);
     const text = `${name} is ${state}: ${reason}`;
     this.event({ kind: 'service', object, name, text, fields: { state, reason } });
     if (command !== undefined) {
@@ -133,6 +153,18 @@ export class Notices {
     }
     // keepalived writes the string with the NUL at its end.
     this.#write(['notifyFifo', 'lvsNotifyFifo'], `${line}\n\0`);
+  }
+
+  /** `cert_expiry_warn`. */
+  expiry({ serverName: name, checker, endsMs }: ExpiryWarning): void {
+    const key = `${name} ${checker}`;
+    // A health process that was replaced warns again.
+    if (this.#toldExpiries.get(key) === endsMs) return;
+    this.#toldExpiries.set(key, endsMs);
+    const ends = new Date(endsMs).toISOString();
+    const hasEnded = endsMs <= this.#ports.clock.realtimeMs();
+    const text = `${name}: the certificate that ${checker} was shown ${hasEnded ? 'ended' : 'ends'} ${ends}`;
+    this.event({ kind: 'service', object: 'RS', name, text, fields: { checker, ends } });
   }
 
   /** `startup_script`, `shutdown_script`: resolves when it has ended or was killed for its time. */
@@ -196,12 +228,10 @@ export class Notices {
   }
 }
 
-function namesOfService(service: VirtualServerConfig): readonly string[] {
+/** `10.0.0.1:80`: what tells the servers of a service apart. */
+function endpointsIn(service: VirtualServerConfig): ReadonlySet<string> {
   const servers = [...service.realServers, ...(service.backupPool ?? [])];
-  return [
-    `VS ${serviceName(service)}`,
-    ...servers.map((server) => `RS ${serverName(service, server)}`),
-  ];
+  return new Set(servers.map(({ address, port }) => formatEndpoint(address, port)));
 }
 
 const REPORT_WORDS: Readonly<Record<Report['name'], string>> = {

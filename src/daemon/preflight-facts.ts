@@ -84,7 +84,8 @@ function observeIpvs(config: Config, ownershipFile: string): IpvsFact {
   const opened = IpvsClient.open();
   if (!opened.ok) return { kind: 'unavailable', code: opened.code, detail: opened.detail };
   try {
-    const read = opened.client.dump();
+    // Who they belong to is a matter of services: their servers are not asked for.
+    const read = opened.client.services();
     if (!read.ok) return { kind: 'unavailable', code: read.code, detail: read.detail };
     // lvs_flush takes them away before anything is made.
     if (config.globalDefs.flushesLvs === true) return { kind: 'available', foreign: [] };

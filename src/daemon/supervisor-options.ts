@@ -1,6 +1,7 @@
 /** What the supervisor is started with, and how its children are shown. */
 import type { Clock } from '../base/clock.ts';
 import type { Log } from '../base/log.ts';
+import type { KeptBlocks } from '../config/kept-blocks.ts';
 import type { Config } from '../config/model.ts';
 import type { LvsStopPolicy } from '../config/model-global.ts';
 import type { ProcessStatus } from '../observe/status.ts';
@@ -21,6 +22,8 @@ export interface SupervisorOptions {
   /** What the program that was in this process before left: `lvsd restart`. */
   readonly succession?: Succession;
   readonly version: string;
+  /** What was kept of the configuration as it was read. */
+  readonly blocks: KeptBlocks;
   readonly clock: Clock;
   readonly log: Log;
 }

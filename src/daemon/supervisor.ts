@@ -18,7 +18,7 @@
 import { dirname, join } from 'node:path';
 import type { Log } from '../base/log.ts';
 import type { SessionReport } from '../bfd/snapshot.ts';
-import { describeChange, diffConfig } from '../config/diff.ts';
+import { type Change, describeChange, diffConfig } from '../config/diff.ts';
 import { loadConfig } from '../config/load.ts';
 import type { Config } from '../config/model.ts';
 import type { DaemonStatus } from '../observe/status.ts';
@@ -211,7 +211,7 @@ export class Supervisor {
     if (!judged.ok) return judged;
     const { config, report } = judged;
     this.#warnOfControlSocket(config);
-    const changes = diffConfig(this.#config, config);
+    const changes = this.#changesTo(config);
     this.#config = config;
     this.#file = file;
     this.#loadedAt = this.#now();
@@ -251,7 +251,7 @@ export class Supervisor {
     if (operations === undefined) return NO_TABLE;
     return {
       ok: true,
-      result: { file, changes: diffConfig(this.#config, config), report, operations },
+      result: { file, changes: this.#changesTo(config), report, operations },
     };
   }
 
@@ -263,9 +263,13 @@ export class Supervisor {
     return found && planFirstTable(config, found.table, found.owned, nowMs);
   }
 
+  #changesTo(config: Config): readonly Change[] {
+    return diffConfig(this.#config, config, (a, b) => this.#options.blocks.isSame(a, b));
+  }
+
   #judge(file: string, color: boolean): Judged {
-    const { configId, compat } = this.#options;
-    const loaded = loadConfig(file, { configId, compat: compat === true });
+    const { configId, compat, blocks } = this.#options;
+    const loaded = loadConfig(file, { configId, compat: compat === true, blocks });
     const preflight = (config: Config): readonly Problem[] => this.#preflight(config, false);
     return judgeFile(loaded, file, { color, preflight });
   }
@@ -352,12 +356,14 @@ export class Supervisor {
         {
           ...common,
           spawn: spawnBeside<ToHealth, FromHealth>('health-process'),
+          isSameService: (a, b) => this.#options.blocks.isSame(a, b),
           newScripts: (onEnd) => this.#newCheckScripts(onEnd),
           files: () => this.#trackers.states().filter(({ kind }) => kind === 'file'),
           bfd: () => this.#bfd.readings(),
           onServices: (states) => this.#trackers.setServices(states),
           onServersChecked: () => this.#serversChecked(),
           onNotice: (notice) => this.#notices.service(notice),
+          onExpiry: (warning) => this.#notices.expiry(warning),
           onRestart: (death) => this.#tellDeath('health', death),
         },
       );

@@ -41,6 +41,16 @@ export interface CheckerHealth {
   readonly nextCheckInMs: number;
   /** Of TLS: end of the certificate that was shown last, ms since 1970. */
   readonly certificateEndsMs?: number;
+  /** `cert_expiry_warn`, where it is on. */
+  readonly certExpiryWarnDays?: number;
+}
+
+/** A certificate ends within `cert_expiry_warn`, or has ended. */
+export interface ExpiryWarning {
+  readonly serverName: string;
+  readonly checker: CheckerConfig['kind'];
+  /** Wall clock, ms since 1970. */
+  readonly endsMs: number;
 }
 
 const DAY_MS = 86_400_000;
@@ -104,9 +114,8 @@ export class Checker {
    * nothing to warn about. Told once for each certificate. `nowMs`: wall clock.
    */
   takeExpiryWarning(nowMs: number): number | undefined {
-    const { config } = this;
     const endsMs = this.#certificateEndsMs;
-    const days = config.kind === 'SSL_GET' ? (config.certExpiryWarnDays ?? 0) : 0;
+    const days = warnDaysOf(this.config);
     if (days === 0 || endsMs === undefined || endsMs === this.#warnedOfEndMs) return undefined;
     if (endsMs - nowMs > days * DAY_MS) return undefined;
     this.#warnedOfEndMs = endsMs;
@@ -116,6 +125,7 @@ export class Checker {
   snapshot(nowMs: number): CheckerHealth {
     const { config, state } = this;
     const lastResult = this.#history.at(-1);
+    const certExpiryWarnDays = warnDaysOf(config);
     return {
       kind: config.kind,
       target: targetOf(config),
@@ -130,8 +140,14 @@ export class Checker {
       ...(this.#certificateEndsMs === undefined
         ? {}
         : { certificateEndsMs: this.#certificateEndsMs }),
+      ...(certExpiryWarnDays === 0 ? {} : { certExpiryWarnDays }),
     };
   }
+}
+
+/** 0: nobody wants to be warned. */
+function warnDaysOf(config: CheckerConfig): number {
+  return config.kind === 'SSL_GET' ? (config.certExpiryWarnDays ?? 0) : 0;
 }
 
 function targetOf(config: CheckerConfig): string {

@@ -9,8 +9,9 @@
 import type { Clock } from '../base/clock.ts';
 import type { Log } from '../base/log.ts';
 import type { CheckerConfig, VirtualServerConfig } from '../config/model.ts';
+import { serviceName } from '../config/names.ts';
 import { ChangeLog } from './change-log.ts';
-import { Checker, type CheckerHealth } from './checker.ts';
+import { Checker, type CheckerHealth, type ExpiryWarning } from './checker.ts';
 import type { Outside } from './outside.ts';
 import type { ProbeResult, Run } from './probe.ts';
 import {
@@ -32,6 +33,9 @@ export const PROBES_MAX = 4096;
 
 /** Probes started before the event loop gets its turn: bounds our own lag when many are due at once. */
 export const STARTS_PER_TURN = 64;
+
+/** Checks come due at multiples of this: several begin, and are answered, in one turn of the event loop. */
+export const SLOT_MS = 4;
 
 /** The reason of a change that a reload made, not a check. */
 export const CHECKS_CHANGED = 'CHECKS_CHANGED';
@@ -68,6 +72,8 @@ export interface HealthEngineOptions {
   readonly onChange: (change: ServerChange) => void;
   /** Every checker has passed or failed once; called once, after the `onChange` of the last of them. */
   readonly onAllChecked?: () => void;
+  /** Told once of each certificate, for every server that shows it. */
+  readonly onExpiry?: (warning: ExpiryWarning) => void;
   /** The event loop's timers unless a test brings its own. */
   readonly timers?: Timers;
   /** The real probes unless a test brings its own. */
@@ -86,11 +92,13 @@ export class HealthEngine {
   readonly #selfDelay = new SelfDelay();
   readonly #queue = new DueQueue<Checker>();
   readonly #runs = new Set<Run>();
-  #servers: ReadonlyMap<string, WatchedServer> = new Map();
+  readonly #servers = new Map<string, WatchedServer>();
+  /** The servers of each service that is watched, in the order of the configuration. */
+  #rosters: ReadonlyMap<VirtualServerConfig, readonly WatchedServer[]> = new Map();
   /** By checkerKey. */
-  #checkers = new Map<string, Checker>();
+  readonly #checkers = new Map<string, Checker>();
   /** The servers that go by a checker's verdict. */
-  #users = new Map<Checker, WatchedServer[]>();
+  readonly #users = new Map<Checker, Set<WatchedServer>>();
   /** Checkers that have not passed or failed yet; undefined once that was told to be over. */
   #unchecked: Set<Checker> | undefined = new Set();
   /** The one timer of the queue, and what it waits for. */
@@ -118,18 +126,19 @@ export class HealthEngine {
       throw new Error(`Cannot start a health engine that is ${this.#state}`);
     this.#state = 'watching';
     this.#inherited = inherited;
-    this.#adopt(planServers(virtualServers));
+    this.#adopt(virtualServers);
     this.#inherited = new Map();
   }
 
   /**
    * Watches another set of servers. Kept ones keep their state and schedule (see roster.ts), removed ones
-   * are dropped and their probes aborted at once, new ones start as at `start`.
+   * are dropped and their probes aborted at once, new ones start as at `start`. Services that are the very
+   * objects that are watched are not looked into: of thousands, a reload changes few.
    */
   reload(virtualServers: readonly VirtualServerConfig[]): void {
     if (this.#state !== 'watching')
       throw new Error(`Cannot reload a health engine that is ${this.#state}`);
-    this.#adopt(planServers(virtualServers));
+    this.#adopt(virtualServers);
   }
 
   /**
@@ -154,6 +163,7 @@ export class HealthEngine {
    */
   suspend(names: ReadonlySet<string>): void {
     const before = this.#suspended;
+    if (names.size === 0 && before.size === 0) return;
     const rested = new Set(this.#resting());
     this.#suspended = names;
     for (const name of this.#servers.keys()) {
@@ -163,7 +173,7 @@ export class HealthEngine {
     }
     const nowMs = this.#clock.monotonicMs();
     const resting = new Set(this.#resting());
-    this.#drop([...resting].filter((checker) => !rested.has(checker)));
+    this.#pause([...resting].filter((checker) => !rested.has(checker)));
     for (const checker of rested) if (!resting.has(checker)) this.#checkAt(checker, nowMs);
     if (this.#state === 'watching') this.#tellAllChecked();
     this.#pump();
@@ -176,11 +186,17 @@ export class HealthEngine {
 
   /** Checkers whose every server is suspended. */
   #resting(): readonly Checker[] {
+    if (this.#suspended.size === 0) return [];
     return [...this.#users].filter(([, users]) => this.#rest(users)).map(([checker]) => checker);
   }
 
-  #rest(users: readonly WatchedServer[]): boolean {
-    return users.every(({ name }) => this.#suspended.has(name));
+  #rest(users: Iterable<WatchedServer>): boolean {
+    for (const { name } of users) if (!this.#suspended.has(name)) return false;
+    return true;
+  }
+
+  watches(serverName: string): boolean {
+    return this.#servers.has(serverName);
   }
 
   /** Whether the server may have traffic. Throws for a name that is not watched. */
@@ -192,7 +208,8 @@ export class HealthEngine {
 
   snapshot(): readonly ServerHealth[] {
     const nowMs = this.#clock.monotonicMs();
-    return Array.from(this.#servers.values(), ({ name, isUp, sinceMs, weight, checkers }) => ({
+    const servers = [...this.#rosters.values()].flat();
+    return servers.map(({ name, isUp, sinceMs, weight, checkers }) => ({
       name,
       isUp,
       ...(this.#suspended.has(name) ? { isSuspended: true } : {}),
@@ -213,38 +230,82 @@ export class HealthEngine {
     await Promise.all(results);
   }
 
-  #adopt(plans: ReadonlyMap<string, ServerPlan>): void {
-    const before = this.#servers;
-    const after = new Map<string, WatchedServer>();
-    const checkersBefore = this.#checkers;
-    this.#checkers = new Map();
-    for (const plan of plans.values()) {
-      after.set(plan.name, this.#adoptServer(plan, before.get(plan.name), checkersBefore));
+  #adopt(services: readonly VirtualServerConfig[]): void {
+    const before = this.#rosters;
+    // Of two services with one name the first counts: then none can be passed over.
+    const areDistinct = areNamesDistinct(before.keys()) && areNamesDistinct(services);
+    const stays = new Set(areDistinct ? services.filter((each) => before.has(each)) : []);
+    const left = new Map<string, WatchedServer>();
+    for (const [service, servers] of before) {
+      if (!stays.has(service)) for (const server of servers) left.set(server.name, server);
     }
-    const kept = new Set(this.#checkers.values());
-    this.#drop([...checkersBefore.values()].filter((checker) => !kept.has(checker)));
-    this.#servers = after;
-    this.#nameUsers();
-    this.#drop(this.#resting());
+    const checkersLeft = this.#release(left.values());
+    const rosters = new Map<VirtualServerConfig, readonly WatchedServer[]>();
+    const adopted: WatchedServer[] = [];
+    for (const service of services) {
+      const kept = stays.has(service) ? before.get(service) : rosters.get(service);
+      const servers = kept ?? this.#adoptService(service, left);
+      rosters.set(service, servers);
+      if (kept === undefined) adopted.push(...servers);
+    }
+    this.#rosters = rosters;
+    this.#drop([...checkersLeft].filter((checker) => this.#users.get(checker)?.size === 0));
+    this.#pause(this.#resting());
     const detail = 'what decided is not checked any more, or was replaced';
-    for (const server of after.values()) {
+    for (const server of this.#concerned(adopted)) {
       this.#refresh(server, { reason: CHECKS_CHANGED, detail });
     }
     this.#tellAllChecked();
     this.#pump();
   }
 
-  #adoptServer(
-    plan: ServerPlan,
-    server: WatchedServer | undefined,
-    checkersBefore: ReadonlyMap<string, Checker>,
-  ): WatchedServer {
+  /** These servers are not watched any more. Returns what they were checked by. */
+  #release(servers: Iterable<WatchedServer>): ReadonlySet<Checker> {
+    const left = new Set<Checker>();
+    for (const server of servers) {
+      this.#servers.delete(server.name);
+      for (const checker of server.checkers) {
+        left.add(checker);
+        this.#users.get(checker)?.delete(server);
+      }
+    }
+    return left;
+  }
+
+  #adoptService(
+    service: VirtualServerConfig,
+    left: ReadonlyMap<string, WatchedServer>,
+  ): readonly WatchedServer[] {
+    const servers: WatchedServer[] = [];
+    for (const plan of planServers([service]).values()) {
+      if (this.#servers.has(plan.name)) continue;
+      const server = this.#adoptServer(plan, left.get(plan.name));
+      this.#servers.set(plan.name, server);
+      for (const checker of server.checkers) {
+        const users = this.#users.get(checker);
+        if (users === undefined) this.#users.set(checker, new Set([server]));
+        else users.add(server);
+      }
+      servers.push(server);
+    }
+    return servers;
+  }
+
+  /** These, and those that share a checker with them: joining it may have changed its verdict. */
+  #concerned(servers: readonly WatchedServer[]): ReadonlySet<WatchedServer> {
+    const sharers = servers.flatMap(({ checkers }) =>
+      checkers.flatMap((checker) => [...(this.#users.get(checker) ?? [])]),
+    );
+    return new Set([...servers, ...sharers]);
+  }
+
+  #adoptServer(plan: ServerPlan, server: WatchedServer | undefined): WatchedServer {
     const inherited = this.#inherited.get(plan.name);
     const fates = matchCheckers(server?.checkers ?? [], plan.checkers);
     const checkers = plan.checkers.map((config, index) => {
       const key = checkerKey(config);
       const fate = fates[index] ?? { kind: 'add' };
-      const known = this.#checkers.get(key) ?? checkersBefore.get(key);
+      const known = this.#checkers.get(key);
       if (known !== undefined) this.#join(known, config, fate, inherited);
       const wasUp = inherited ?? (server?.isUp === true || !config.alpha);
       const checker = known ?? this.#checkerByFate(config, fate, wasUp);
@@ -271,17 +332,6 @@ export class HealthEngine {
     const wasDown = fate.kind === 'restart' && !fate.previous.state.isUp;
     if (wasDown) checker.state = { ...checker.state, isUp: false };
     else if (inherited === true) checker.state = { ...checker.state, isUp: true };
-  }
-
-  #nameUsers(): void {
-    this.#users = new Map();
-    for (const server of this.#servers.values()) {
-      for (const checker of new Set(server.checkers)) {
-        const users = this.#users.get(checker);
-        if (users === undefined) this.#users.set(checker, [server]);
-        else users.push(server);
-      }
-    }
   }
 
   #checkerByFate(config: CheckerConfig, fate: CheckerFate<Checker>, isUp: boolean): Checker {
@@ -319,7 +369,16 @@ export class HealthEngine {
     return checker;
   }
 
+  /** Nobody goes by these any more. */
   #drop(checkers: readonly Checker[]): void {
+    this.#pause(checkers);
+    for (const checker of checkers) {
+      this.#users.delete(checker);
+      this.#checkers.delete(checkerKey(checker.config));
+    }
+  }
+
+  #pause(checkers: readonly Checker[]): void {
     for (const checker of checkers) {
       this.#queue.remove(checker);
       this.#unchecked?.delete(checker);
@@ -355,7 +414,8 @@ export class HealthEngine {
 
   /** One timer, for the earliest due time. At the cap there is none: the next free place pumps. */
   #arm(nowMs: number): void {
-    const nextMs = this.#runs.size < PROBES_MAX ? this.#queue.nextDueMs() : undefined;
+    const dueMs = this.#runs.size < PROBES_MAX ? this.#queue.nextDueMs() : undefined;
+    const nextMs = dueMs === undefined ? undefined : Math.ceil(dueMs / SLOT_MS) * SLOT_MS;
     if (nextMs === this.#timer?.dueMs) return;
     this.#timer?.handle.cancel();
     this.#timer = undefined;
@@ -443,9 +503,20 @@ export class HealthEngine {
   #warnOfExpiry(checker: Checker): void {
     const endsMs = checker.takeExpiryWarning(this.#clock.realtimeMs());
     if (endsMs === undefined) return;
-    const server = this.#users.get(checker)?.[0]?.name;
+    const users = [...(this.#users.get(checker) ?? [])];
+    const { kind } = checker.config;
     const ends = new Date(endsMs).toISOString();
-    this.#options.log.warn({ server, checker: checker.config.kind, ends }, 'certificate ends soon');
+    this.#options.log.warn(
+      { server: users[0]?.name, checker: kind, ends },
+      'certificate ends soon',
+    );
+    for (const { name } of users) {
+      this.#options.onExpiry?.({ serverName: name, checker: kind, endsMs });
+    }
+  }
+
+  #firstUser(checker: Checker): string | undefined {
+    return this.#users.get(checker)?.values().next().value?.name;
   }
 
   #warnInconclusive(checker: Checker, result: ProbeResult): void {
@@ -454,8 +525,13 @@ export class HealthEngine {
     this.#warnedMs = nowMs;
     const { reason, detail } = result;
     const { consecutiveInconclusive: inARow } = checker.state;
-    const server = this.#users.get(checker)?.[0]?.name;
+    const server = this.#firstUser(checker);
     const fields = { server, checker: checker.config.kind, inARow };
     this.#options.log.warn({ ...fields, reason, detail }, 'checks are inconclusive');
   }
+}
+
+function areNamesDistinct(services: Iterable<VirtualServerConfig>): boolean {
+  const all = [...services];
+  return new Set(all.map(serviceName)).size === all.length;
 }

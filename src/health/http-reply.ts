@@ -6,7 +6,7 @@ import { type HttpTarget, isRedirect, readHeader } from './http-request.ts';
 
 export type HttpFinding =
   | { readonly kind: 'pass'; readonly detail: string }
-  | { readonly kind: 'fail'; readonly reason: string; readonly detail: string }
+  | { readonly kind: 'fail' | 'inconclusive'; readonly reason: string; readonly detail: string }
   | { readonly kind: 'redirect'; readonly status: number; readonly location: string };
 
 export type HttpHeaders = Readonly<Record<string, string | readonly string[] | undefined>>;
@@ -86,6 +86,9 @@ export class HttpReply {
     }
     if (this.#pattern !== undefined) {
       const match = matchBody(this.#pattern, Buffer.concat(this.#chunks));
+      if (match.ok === 'unknown') {
+        return { kind: 'inconclusive', reason: 'SELF_DELAY', detail: match.detail };
+      }
       if (!match.ok) return failed(match.reason, match.detail);
     }
     return { kind: 'pass', detail: `status ${this.#status}` };

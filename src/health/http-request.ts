@@ -10,7 +10,7 @@ export interface HttpRequest {
   readonly path: string;
   /** Host header, and the name in the TLS handshake where that is asked for. */
   readonly host: string;
-  /** Beside Host; names and values alternate, as undici takes them. */
+  /** Beside Host; names and values alternate. */
   readonly headers: readonly string[];
   readonly body?: string;
 }

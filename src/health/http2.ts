@@ -1,6 +1,5 @@
 /**
- * HTTP/2 of SSL_GET, where the server took it in ALPN. Node's own client and not undici's: undici 8 fails an
- * assertion, outside of any promise, when a request is given up before its reply, and that ends the process.
+ * HTTP/2 of SSL_GET, where the server took it in ALPN, by Node's own client.
  */
 import { type ClientHttp2Session, type ClientHttp2Stream, connect, constants } from 'node:http2';
 import type { HttpFinding, HttpHeaders, HttpReply } from './http-reply.ts';

@@ -13,15 +13,17 @@ interface Slot<Item> {
   readonly dueMs: number;
   /** Order of arrival: what is due at the same moment leaves first come, first served. */
   readonly sequence: number;
+  /** Where it is in the heap. */
+  place: number;
 }
 
 /**
- * Items by due time: a binary heap that knows each item's place, so that adding, taking the earliest and
+ * Items by due time: a binary heap whose slots know their place, so that adding, taking the earliest and
  * withdrawing any one are all O(log n). Each item is in it once.
  */
 export class DueQueue<Item> {
   readonly #heap: Slot<Item>[] = [];
-  readonly #places = new Map<Item, number>();
+  readonly #slots = new Map<Item, Slot<Item>>();
   #sequence = 0;
 
   get size(): number {
@@ -32,7 +34,8 @@ export class DueQueue<Item> {
   put(item: Item, dueMs: number): void {
     this.remove(item);
     this.#sequence += 1;
-    const slot: Slot<Item> = { item, dueMs, sequence: this.#sequence };
+    const slot = { item, dueMs, sequence: this.#sequence, place: this.#heap.length };
+    this.#slots.set(item, slot);
     this.#heap.push(slot);
     this.#rise(this.#heap.length - 1, slot);
   }
@@ -52,9 +55,10 @@ export class DueQueue<Item> {
 
   /** Takes `item` out; false when it is not in the queue. */
   remove(item: Item): boolean {
-    const place = this.#places.get(item);
-    if (place === undefined) return false;
-    this.#places.delete(item);
+    const slot = this.#slots.get(item);
+    if (slot === undefined) return false;
+    this.#slots.delete(item);
+    const { place } = slot;
     const last = this.#heap.pop();
     // When `item` was last itself, its place is gone with it.
     if (last !== undefined && place < this.#heap.length) this.#sink(this.#rise(place, last), last);
@@ -99,7 +103,7 @@ export class DueQueue<Item> {
 
   #set(place: number, slot: Slot<Item>): void {
     this.#heap[place] = slot;
-    this.#places.set(slot.item, place);
+    slot.place = place;
   }
 }
 

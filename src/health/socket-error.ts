@@ -128,7 +128,7 @@ function isAboutSource(error: unknown): boolean {
   );
 }
 
-/** The `code` of a system or undici error, when it has one. */
+/** The `code` of a system error, ours or Node's, when it has one. */
 export function errorCode(error: unknown): string | undefined {
   if (!(error instanceof Error) || !('code' in error)) return undefined;
   return typeof error.code === 'string' ? error.code : undefined;

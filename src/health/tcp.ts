@@ -2,45 +2,48 @@
  * TCP_CHECK: passes when the three-way handshake completes, as keepalived's. The connection is closed at
  * once, nothing is sent.
  */
-import type { Socket } from 'node:net';
 import { formatEndpoint } from '../base/address.ts';
 import type { TcpCheckConfig } from '../config/model.ts';
-import { connect } from './connection.ts';
-import type { Probe } from './probe.ts';
-import { connectFailure, type SocketVerdict } from './socket-error.ts';
+import { DialAbortedError } from '../kernel/dial.ts';
+import { openStream, type TcpStream } from '../kernel/stream.ts';
+import type { Probe, ProbeVerdict } from './probe.ts';
+import { connectFailure } from './socket-error.ts';
 
 /**
  * Connects to `connectAddress:connectPort`. Settles at the connection, its failure, or the abort,
  * whichever is first; the descriptor is closed before it settles.
  */
-export const probeTcp: Probe<TcpCheckConfig> = async (target, { signal, clock }) => {
-  const startedMs = clock.monotonicMs();
-  const endpoint = formatEndpoint(target.connectAddress, target.connectPort);
-  const verdict = await handshake();
-  const durationMs = clock.monotonicMs() - startedMs;
-  return verdict === undefined
-    ? { kind: 'pass', durationMs, detail: `connected to ${endpoint}` }
-    : { ...verdict, durationMs };
-
-  async function handshake(): Promise<SocketVerdict | undefined> {
-    try {
-      const socket = await connect(target, signal);
-      const verdict = selfConnection(socket, endpoint);
-      socket.destroy();
-      return verdict;
-    } catch (error) {
-      return connectFailure(error, target);
+export const probeTcp: Probe<TcpCheckConfig> = (target, { signal, clock }) =>
+  new Promise((resolve) => {
+    const startedMs = clock.monotonicMs();
+    let stream: TcpStream | undefined;
+    const settle = (verdict: ProbeVerdict): void => {
+      signal.removeEventListener('abort', onAbort);
+      stream?.close();
+      resolve({ ...verdict, durationMs: clock.monotonicMs() - startedMs });
+    };
+    const fail = (error: unknown): void => settle(connectFailure(error, target));
+    const onAbort = (): void => fail(new DialAbortedError(signal.reason));
+    if (signal.aborted) {
+      onAbort();
+      return;
     }
-  }
-};
+    signal.addEventListener('abort', onAbort);
+    try {
+      stream = openStream(target, {
+        onConnected: () => settle(judge(target, stream?.isSelfConnected() ?? false)),
+        onBytes: () => {},
+        onEnd: () => {},
+        onError: fail,
+      });
+    } catch (error) {
+      fail(error);
+    }
+  });
 
-/**
- * A connect to a dead local port can pick that very port as its source and meet itself (TCP's
- * simultaneous open): connected, with no server anywhere.
- */
-function selfConnection(socket: Socket, endpoint: string): SocketVerdict | undefined {
-  if (socket.localPort !== socket.remotePort) return undefined;
-  if (socket.localAddress !== socket.remoteAddress) return undefined;
+function judge(target: TcpCheckConfig, isSelfConnected: boolean): ProbeVerdict {
+  const endpoint = formatEndpoint(target.connectAddress, target.connectPort);
+  if (!isSelfConnected) return { kind: 'pass', detail: `connected to ${endpoint}` };
   const detail = `${endpoint}: connected to itself, nobody listens there`;
   return { kind: 'fail', reason: 'CONNECT_REFUSED', detail };
 }

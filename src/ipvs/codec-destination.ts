@@ -59,6 +59,11 @@ export function writeDestination(writer: AttributeWriter, destination: Destinati
   });
 }
 
+/** linux/ip_vs.h IP_VS_CONN_F_*. */
+export function forwardingNumber(method: Destination['forwardingMethod']): number {
+  return known(forwardingNumbers, method);
+}
+
 /** One message of a destination dump, with what the kernel counts. */
 export function decodeDestination(
   attributes: Uint8Array,
@@ -125,7 +130,7 @@ function writeDestinationKey(writer: AttributeWriter, { address, port }: Destina
 
 function writeDestinationFields(writer: AttributeWriter, destination: Destination): void {
   writer
-    .u32(abi.IPVS_DEST_ATTR_FWD_METHOD, known(forwardingNumbers, destination.forwardingMethod))
+    .u32(abi.IPVS_DEST_ATTR_FWD_METHOD, forwardingNumber(destination.forwardingMethod))
     .u32(abi.IPVS_DEST_ATTR_WEIGHT, destination.weight)
     .u32(abi.IPVS_DEST_ATTR_U_THRESH, destination.upperThreshold)
     .u32(abi.IPVS_DEST_ATTR_L_THRESH, destination.lowerThreshold);

@@ -27,10 +27,10 @@
  */
 import { AttributeWriter } from '../kernel/netlink.ts';
 import * as abi from './abi.ts';
-import { writeDestination, writeDestinationName } from './codec-destination.ts';
 import { encodeService, encodeServiceKey } from './codec-service.ts';
 import { accept, type Decoded, readFields, readU32 } from './fields.ts';
-import type { Operation, OperationKind, ServerOperation, ServiceOperation } from './plan.ts';
+import { PackedServer } from './packed-server.ts';
+import type { Operation, OperationKind, ServerOperation } from './plan.ts';
 import type { Service, ServiceKey } from './types.ts';
 
 /** One generic netlink message: command and attributes, without the two headers. */
@@ -57,33 +57,53 @@ const COMMAND: Readonly<Record<OperationKind, number>> = {
   deleteServer: abi.IPVS_CMD_DEL_DEST,
 };
 
-/** Commands that do these operations, in order. */
-export function encodeOperations(operations: readonly Operation[]): IpvsCommand[] {
-  // Most operations of a batch are on few services: their key is encoded once.
-  const keys = new Map<Service, Uint8Array>();
-  const writer = new AttributeWriter();
-  return operations.map((operation) => {
-    if (!('destination' in operation)) return encodeServiceOperation(operation);
-    let key = keys.get(operation.service);
-    if (key === undefined) {
-      key = encodeServiceKey(operation.service);
-      keys.set(operation.service, key);
+/**
+ * Commands that do these operations, in order, each made when it is asked for: its attributes are good until
+ * the next is. Most operations of a batch are on servers of few services, of which only a few bytes differ.
+ */
+export function encodeOperations(operations: readonly Operation[]): OperationCommands {
+  return new OperationCommands(operations);
+}
+
+export class OperationCommands {
+  readonly #operations: readonly Operation[];
+  readonly #writer = new AttributeWriter();
+  /** The service of the last server, its key, and the message. */
+  #service: Service | undefined;
+  #key: Uint8Array = new Uint8Array(0);
+  #last: PackedServer | undefined;
+
+  constructor(operations: readonly Operation[]) {
+    this.#operations = operations;
+  }
+
+  get length(): number {
+    return this.#operations.length;
+  }
+
+  at(index: number): IpvsCommand | undefined {
+    const operation = this.#operations[index];
+    if (operation === undefined) return undefined;
+    const { kind } = operation;
+    const command = COMMAND[kind];
+    if ('destination' in operation) return { command, attributes: this.#server(operation) };
+    const { service } = operation;
+    const isWhole = kind !== 'deleteService';
+    return { command, attributes: isWhole ? encodeService(service) : encodeServiceKey(service) };
+  }
+
+  #server({ kind, service, destination }: ServerOperation): Uint8Array {
+    const isWhole = kind !== 'deleteServer';
+    if (service !== this.#service) {
+      this.#service = service;
+      this.#key = encodeServiceKey(service);
+      this.#last = undefined;
     }
-    return encodeServerOperation(operation, writer.append(key));
-  });
-}
-
-function encodeServiceOperation({ kind, service }: ServiceOperation): IpvsCommand {
-  const attributes = kind === 'deleteService' ? encodeServiceKey(service) : encodeService(service);
-  return { command: COMMAND[kind], attributes };
-}
-
-/** `writer` holds the key of the service. */
-function encodeServerOperation(operation: ServerOperation, writer: AttributeWriter): IpvsCommand {
-  const { kind, destination } = operation;
-  if (kind === 'deleteServer') writeDestinationName(writer, destination);
-  else writeDestination(writer, destination);
-  return { command: COMMAND[kind], attributes: writer.finish() };
+    if (this.#last?.isLike(destination, isWhole) !== true) {
+      this.#last = PackedServer.pack(this.#writer.append(this.#key), destination, isWhole);
+    }
+    return this.#last.of(destination);
+  }
 }
 
 /** The dump request for all services. */

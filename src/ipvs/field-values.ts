@@ -13,18 +13,23 @@ export function familyNumber(family: Family): number {
 export function inetAddressBytes(address: IpAddress): Uint8Array {
   const bytes = new Uint8Array(abi.INET_ADDRESS_SIZE);
   if (address.family === 'inet6') bytes.set(addressBytes(address));
-  else writeInet(bytes, address.text);
+  else writeInet(new DataView(bytes.buffer), 0, address.text);
   return bytes;
 }
 
-/** Canonical dotted decimal, digit by digit: a table has tens of thousands of them. */
-function writeInet(bytes: Uint8Array, text: string): void {
+/** Canonical dotted decimal, digit by digit, to offset `at`: a table has tens of thousands of them. */
+export function writeInet(view: DataView, at: number, text: string): void {
+  let offset = at;
   let part = 0;
   for (let index = 0; index < text.length; index += 1) {
     const code = text.charCodeAt(index);
-    if (code === DOT) part += 1;
-    else bytes[part] = (bytes[part] ?? 0) * 10 + code - ZERO;
+    if (code === DOT) {
+      view.setUint8(offset, part);
+      offset += 1;
+      part = 0;
+    } else part = part * 10 + code - ZERO;
   }
+  view.setUint8(offset, part);
 }
 
 /** A name from one of the tables above; that it is there is the type's promise. */

@@ -36,6 +36,8 @@ interface Entry {
   config: VirtualServerConfig;
   judgement: PoolJudgement | undefined;
   services: readonly Service[];
+  /** Its servers, by serverName. */
+  servers: ReadonlyMap<string, RealServerConfig>;
 }
 
 const UNKNOWN: Verdict = { isUp: false };
@@ -43,8 +45,8 @@ const UNKNOWN: Verdict = { isUp: false };
 export class Intent {
   readonly #entries = new Map<string, Entry>();
   readonly #verdicts = new Map<string, Verdict>();
-  /** serverName -> virtual_server and server. */
-  #servers = new Map<string, { readonly entry: Entry; readonly server: RealServerConfig }>();
+  /** serverName -> virtual_server. */
+  readonly #servers = new Map<string, Entry>();
   #groups: ServerGroups = new Map();
   readonly #dirty = new Set<Entry>();
   #notices: LvsNotice[] = [];
@@ -57,35 +59,44 @@ export class Intent {
 
   /**
    * Wants this configuration from now on; what is in both keeps its quorum and its verdicts.
-   * `initialVerdict` is asked about servers that are new.
+   * `initialVerdict` is asked about servers that are new. A service that is the very object that was
+   * wanted is not looked into.
    */
   configure(config: Config, initialVerdict: (serverName: string) => Verdict): void {
     this.#groups = groupsByName(config.virtualServerGroups);
     this.#notifiesInitial = config.globalDefs.rsInitNotifies === true;
     this.#freesTemplates = config.globalDefs.expiresQuiescentTemplates === true;
-    const before = new Map(this.#entries);
-    const serversBefore = this.#servers;
-    this.#entries.clear();
-    this.#servers = new Map();
-    this.#dirty.clear();
     this.#isReconfigured = true;
-    for (const each of config.virtualServers) {
-      const name = serviceName(each);
-      if (this.#entries.has(name)) continue;
-      const entry = before.get(name) ?? { config: each, judgement: undefined, services: [] };
-      before.delete(name);
+    const before = new Map(this.#entries);
+    const wanted = firstOfEachName(config.virtualServers);
+    const left = [...before].filter(([name, entry]) => entry.config !== wanted.get(name));
+    const serversLeft = left.flatMap(([, entry]) =>
+      Array.from(entry.servers, ([name, server]) => ({ name, server, entry })),
+    );
+    for (const { name } of serversLeft) this.#servers.delete(name);
+    this.#entries.clear();
+    this.#dirty.clear();
+    for (const [name, each] of wanted) {
+      const known = before.get(name);
+      const entry = known ?? {
+        config: each,
+        judgement: undefined,
+        services: [],
+        servers: new Map(),
+      };
       this.#entries.set(name, entry);
       if (!isSame(entry.config, each) || each.kind === 'group') this.#dirty.add(entry);
       if (entry.judgement === undefined) this.#dirty.add(entry);
+      if (known?.config === each) continue;
       entry.config = each;
       this.#adoptServers(entry, initialVerdict);
     }
-    for (const [name, { entry, server }] of serversBefore) {
+    for (const { name, server, entry } of serversLeft) {
       if (this.#servers.has(name)) continue;
       this.#farewellServer(name, entry.config, server);
       this.#verdicts.delete(name);
     }
-    for (const entry of before.values()) this.#farewellService(entry);
+    for (const [name, entry] of left) if (!wanted.has(name)) this.#farewellService(entry);
   }
 
   /** One that can be told anything without this one knowing: to see what would come of it. */
@@ -99,20 +110,18 @@ export class Intent {
     const copy = new Intent();
     for (const [name, entry] of this.#entries) copy.#entries.set(name, copyOf(entry));
     for (const [name, verdict] of this.#verdicts) copy.#verdicts.set(name, verdict);
-    for (const [name, { entry, server }] of this.#servers) {
-      copy.#servers.set(name, { entry: copyOf(entry), server });
-    }
+    for (const [name, entry] of this.#servers) copy.#servers.set(name, copyOf(entry));
     for (const [name, entry] of this.#origins) copy.#origins.set(name, copyOf(entry));
     return copy;
   }
 
   /** A server went up or down, or its weight changed; unknown names are of no interest. */
   setVerdict(name: string, verdict: Verdict, reason: string): void {
-    const known = this.#servers.get(name);
-    if (known === undefined) return;
+    const entry = this.#servers.get(name);
+    if (entry === undefined) return;
     const before = this.#verdicts.get(name);
     this.#verdicts.set(name, verdict);
-    this.#dirty.add(known.entry);
+    this.#dirty.add(entry);
     if (before?.isUp !== verdict.isUp) {
       this.#tellServer(name, { reason, isInitial: false, isUp: verdict.isUp });
     }
@@ -164,8 +173,8 @@ export class Intent {
 
   /** What an orderly stop tells: quorum_down and notify_down of services with `omega`. */
   farewell(): readonly LvsNotice[] {
-    for (const [name, { entry, server }] of this.#servers) {
-      this.#farewellServer(name, entry.config, server);
+    for (const { config, servers } of this.#entries.values()) {
+      for (const [name, server] of servers) this.#farewellServer(name, config, server);
     }
     for (const entry of this.#entries.values()) this.#farewellService(entry);
     const notices = this.#notices;
@@ -186,10 +195,14 @@ export class Intent {
   }
 
   #adoptServers(entry: Entry, initialVerdict: (serverName: string) => Verdict): void {
+    const servers = new Map<string, RealServerConfig>();
     for (const server of [...entry.config.realServers, ...(entry.config.backupPool ?? [])]) {
       const name = serverName(entry.config, server);
-      if (this.#servers.has(name)) continue;
-      this.#servers.set(name, { entry, server });
+      if (!servers.has(name)) servers.set(name, server);
+    }
+    entry.servers = servers;
+    for (const name of servers.keys()) {
+      this.#servers.set(name, entry);
       if (this.#verdicts.has(name)) continue;
       const verdict = initialVerdict(name);
       this.#verdicts.set(name, verdict);
@@ -249,12 +262,12 @@ export class Intent {
     name: string,
     news: { readonly reason: string; readonly isInitial: boolean; readonly isUp: boolean },
   ): void {
-    const known = this.#servers.get(name);
-    if (known === undefined) return;
+    const entry = this.#servers.get(name);
+    const server = entry?.servers.get(name);
+    if (entry === undefined || server === undefined) return;
     const { isUp, isInitial, reason } = news;
     // Tens of thousands of servers that are as expected are no news, unless the file wants them told.
     if (isInitial && !this.#notifiesInitial) return;
-    const { entry, server } = known;
     const state = isUp ? 'UP' : 'DOWN';
     const command = isUp ? server.notifyUp : server.notifyDown;
     this.#notices.push({
@@ -301,6 +314,18 @@ export class Intent {
       command,
     });
   }
+}
+
+/** Of two with one name the first counts, as in keepalived. */
+function firstOfEachName(
+  services: readonly VirtualServerConfig[],
+): ReadonlyMap<string, VirtualServerConfig> {
+  const first = new Map<string, VirtualServerConfig>();
+  for (const service of services) {
+    const name = serviceName(service);
+    if (!first.has(name)) first.set(name, service);
+  }
+  return first;
 }
 
 /** The old objects where nothing differs. */

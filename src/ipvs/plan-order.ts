@@ -5,54 +5,78 @@
  * of the list this is quadratic: 37,298 servers took 10.5 s in the order of a plan and 1.2 s in that of
  * the list. Clearing deletes in the order in which the kernel lists, so they are put back from the end.
  *
- * Nothing but the order among additions changes: a prefix still only adds up to there. Pure.
+ * Nothing but the order among additions changes: a prefix still only adds up to there. Servers are put in
+ * order when it is the turn of their service, not all before the first of them. Pure.
  */
 import { serviceName } from '../config/names.ts';
-import { destinationName, type Operation } from './plan.ts';
-import type { ServiceName, Table } from './types.ts';
+import { destinationName, type Operation, type ServerOperation } from './plan.ts';
+import type { Destination, ServiceName, Table } from './types.ts';
 
-/** `before`: the services as they were listed; `positionOf`: which of them came first. */
+/** What is added to one service, and where that stood. */
+interface Group<T> {
+  readonly position: number;
+  readonly listed: readonly Destination[];
+  readonly operations: T[];
+}
+
+/**
+ * `plan`: as planTable orders it. `before`: the services as they were listed; `positionOf`: which of them
+ * came first.
+ */
 export function inOrderOfTrash(
   plan: readonly Operation[],
   before: Table,
   positionOf: (service: ServiceName) => number | undefined,
-): readonly Operation[] {
-  const additions = plan.filter(isAddition);
-  if (additions.length < 2) return plan;
-  const indexes = new Map<ServiceName, ReadonlyMap<string, number>>();
-  const keyed = additions.map((operation) => {
-    const service = serviceName(operation.service);
-    let index = indexes.get(service);
-    if (index === undefined) {
-      const listed = before.get(service)?.destinations ?? [];
-      index = new Map(listed.map((each, at) => [destinationName(each), at]));
-      indexes.set(service, index);
+): Iterable<Operation> {
+  const services: Group<Operation>[] = [];
+  const servers: Group<ServerOperation>[] = [];
+  let count = 0;
+  for (const operation of plan) {
+    if (operation.kind !== 'addService' && operation.kind !== 'addServer') break;
+    count += 1;
+    const isServer = operation.kind === 'addServer';
+    // All of one service stand together.
+    const isSame = isServer && plan[count - 2]?.service === operation.service;
+    const last = isSame ? servers.at(-1) : undefined;
+    if (isServer && last !== undefined) {
+      last.operations.push(operation);
+      continue;
     }
-    const isServer = 'destination' in operation;
-    return {
-      operation,
-      rank: isServer ? 1 : 0,
-      position: positionOf(service) ?? -1,
-      service,
-      index: isServer ? (index.get(destinationName(operation.destination)) ?? -1) : 0,
+    const name = serviceName(operation.service);
+    const place = {
+      position: positionOf(name) ?? -1,
+      listed: before.get(name)?.destinations ?? [],
     };
-  });
-  keyed.sort(
-    (a, b) =>
-      a.rank - b.rank ||
-      b.position - a.position ||
-      compare(a.service, b.service) ||
-      b.index - a.index,
-  );
-  return [...keyed.map(({ operation }) => operation), ...plan.filter((one) => !isAddition(one))];
+    if (isServer) servers.push({ ...place, operations: [operation] });
+    else services.push({ ...place, operations: [operation] });
+  }
+  const isKnown = ({ position, listed }: Group<Operation>): boolean =>
+    position >= 0 || listed.length > 0;
+  if (count < 2 || !(services.some(isKnown) || servers.some(isKnown))) return plan;
+  const fromTheEnd = (a: Group<Operation>, b: Group<Operation>): number => b.position - a.position;
+  return inTurn([
+    ...services.sort(fromTheEnd).map(
+      ({ operations }) =>
+        () =>
+          operations,
+    ),
+    ...servers.sort(fromTheEnd).map((group) => () => reversed(group)),
+    () => plan.slice(count),
+  ]);
 }
 
-/** They stand at the beginning of a plan. */
-function isAddition({ kind }: Operation): boolean {
-  return kind === 'addService' || kind === 'addServer';
+function* inTurn(parts: readonly (() => readonly Operation[])[]): Generator<Operation> {
+  for (const part of parts) yield* part();
 }
 
-function compare(a: string, b: string): number {
-  if (a === b) return 0;
-  return a < b ? -1 : 1;
+/** From the last that was listed to the first; those that were not come after them. */
+function reversed({ listed, operations }: Group<ServerOperation>): readonly Operation[] {
+  if (listed.length === 0 || operations.length < 2) return operations;
+  const indexes = new Map(listed.map((each, index) => [destinationName(each), index]));
+  const indexed = operations.map((operation) => ({
+    operation,
+    index: indexes.get(destinationName(operation.destination)) ?? -1,
+  }));
+  indexed.sort((a, b) => b.index - a.index);
+  return indexed.map(({ operation }) => operation);
 }

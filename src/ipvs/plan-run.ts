@@ -6,8 +6,8 @@
 import { serviceName } from '../config/names.ts';
 import type { OperationOutcome } from './client.ts';
 import type { OpenServices } from './goals.ts';
-import { type Operation, operationKey } from './plan.ts';
-import type { ServiceName, Table } from './types.ts';
+import { type Operation, operationKey, type Planner } from './plan.ts';
+import type { Service, ServiceName, Table } from './types.ts';
 
 /** The plan was made from a table that is not so any more. */
 const STALE: ReadonlySet<string> = new Set(['EEXIST', 'ENOENT', 'ESRCH', 'ENOBUFS']);
@@ -16,9 +16,11 @@ export interface PlanRunInput {
   /** What the plan is made for. */
   readonly desired: Table;
   readonly open: OpenServices;
-  readonly plan: readonly Operation[];
-  /** What puts back what somebody else changed, by operationKey. */
-  readonly drift: Iterable<string>;
+  /** What makes the plan; and what is made of it once it is there. */
+  readonly planner: Planner;
+  readonly arrange: (plan: readonly Operation[]) => Iterable<Operation>;
+  /** Of one service: what puts back what somebody else changed, by operationKey. */
+  readonly driftOf: (service: ServiceName) => ReadonlySet<string>;
   /** Of a second plan: what was done by the first, which was stale. */
   readonly earlier?: readonly OperationOutcome[] | undefined;
 }
@@ -27,8 +29,20 @@ export class PlanRun {
   readonly desired: Table;
   readonly open: OpenServices;
   readonly isSecond: boolean;
-  readonly #plan: readonly Operation[];
-  readonly #drift: ReadonlySet<string>;
+  /** Until the plan is made. */
+  #planner: Planner | undefined;
+  readonly #arrange: PlanRunInput['arrange'];
+  #creations: readonly ServiceName[] = [];
+  /** The rest of the plan, and its first. */
+  #rest: Iterator<Operation> | undefined;
+  #next: Operation | undefined;
+  /** What is still to be done, after all was tried. */
+  verification: Planner | undefined;
+  readonly #driftOf: PlanRunInput['driftOf'];
+  /** Of the services that were asked about. */
+  readonly #drift = new Map<ServiceName, ReadonlySet<string>>();
+  /** The last service that was asked about: nearly always the next one is the same. */
+  #named: { readonly service: Service; readonly name: ServiceName } | undefined;
   readonly #outcomes: OperationOutcome[];
   readonly #touched = new Set<ServiceName>();
   /** What has to be read again, when all is done: servers, and which services there are. */
@@ -36,31 +50,49 @@ export class PlanRun {
   #isListUnread = false;
   /** Services that the kernel refused, or that could not be made ours. */
   readonly #refused = new Set<ServiceName>();
-  #at = 0;
+  #isBegun = false;
   #repairs = 0;
 
-  constructor({ desired, open, plan, drift, earlier }: PlanRunInput) {
+  constructor({ desired, open, planner, arrange, driftOf, earlier }: PlanRunInput) {
     this.desired = desired;
     this.open = open;
     this.isSecond = earlier !== undefined;
-    this.#plan = plan;
-    this.#drift = new Set(drift);
+    this.#planner = planner;
+    this.#arrange = arrange;
+    this.#driftOf = driftOf;
     this.#outcomes = [...(earlier ?? [])];
   }
 
-  get isBegun(): boolean {
-    return this.#at > 0;
+  get isPlanned(): boolean {
+    return this.#planner === undefined;
   }
 
+  /** Plans on for about so many servers. */
+  plan(servers: number): void {
+    const planner = this.#planner;
+    if (planner === undefined) return;
+    for (let count = 0; !planner.isDone && count < servers; count += 1) count += planner.planNext();
+    if (!planner.isDone) return;
+    this.#planner = undefined;
+    const plan = planner.operations;
+    const makings = plan.filter(({ kind }) => kind === 'addService');
+    this.#creations = makings.map(({ service }) => serviceName(service));
+    this.#rest = this.#arrange(plan)[Symbol.iterator]();
+    this.#step();
+  }
+
+  get isBegun(): boolean {
+    return this.#isBegun;
+  }
+
+  /** Of a run that is planned. */
   get isDone(): boolean {
-    return this.#at >= this.#plan.length;
+    return this.#next === undefined;
   }
 
   /** Services that it makes. */
   get creations(): readonly ServiceName[] {
-    return this.#plan
-      .filter(({ kind }) => kind === 'addService')
-      .map(({ service }) => serviceName(service));
+    return this.#creations;
   }
 
   /** In order; of operations that are not done any more none. */
@@ -94,7 +126,15 @@ export class PlanRun {
   }
 
   isDrift(operation: Operation): boolean {
-    return this.#drift.has(operationKey(operation));
+    const name = this.#nameOf(operation);
+    const drift = this.#drift.get(name) ?? this.#driftOf(name);
+    this.#drift.set(name, drift);
+    return drift.size > 0 && drift.has(operationKey(operation));
+  }
+
+  #nameOf({ service }: Operation): ServiceName {
+    if (this.#named?.service !== service) this.#named = { service, name: serviceName(service) };
+    return this.#named.name;
   }
 
   /**
@@ -102,15 +142,22 @@ export class PlanRun {
    * are left out: they might land in somebody else's service.
    */
   next(count: number): readonly Operation[] {
-    const isCreation = this.#plan[this.#at]?.kind === 'addService';
+    this.#isBegun = true;
+    const isCreation = this.#next?.kind === 'addService';
     const slice: Operation[] = [];
-    while (this.#at < this.#plan.length && slice.length < count) {
-      const operation = this.#plan[this.#at];
-      if (operation === undefined || (operation.kind === 'addService') !== isCreation) break;
-      this.#at += 1;
-      if (!this.#refused.has(serviceName(operation.service))) slice.push(operation);
+    while (this.#next !== undefined && slice.length < count) {
+      const operation = this.#next;
+      if ((operation.kind === 'addService') !== isCreation) break;
+      this.#step();
+      const isRefused = this.#refused.size > 0 && this.#refused.has(this.#nameOf(operation));
+      if (!isRefused) slice.push(operation);
     }
     return slice;
+  }
+
+  #step(): void {
+    const step = this.#rest?.next();
+    this.#next = step?.done === false ? step.value : undefined;
   }
 
   /** Services that were touched and not read since, until they are taken. */
@@ -132,7 +179,7 @@ export class PlanRun {
     const refused = new Set<ServiceName>();
     for (const outcome of outcomes) {
       const { operation } = outcome;
-      const name = serviceName(operation.service);
+      const name = this.#nameOf(operation);
       this.#outcomes.push(outcome);
       this.#touched.add(name);
       if ('destination' in operation) this.#unread.add(name);

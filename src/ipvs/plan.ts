@@ -64,6 +64,8 @@ const RANK: Readonly<Record<OperationKind, number>> = {
   deleteService: 7,
 };
 
+const NOTHING: readonly Operation[] = [];
+
 const SERVICE_VERB: Readonly<Record<ServiceOperation['kind'], string>> = {
   addService: 'add',
   editService: 'change',
@@ -78,19 +80,56 @@ export function planTable(
   actual: Table,
   owned: ReadonlySet<ServiceName>,
 ): readonly Operation[] {
-  const operations: Operation[] = [];
-  for (const name of new Set([...desired.keys(), ...actual.keys()])) {
-    const wanted = desired.get(name);
-    const found = actual.get(name);
-    if (wanted !== undefined && found === undefined) {
-      operations.push(...creation(wanted));
-    } else if (wanted !== undefined && found !== undefined && owned.has(name)) {
-      operations.push(...changes(wanted, found));
-    } else if (wanted === undefined && found !== undefined && owned.has(name)) {
-      operations.push({ kind: 'deleteService', service: found, reason: 'not wanted' });
-    }
+  const planner = new Planner(desired, actual, owned);
+  while (!planner.isDone) planner.planNext();
+  return planner.operations;
+}
+
+/** A plan that is made service by service, so that the rest of the process need not wait for all of it. */
+export class Planner {
+  readonly #desired: Table;
+  readonly #actual: Table;
+  readonly #owned: ReadonlySet<ServiceName>;
+  readonly #names: readonly ServiceName[];
+  /** By rank; in each by service and by server. */
+  readonly #ranks: readonly Operation[][] = Object.values(RANK).map(() => []);
+  #at = 0;
+
+  constructor(desired: Table, actual: Table, owned: ReadonlySet<ServiceName>) {
+    this.#desired = desired;
+    this.#actual = actual;
+    this.#owned = owned;
+    // By code unit: the same on every machine, whatever its locale.
+    this.#names = [...new Set([...desired.keys(), ...actual.keys()])].sort();
   }
-  return inOrder(operations);
+
+  get isDone(): boolean {
+    return this.#at >= this.#names.length;
+  }
+
+  /** One service. Returns how many servers were compared. */
+  planNext(): number {
+    const name = this.#names[this.#at];
+    if (name === undefined) return 0;
+    this.#at += 1;
+    for (const operation of this.#plan(name)) this.#ranks[RANK[operation.kind]]?.push(operation);
+    const [wanted, found] = [this.#desired.get(name), this.#actual.get(name)];
+    return (wanted?.destinations.length ?? 0) + (found?.destinations.length ?? 0);
+  }
+
+  /** When it is done. */
+  get operations(): readonly Operation[] {
+    return this.#ranks.flat();
+  }
+
+  #plan(name: ServiceName): readonly Operation[] {
+    const wanted = this.#desired.get(name);
+    const found = this.#actual.get(name);
+    if (wanted !== undefined && found === undefined) return creation(wanted);
+    if (found === undefined || !this.#owned.has(name)) return NOTHING;
+    if (wanted !== undefined) return changes(wanted, found);
+    return [{ kind: 'deleteService', service: found, reason: 'not wanted' }];
+  }
 }
 
 /** Names of wanted services that the kernel already has and that are not ours, sorted. */
@@ -159,48 +198,54 @@ function withServer(service: Service, operation: ServerOperation): Destination[]
   return operation.kind === 'deleteServer' ? others : [...others, operation.destination];
 }
 
-function creation(service: Service): Operation[] {
+function creation(service: Service): readonly Operation[] {
   const reason = 'not in the kernel';
-  return [
-    { kind: 'addService', service, reason },
-    ...service.destinations.map(
-      (destination): Operation => ({ kind: 'addServer', service, destination, reason }),
-    ),
-  ];
+  const operations: Operation[] = [{ kind: 'addService', service, reason }];
+  for (const { item: destination } of byServer(service.destinations)) {
+    operations.push({ kind: 'addServer', service, destination, reason });
+  }
+  return operations;
 }
 
-function changes(wanted: Service, found: Service): Operation[] {
+function changes(wanted: Service, found: Service): readonly Operation[] {
   const operations: Operation[] = [];
   const serviceChanges = describeServiceChanges(wanted, found);
   if (serviceChanges !== '') {
     operations.push({ kind: 'editService', service: wanted, reason: serviceChanges });
   }
-  const present = byName(found.destinations);
-  const wantedNames = new Set<string>();
-  for (const destination of wanted.destinations) {
-    const key = destinationName(destination);
-    wantedNames.add(key);
-    const before = present.get(key);
+  // Both in the order of names: gone through side by side.
+  const present = byServer(found.destinations).filter(
+    ({ name }, index, all) => name !== all[index + 1]?.name,
+  );
+  const reason = 'not wanted';
+  const isStaying = new Uint8Array(present.length);
+  let at = 0;
+  for (const { name, item: destination } of byServer(wanted.destinations)) {
+    while (at < present.length && compareText(present[at]?.name ?? '', name) < 0) at += 1;
+    const before = present[at]?.name === name ? present[at] : undefined;
+    if (before !== undefined) isStaying[at] = 1;
     const operation =
       before === undefined
         ? { kind: 'addServer' as const, destination, reason: 'not in the kernel' }
-        : destinationChange(destination, before);
+        : destinationChange(destination, before.item);
     if (operation !== undefined) operations.push({ ...operation, service: wanted });
   }
-  for (const [key, destination] of present) {
-    if (wantedNames.has(key)) continue;
-    operations.push({
-      kind: 'deleteServer',
-      service: wanted,
-      destination,
-      reason: 'not wanted',
-    });
+  for (const [index, { item: destination }] of present.entries()) {
+    if (isStaying[index] === 1) continue;
+    operations.push({ kind: 'deleteServer', service: wanted, destination, reason });
   }
   return operations;
 }
 
-function byName(destinations: readonly Destination[]): Map<string, Destination> {
-  return new Map(destinations.map((destination) => [destinationName(destination), destination]));
+interface Named {
+  readonly name: string;
+  readonly item: Destination;
+}
+
+/** With their names, in the order of these. */
+function byServer(destinations: readonly Destination[]): readonly Named[] {
+  const named = destinations.map((item) => ({ name: destinationName(item), item }));
+  return named.sort((a, b) => compareText(a.name, b.name));
 }
 
 function describeServiceChanges(wanted: Service, found: Service): string {
@@ -217,6 +262,8 @@ function destinationChange(
   wanted: Destination,
   found: Destination,
 ): Pick<ServerOperation, 'kind' | 'destination' | 'reason'> | undefined {
+  // Nearly always: nothing need be described then.
+  if (hasSameSettings(wanted, found)) return undefined;
   const reason = described([
     ['weight', found.weight, wanted.weight],
     ['forwarding', found.forwardingMethod, wanted.forwardingMethod],
@@ -228,6 +275,19 @@ function destinationChange(
   if (wanted.weight > found.weight) return { kind: 'raiseWeight', destination: wanted, reason };
   if (wanted.weight < found.weight) return { kind: 'lowerWeight', destination: wanted, reason };
   return { kind: 'editServer', destination: wanted, reason };
+}
+
+/** Whether two entries of one server are the same in all that a plan makes the same. */
+export function hasSameSettings(a: Destination, b: Destination): boolean {
+  return (
+    a.weight === b.weight &&
+    a.forwardingMethod === b.forwardingMethod &&
+    a.upperThreshold === b.upperThreshold &&
+    a.lowerThreshold === b.lowerThreshold &&
+    a.tunnel.type === b.tunnel.type &&
+    a.tunnel.port === b.tunnel.port &&
+    a.tunnel.flags === b.tunnel.flags
+  );
 }
 
 /** `gue port 6080 csum`. */
@@ -246,20 +306,6 @@ function described(
     .filter(([, from, to]) => from !== to)
     .map(([name, from, to]) => `${name} ${from} -> ${to}`)
     .join(', ');
-}
-
-function inOrder(operations: readonly Operation[]): Operation[] {
-  const keyed = operations.map((operation) => ({
-    operation,
-    rank: RANK[operation.kind],
-    service: serviceName(operation.service),
-    server: 'destination' in operation ? destinationName(operation.destination) : '',
-  }));
-  keyed.sort(
-    (a, b) =>
-      a.rank - b.rank || compareText(a.service, b.service) || compareText(a.server, b.server),
-  );
-  return keyed.map(({ operation }) => operation);
 }
 
 /** By code unit: the same on every machine, whatever its locale. */

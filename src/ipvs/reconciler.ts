@@ -13,6 +13,7 @@ import type { IpvsPort, OperationOutcome } from './client.ts';
 import type { Drain } from './drain.ts';
 import { type Failure, Failures } from './failures.ts';
 import { Goals, type GoalsOptions, type OpenServices, servicesNamed } from './goals.ts';
+import { HeldOperations } from './held-operations.ts';
 import { LookPace } from './look-pace.ts';
 import { logOutcomes, logRest } from './operation-log.ts';
 import { OwnedServices } from './owned-services.ts';
@@ -21,6 +22,7 @@ import {
   foreignServices,
   type Operation,
   operationKey,
+  Planner,
   planTable,
 } from './plan.ts';
 import { inOrderOfTrash } from './plan-order.ts';
@@ -39,6 +41,8 @@ import type { ServiceName, Table } from './types.ts';
 export const SLICE_MS = 20;
 /** Time in each look for servers whose text is as before. */
 export const ROUND_MS = 10;
+/** Compared at once. */
+export const SLICE_SERVERS = 1000;
 /** Sent to the kernel at once. */
 export const SLICE_OPERATIONS = 250;
 const NO_SERVICES: Table = new Map();
@@ -92,6 +96,9 @@ export class Reconciler {
   #lastApplied: ReconcilerSnapshot['lastApplied'];
   #driftRepairs = 0;
   readonly #failures = new Failures();
+  readonly #held = new HeldOperations();
+  /** Of the view, when all of it was gone through and as it shall be. */
+  #rightVersion: number | undefined;
 
   constructor(options: ReconcilerOptions) {
     this.#options = options;
@@ -166,6 +173,7 @@ export class Reconciler {
   removeOwned(): ReconcileOutcome {
     this.#timer.disarm();
     this.#desired = undefined;
+    this.#held.release();
     const read = this.#view.readAll();
     if (!read.ok) return this.#fail(read);
     const open = { names: [...this.#owned.names], goals: NO_SERVICES, before: this.#view.table };
@@ -173,10 +181,15 @@ export class Reconciler {
     return this.#finish();
   }
 
+  /** Servers on their way out. */
+  get draining(): readonly Drain[] {
+    return this.#goals.drains;
+  }
+
   snapshot(): ReconcilerSnapshot {
     return {
       services: snapshotServices(this.#view, this.#owned.names),
-      draining: this.#goals.drains,
+      draining: this.draining,
       foreignServices: this.#foreign,
       lastReadAtMs: this.#view.readAtMs,
       roundMs: this.#view.roundMs,
@@ -246,11 +259,19 @@ export class Reconciler {
       return;
     }
     this.#noteListing();
-    this.#begin(desired);
+    if (this.#isAsItWas) this.#armNext();
+    else this.#begin(desired);
+  }
+
+  /** Nothing was found that is not as it was when everything was right, and nothing else is wanted. */
+  get #isAsItWas(): boolean {
+    const isNothingDue = !this.#hasWish && this.#interrupted.length === 0 && this.#held.isEmpty;
+    return isNothingDue && this.draining.length === 0 && this.#rightVersion === this.#view.version;
   }
 
   /** All of it at once. */
   #reconcile(desired: Table): ReconcileOutcome {
+    this.#held.release();
     this.#pace.restart(this.#options.clock.monotonicMs());
     this.#begin(desired);
     return this.#finish();
@@ -272,13 +293,22 @@ export class Reconciler {
     return this.#goals.open(desired, this.#view, { owned, nowMs });
   }
 
-  /** Plans; of each change it is known whether it puts back what somebody else changed. */
+  /** Of each change it is known whether it puts back what somebody else changed. */
   #newRun(desired: Table, open: OpenServices, earlier?: readonly OperationOutcome[]): PlanRun {
     const actual = servicesNamed(this.#view.table, open.names);
-    const sorted = planTable(open.goals, actual, this.#owned.names);
-    const plan = inOrderOfTrash(sorted, open.before, (name) => this.#view.positionOf(name));
-    const drift = plan.length === 0 ? [] : planTable(open.before, actual, this.#owned.names);
-    return new PlanRun({ desired, open, plan, drift: drift.map(operationKey), earlier });
+    const owned = this.#owned.names;
+    const arrange = (plan: readonly Operation[]): Iterable<Operation> => {
+      const free = this.#held.free(plan, this.#options.clock.monotonicMs());
+      return inOrderOfTrash(free, open.before, (name) => this.#view.positionOf(name));
+    };
+    const driftOf = (name: ServiceName): ReadonlySet<string> => {
+      const [before, found] = [open.before, actual].map((table) => servicesNamed(table, [name]));
+      return new Set(
+        planTable(before ?? NO_SERVICES, found ?? NO_SERVICES, owned).map(operationKey),
+      );
+    };
+    const planner = new Planner(open.goals, actual, owned);
+    return new PlanRun({ desired, open, planner, arrange, driftOf, earlier });
   }
 
   #finish(): ReconcileOutcome {
@@ -289,12 +319,14 @@ export class Reconciler {
   #advance(untilMs: number): ReconcileOutcome | undefined {
     while (this.#run !== undefined) {
       const run = this.#run;
-      if (run.isDone) {
+      if (!run.isPlanned) run.plan(SLICE_SERVERS);
+      else if (!run.isDone) this.#performSlice(run);
+      else {
         const read = this.#readAgain(run);
-        const outcome = read === undefined ? this.#verify(run) : undefined;
+        const outcome = read === undefined ? this.#verifySlice(run) : undefined;
         if (read?.ok === false) return this.#fail(read);
         if (outcome !== undefined) return outcome;
-      } else this.#performSlice(run);
+      }
       if (this.#options.clock.monotonicMs() >= untilMs) return undefined;
     }
     return NOTHING_DONE;
@@ -327,30 +359,42 @@ export class Reconciler {
     });
   }
 
-  /** Done is what the kernel shows, not what it acknowledged. Undefined: there is a second plan. */
-  #verify(run: PlanRun): ReconcileOutcome | undefined {
-    const { open, applied } = run;
+  /**
+   * Done is what the kernel shows, not what it acknowledged. Undefined: there is more to compare, or a
+   * second plan.
+   */
+  #verifySlice(run: PlanRun): ReconcileOutcome | undefined {
+    const { open } = run;
     const actual = servicesNamed(this.#view.table, open.names);
-    const [missing] = planTable(open.goals, actual, this.#owned.names);
+    run.verification ??= new Planner(open.goals, actual, this.#owned.names);
+    const { verification } = run;
+    for (let count = 0; !verification.isDone && count < SLICE_SERVERS; count += 1) {
+      count += verification.planNext();
+    }
+    return verification.isDone ? this.#verify(run, verification.operations) : undefined;
+  }
+
+  /** `left`: what is still to be done. */
+  #verify(run: PlanRun, left: readonly Operation[]): ReconcileOutcome | undefined {
+    const { clock, log } = this.#options;
+    const free = this.#held.free(left, clock.monotonicMs());
+    const [missing] = free;
     if (missing !== undefined && !run.isSecond && (run.isStale || !run.hasDone(missing))) {
       return this.#retry(run);
     }
     this.#run = undefined;
-    const { clock, log } = this.#options;
     logRest(log, { changes: run.outcomes.length, repairs: run.repairs });
     this.#driftRepairs += run.repairs;
+    const { applied } = run;
     if (applied.length > 0) {
       this.#lastApplied = { atMs: clock.realtimeMs(), operations: applied.length };
     }
     this.#owned.keepThoseOf(this.#view.table);
-    if (missing === undefined) return this.#settle(run);
-    this.#postpone(open.names);
-    this.#owned.save();
-    const refused = run.outcomes.find((outcome) => !outcome.ok);
-    if (refused !== undefined && !refused.ok) return this.#fail(refused);
-    const text = describeOperation(missing);
-    const detail = `The kernel acknowledged "${text}" and still shows: ${missing.reason}`;
-    return this.#fail({ code: 'NOT_APPLIED', detail });
+    this.#settle(run, left);
+    const saved = this.#owned.save();
+    if (!saved.ok) return this.#fail(saved);
+    if (missing !== undefined) return this.#refuse(run, left, missing);
+    return left.length === 0 ? this.#succeed(run) : this.#wait(left);
   }
 
   /** The table was not what the plan was made from; what was touched has been read again. */
@@ -367,35 +411,76 @@ export class Reconciler {
     this.#goals.postpone(names, servicesNamed(this.#view.table, names));
   }
 
-  /** Everything is as it shall be now: remembers it, and looks again in time. */
-  #settle({ desired, open, applied }: PlanRun): ReconcileOutcome {
-    this.#goals.settle(open.names, { desired, actual: this.#view.table, owned: this.#owned.names });
-    const saved = this.#owned.save();
-    if (!saved.ok) return this.#fail(saved);
-    const { clock, log } = this.#options;
+  /** Remembers which services are as they shall be; those that something is left to do to are not. */
+  #settle({ desired, open }: PlanRun, left: readonly Operation[]): void {
+    const wrong = new Set(left.map(({ service }) => serviceName(service)));
+    const right = open.names.filter((name) => !wrong.has(name));
+    this.#goals.settle(right, { desired, actual: this.#view.table, owned: this.#owned.names });
+    this.#postpone([...wrong]);
+  }
+
+  /** Everything is as it shall be now, and is looked at again in time. */
+  #succeed({ applied, outcomes }: PlanRun): ReconcileOutcome {
+    this.#held.release();
+    // After operations the view was refreshed, and may show more than was planned for.
+    this.#rightVersion = outcomes.length === 0 ? this.#view.version : undefined;
     const failures = this.#failures.end();
-    if (failures > 0) log.info({ failures }, 'table is as wanted again');
-    if (this.#desired !== undefined) {
-      this.#timer.arm(this.#hasWish ? clock.monotonicMs() : this.#pace.nextMs);
-    }
+    if (failures > 0) this.#options.log.info({ failures }, 'table is as wanted again');
+    this.#armNext();
     return { ok: true, applied };
   }
 
-  /** What stays wrong is said once. */
-  #fail({ code, detail }: Failure): Refusal {
-    const { clock, log } = this.#options;
+  /** The kernel does not take it. Everything else goes on; this is tried again later. */
+  #refuse(run: PlanRun, left: readonly Operation[], missing: Operation): Refusal {
+    const refused = run.outcomes.find((outcome) => !outcome.ok);
+    const text = describeOperation(missing);
+    const unseen = `The kernel acknowledged "${text}" and still shows: ${missing.reason}`;
+    const failure =
+      refused === undefined || refused.ok ? { code: 'NOT_APPLIED', detail: unseen } : refused;
+    const retryInMs = this.#count(failure);
+    const nowMs = this.#options.clock.monotonicMs();
+    this.#held.hold(left, nowMs, nowMs + retryInMs);
+    this.#armNext();
+    return { ok: false, code: failure.code, detail: failure.detail };
+  }
+
+  /** What is left was refused before, and is not to be tried yet. */
+  #wait(left: readonly Operation[]): Refusal {
+    const nowMs = this.#options.clock.monotonicMs();
+    this.#held.hold(left, nowMs, nowMs);
+    this.#armNext();
+    const { code = 'NOT_APPLIED', detail = '' } = this.#failures.last ?? {};
+    return { ok: false, code, detail };
+  }
+
+  #armNext(): void {
+    if (this.#desired === undefined) return;
+    const nowMs = this.#options.clock.monotonicMs();
+    const nextMs = Math.min(this.#pace.nextMs, this.#held.nextMs ?? Number.POSITIVE_INFINITY);
+    this.#timer.arm(this.#hasWish ? nowMs : nextMs);
+  }
+
+  /** What can be known of nothing: all of it waits. */
+  #fail(failure: Failure): Refusal {
     this.#dropRun();
     this.#view.suspect();
     this.#mustLook = true;
+    this.#rightVersion = undefined;
+    const retryInMs = this.#count(failure);
+    const { clock } = this.#options;
+    if (this.#desired !== undefined) this.#timer.arm(clock.monotonicMs() + retryInMs);
+    return { ok: false, code: failure.code, detail: failure.detail };
+  }
+
+  /** One more failure. What stays wrong is said once. Returns the pause before it is tried again, ms. */
+  #count({ code, detail }: Failure): number {
+    const { clock, log } = this.#options;
     const retryInMs = this.#failures.add({ code, detail }, clock.realtimeMs());
     const level = this.#failures.isNews(`${code} ${detail}`) ? 'error' : 'debug';
     const fields = { code, detail, failures: this.#failures.consecutive };
-    if (this.#desired === undefined) log[level](fields, 'table is not as wanted');
-    else {
-      log[level]({ ...fields, retryInMs }, 'table is not as wanted');
-      this.#timer.arm(clock.monotonicMs() + retryInMs);
-    }
-    return { ok: false, code, detail };
+    const pause = this.#desired === undefined ? {} : { retryInMs };
+    log[level]({ ...fields, ...pause }, 'table is not as wanted');
+    return retryInMs;
   }
 
   #noteForeign(foreign: readonly ServiceName[]): void {

@@ -17,6 +17,7 @@ import type { Clock } from '../base/clock.ts';
 import { serviceName } from '../config/names.ts';
 import type { ClientRefusal, IpvsPort } from './client.ts';
 import { Listing } from './listing.ts';
+import { hasSameSettings } from './plan.ts';
 import type { Destination, DestinationStatus, Service, ServiceName, Table } from './types.ts';
 
 export type ReadOutcome = { readonly ok: true } | ClientRefusal;
@@ -58,6 +59,7 @@ export class TableView {
   #roundBeganMs = 0;
   #roundMs = 0;
   #readAtMs = 0;
+  #version = 0;
 
   constructor(client: IpvsPort, clock: Clock) {
     this.#client = client;
@@ -67,6 +69,11 @@ export class TableView {
   /** Of services that are not ours only what they are, without servers. */
   get table(): Table {
     return this.#services;
+  }
+
+  /** Grows with every change of the table; counts of connections are none. */
+  get version(): number {
+    return this.#version;
   }
 
   /** Of each destination of a service, in the order of the table. */
@@ -234,6 +241,7 @@ export class TableView {
     for (const name of this.#services.keys()) {
       if (present.has(name)) continue;
       this.#services.delete(name);
+      this.#version += 1;
       this.#status.delete(name);
       this.#unread.delete(name);
       this.#suspects.delete(name);
@@ -246,6 +254,7 @@ export class TableView {
     if (known === undefined) this.#unread.add(name);
     else if (isSameService(known, service)) return;
     this.#services.set(name, { ...service, destinations: known?.destinations ?? [] });
+    this.#version += 1;
   }
 
   #keepServers(
@@ -258,6 +267,7 @@ export class TableView {
     const known = this.#services.get(name);
     if (known === undefined || isSameServers(known.destinations, destinations)) return;
     this.#services.set(name, { ...known, destinations });
+    this.#version += 1;
   }
 }
 
@@ -281,12 +291,6 @@ function isSameServer(a: Destination, b: Destination | undefined): boolean {
     b !== undefined &&
     a.address.text === b.address.text &&
     a.port === b.port &&
-    a.weight === b.weight &&
-    a.forwardingMethod === b.forwardingMethod &&
-    a.upperThreshold === b.upperThreshold &&
-    a.lowerThreshold === b.lowerThreshold &&
-    a.tunnel.type === b.tunnel.type &&
-    a.tunnel.port === b.tunnel.port &&
-    a.tunnel.flags === b.tunnel.flags
+    hasSameSettings(a, b)
   );
 }

@@ -63,7 +63,7 @@ export function dial(target: DialTarget, signal: AbortSignal): Promise<Socket> {
       reject(new DialAbortedError(signal.reason));
       return;
     }
-    const fd = openStream(target);
+    const fd = openStreamSocket(target);
     let watch: Watch | undefined;
     const leave = (): void => {
       signal.removeEventListener('abort', onAbort);
@@ -99,7 +99,7 @@ export function dial(target: DialTarget, signal: AbortSignal): Promise<Socket> {
 }
 
 /** A non-blocking TCP socket with its options and its source set. Throws SysError. */
-function openStream(target: DialTarget): number {
+export function openStreamSocket(target: DialTarget): number {
   const domain = target.connectAddress.family === 'inet' ? AF_INET : AF_INET6;
   const type = SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC;
   const fd = libc.socket(domain, type, IPPROTO_TCP, 'TCP');

@@ -55,11 +55,20 @@ export type GenericReplyOutcome =
   | { readonly ok: true; readonly messages: readonly GenericMessage[] }
   | NetlinkFailure;
 
+/** An array of messages, or what makes them one at a time (netlink-socket.ts, BatchRequests). */
+export interface GenericMessages {
+  readonly length: number;
+  at(index: number): GenericMessage | undefined;
+}
+
+function genericHeader(command: number, version: number): Uint8Array {
+  return Uint8Array.of(command, version, 0, 0);
+}
+
 /** The payload of a generic netlink message. */
 export function encodeGenericPayload(message: GenericMessage, version: number): Uint8Array {
   const payload = new Uint8Array(GENL_HEADER_LENGTH + message.attributes.length);
-  payload[0] = message.command;
-  payload[1] = version;
+  payload.set(genericHeader(message.command, version));
   payload.set(message.attributes, GENL_HEADER_LENGTH);
   return payload;
 }
@@ -142,9 +151,24 @@ export class GenericNetlink {
     return genericReply(this.#socket.dump(this.#encode({ command, attributes }, 0)));
   }
 
-  /** Many commands, applied in order whatever fails; outcomes in the same order. */
-  batch(messages: readonly GenericMessage[]): readonly AckOutcome[] {
-    return this.#socket.batch(messages.map((message) => this.#encode(message, 0)));
+  /**
+   * Many commands, applied in order whatever fails; outcomes in the same order. Attributes are copied before
+   * the next message is asked for.
+   */
+  batch(messages: GenericMessages): readonly AckOutcome[] {
+    const { id: type, version } = this.#family;
+    const heads = new Map<number, Uint8Array>();
+    return this.#socket.batch({
+      length: messages.length,
+      at: (index) => {
+        const message = messages.at(index);
+        if (message === undefined) return undefined;
+        const { command, attributes: payload } = message;
+        const head = heads.get(command) ?? genericHeader(command, version);
+        heads.set(command, head);
+        return { type, head, payload };
+      },
+    });
   }
 
   close(): void {

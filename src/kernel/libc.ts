@@ -64,6 +64,10 @@ interface Libc {
   readonly sendmsg: (fd: number, header: Uint8Array, flags: number) => number;
   readonly recvmsg: (fd: number, header: Uint8Array, flags: number) => number;
   readonly read: (fd: number, into: Uint8Array, length: number) => number;
+  readonly send: (fd: number, bytes: Uint8Array, length: number, flags: number) => number;
+  readonly epoll_create1: (flags: number) => number;
+  readonly epoll_ctl: (epoll: number, operation: number, fd: number, event: Uint8Array) => number;
+  readonly epoll_wait: (epoll: number, into: Uint8Array, count: number, ms: number) => number;
   readonly clock_gettime: (clock: number, into: Uint8Array) => number;
   readonly timerfd_create: (clock: number, flags: number) => number;
   readonly timerfd_settime: (
@@ -121,6 +125,10 @@ function bindFunctions(library: LibraryHandle): Libc {
     sendmsg: library.func('intptr_t sendmsg(int, void *, int)'),
     recvmsg: library.func('intptr_t recvmsg(int, void *, int)'),
     read: library.func('intptr_t read(int, void *, size_t)'),
+    send: library.func('intptr_t send(int, void *, size_t, int)'),
+    epoll_create1: library.func('int epoll_create1(int)'),
+    epoll_ctl: library.func('int epoll_ctl(int, int, int, void *)'),
+    epoll_wait: library.func('int epoll_wait(int, void *, int, int)'),
     clock_gettime: library.func('int clock_gettime(int, void *)'),
     timerfd_create: library.func('int timerfd_create(int, int)'),
     timerfd_settime: library.func('int timerfd_settime(int, int, void *, void *)'),
@@ -241,6 +249,30 @@ export function recvmsg(fd: number, header: Uint8Array, flags: number): number |
 /** Bytes read; undefined when nothing is waiting. */
 export function read(fd: number, into: Uint8Array): number | undefined {
   return checkUnlessEmpty(libc().read(fd, into, into.length), 'read');
+}
+
+/** Bytes taken; undefined when there is no room for any now. */
+export function send(fd: number, bytes: Uint8Array, flags: number): number | undefined {
+  return checkUnlessEmpty(libc().send(fd, bytes, bytes.length, flags), 'send');
+}
+
+export function epollCreate(flags: number): number {
+  return check(libc().epoll_create1(flags), 'epoll_create1');
+}
+
+/** `event` is a packed epoll_event, see readiness.ts. */
+export function epollControl(
+  epoll: number,
+  operation: number,
+  fd: number,
+  event: Uint8Array,
+): void {
+  check(libc().epoll_ctl(epoll, operation, fd, event), 'epoll_ctl');
+}
+
+/** Events that are there now, at most `count`, written into `into`. Does not wait. */
+export function epollTake(epoll: number, into: Uint8Array, count: number): number {
+  return checkUnlessEmpty(libc().epoll_wait(epoll, into, count, 0), 'epoll_wait') ?? 0;
 }
 
 /** Fills `into` with a timespec: s and ns, 8 bytes each. */

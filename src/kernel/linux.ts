@@ -83,6 +83,8 @@ export const MSG_PROBE = 0x10;
 export const MSG_TRUNC = 0x20;
 export const MSG_DONTWAIT = 0x40;
 export const MSG_CONFIRM = 0x800;
+/** No SIGPIPE. */
+export const MSG_NOSIGNAL = 0x4000;
 
 export const F_SETFD = 2;
 export const FD_CLOEXEC = 1;
@@ -110,3 +112,12 @@ export const PR_CAP_AMBIENT_RAISE = 2;
 export const PR_CAP_AMBIENT_CLEAR_ALL = 4;
 /** linux/capability.h: masks of 64 bits. */
 export const _LINUX_CAPABILITY_VERSION_3 = 0x20080522;
+
+/** linux/eventpoll.h. */
+export const EPOLL_CLOEXEC = 0o2000000;
+export const EPOLL_CTL_ADD = 1;
+export const EPOLL_CTL_MOD = 3;
+export const EPOLLIN = 1;
+export const EPOLLOUT = 4;
+export const EPOLLERR = 8;
+export const EPOLLHUP = 16;

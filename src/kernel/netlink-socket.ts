@@ -19,6 +19,7 @@ import {
   SOCK_RAW,
   SOL_NETLINK,
 } from './linux.ts';
+import { MessageBuffer } from './message-buffer.ts';
 import { IncomingMessage } from './message-header.ts';
 import {
   type Acknowledgement,
@@ -33,6 +34,7 @@ import {
   NLM_F_REQUEST,
   NLMSG_DONE,
   NLMSG_ERROR,
+  NLMSG_HEADER_LENGTH,
 } from './netlink.ts';
 import { packSockaddrNl, portIdOfSockaddrNl, SOCKADDR_NL_LENGTH } from './sockaddr.ts';
 
@@ -41,6 +43,17 @@ export interface NetlinkRequest {
   readonly type: number;
   readonly flags?: number;
   readonly payload: Uint8Array;
+}
+
+/** An array, or what makes them one at a time: what `at` gave is not needed once it is asked again. */
+export interface BatchRequests {
+  readonly length: number;
+  at(index: number): BatchRequest | undefined;
+}
+
+/** `head` stands before the payload. */
+export interface BatchRequest extends NetlinkRequest {
+  readonly head?: Uint8Array;
 }
 
 /**
@@ -74,6 +87,7 @@ const DUMP_ATTEMPTS_MAX = 8;
 const DRAIN_DATAGRAMS_MAX = 100_000;
 
 const OK: AckOutcome = { ok: true };
+const NO_BYTES = new Uint8Array(0);
 
 export class NetlinkSocket {
   readonly fd: number;
@@ -83,6 +97,7 @@ export class NetlinkSocket {
     name: SOCKADDR_NL_LENGTH,
     control: 0,
   });
+  readonly #batch = new MessageBuffer();
   #sequence = 0;
   #isClosed = false;
 
@@ -160,16 +175,11 @@ export class NetlinkSocket {
    * Sends many requests, up to 1000 with one send(2); outcomes in the same order. The kernel
    * applies every one, in order, also those after a failure. Only the last of a send is
    * acknowledged: failures are reported without being asked for. Where answers were lost the
-   * outcome is ENOBUFS.
+   * outcome is ENOBUFS. Requests are asked for in order, and one is not needed any more with the next.
    */
-  batch(requests: readonly NetlinkRequest[]): readonly AckOutcome[] {
+  batch(requests: BatchRequests): readonly AckOutcome[] {
     const outcomes: AckOutcome[] = [];
-    let from = 0;
-    while (from < requests.length) {
-      const to = endOfChunk(requests, from);
-      outcomes.push(...this.#batchChunk(requests.slice(from, to)));
-      from = to;
-    }
+    while (outcomes.length < requests.length) this.#batchChunk(requests, outcomes);
     return outcomes;
   }
 
@@ -262,18 +272,31 @@ export class NetlinkSocket {
     }
   }
 
-  #batchChunk(requests: readonly NetlinkRequest[]): AckOutcome[] {
+  /** As many as one send takes, from the first that has no outcome yet. */
+  #batchChunk(requests: BatchRequests, outcomes: AckOutcome[]): void {
+    const buffer = this.#batch;
+    const from = outcomes.length;
     const first = this.#sequence + 1;
-    const last = this.#sequence + requests.length;
-    const parts = requests.map((request) => {
+    let to = from;
+    buffer.clear();
+    while (to < requests.length && to - from < BATCH_MESSAGES_MAX) {
+      const request = requests.at(to);
+      if (request === undefined) throw new Error('A batch has a request for each outcome');
+      const { type, flags = 0, head = NO_BYTES, payload } = request;
+      const bytes = NLMSG_HEADER_LENGTH + head.length + payload.length;
+      // It is asked for again as the first of the next send.
+      if (to > from && buffer.length + bytes > BATCH_BYTES_MAX) break;
       const sequence = this.#nextSequence();
-      return this.#encode(request, sequence, sequence === last ? NLM_F_ACK : 0);
-    });
-    const sent = this.#send(Buffer.concat(parts));
-    if (!sent.ok) return requests.map(() => sent);
+      buffer.add({ type, flags: NLM_F_REQUEST | flags, sequence }, head, payload);
+      to += 1;
+    }
+    buffer.flagLast(NLM_F_ACK);
+    const sent = this.#send(buffer.bytes);
     const failures = new Map<number, NetlinkFailure>();
-    const unheard = this.#collectFailures(first, last, failures);
-    return requests.map((_, index) => failures.get(first + index) ?? unheard);
+    const unheard = sent.ok ? this.#collectFailures(first, this.#sequence, failures) : sent;
+    for (let index = from; index < to; index += 1) {
+      outcomes.push(failures.get(first + index - from) ?? unheard);
+    }
   }
 
   /** Fills `failures` by sequence; the outcome is that of every message not in there. */
@@ -350,17 +373,6 @@ const TOO_LONG: NetlinkFailure = {
   errno: EMSGSIZE,
   detail: `The kernel's answer is longer than ${RECEIVE_BYTES_MAX} bytes`,
 };
-
-function endOfChunk(requests: readonly NetlinkRequest[], from: number): number {
-  let bytes = 0;
-  let to = from;
-  while (to < requests.length && to - from < BATCH_MESSAGES_MAX) {
-    bytes += 20 + (requests[to]?.payload.length ?? 0);
-    if (bytes > BATCH_BYTES_MAX && to > from) break;
-    to += 1;
-  }
-  return to;
-}
 
 function failureOf(error: unknown): NetlinkFailure {
   if (!(error instanceof libc.SysError)) throw error;

@@ -273,6 +273,11 @@ export class AttributeWriter {
   #view = new DataView(this.#bytes.buffer);
   #length = 0;
 
+  /** Of what was written, in bytes. */
+  get length(): number {
+    return this.#length;
+  }
+
   /** Any value. Throws RangeError past the 65,531 bytes an attribute can hold. */
   bytes(type: number, value: Uint8Array): this {
     const at = this.#append(type, value.length);

@@ -8,6 +8,8 @@ import { renderNotifyTrouble, renderRemarks, trackerRows } from './outside-text.
 import { age, FORWARD, GREEN, paint, RED, table, YELLOW } from './screen.ts';
 import type { DaemonStatus, HealthSnapshot } from './status.ts';
 
+const DAY_MS = 86_400_000;
+
 export interface RenderOptions {
   readonly color: boolean;
   /** Wall clock, ms: ages are counted from it. */
@@ -108,7 +110,27 @@ function renderServices(
     });
     lines.push(...table([header, ...rows]));
   }
-  return [...lines, ...renderTrouble(ipvs)];
+  return [...lines, ...renderCertificates(servers, options), ...renderTrouble(ipvs)];
+}
+
+/** `cert_expiry_warn`: those that are near their end, or past it. */
+function renderCertificates(
+  servers: readonly ServerHealth[],
+  options: RenderOptions,
+): readonly string[] {
+  return servers.flatMap(({ name, checkers }) =>
+    checkers.flatMap(({ kind, certificateEndsMs: endsMs, certExpiryWarnDays: days }) => {
+      if (endsMs === undefined || days === undefined) return [];
+      const leftMs = endsMs - options.nowMs;
+      if (leftMs > days * DAY_MS) return [];
+      const when =
+        leftMs > 0
+          ? `ends in ${age(options.nowMs, endsMs)}`
+          : `ended ${age(endsMs, options.nowMs)} ago`;
+      const line = `Certificate of ${name} (${kind}) ${when}`;
+      return [paint(line, leftMs > 0 ? YELLOW : RED, options)];
+    }),
+  );
 }
 
 /** Only what is worth a word: a quorum that is lost, and what stands in. */

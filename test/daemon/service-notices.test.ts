@@ -90,6 +90,21 @@ it('a change is told, whatever was told before', () => {
   expect(written()).toBe(LINE + LINE);
 });
 
+it('a certificate that ends soon is an event, once', () => {
+  const warning = {
+    serverName: 'tcp 10.0.0.188:80/10.0.0.1:443',
+    checker: 'SSL_GET',
+    endsMs: Date.parse('2126-01-31T00:00:00Z'),
+  } as const;
+  notices.expiry(warning);
+  notices.expiry(warning);
+  notices.expiry({ ...warning, endsMs: 0 });
+  expect(notices.eventsSince(0).events.map(({ text }) => text)).toEqual([
+    `${warning.serverName}: the certificate that SSL_GET was shown ends 2126-01-31T00:00:00.000Z`,
+    `${warning.serverName}: the certificate that SSL_GET was shown ended 1970-01-01T00:00:00.000Z`,
+  ]);
+});
+
 it('a service that was removed and comes back is news', () => {
   configured(true, false);
   notices.service(DOWN_AT_START);

@@ -440,6 +440,11 @@ describe('a certificate that ends soon', () => {
     stage.tell(A, passing(endMs + 1));
     await stage.time.advance(60_000);
     expect(warnings(stage)).toHaveLength(2);
+    const warning = { serverName: nameOf(A), checker: 'SSL_GET' };
+    expect(stage.expiries).toEqual([
+      { ...warning, endsMs: endMs },
+      { ...warning, endsMs: endMs + 1 },
+    ]);
   });
 
   it('is none of ours unless cert_expiry_warn says so', async () => {

@@ -4,10 +4,11 @@ import { createHash } from 'node:crypto';
 import { promisify } from 'node:util';
 import { describe, expect, it } from 'vitest';
 import type { RegexConfig } from '../../src/config/model-lvs.ts';
-import { MAX_MATCHED_BYTES } from '../../src/health/body-pattern.ts';
+import { MAX_MATCHED_BYTES, repeats } from '../../src/health/body-pattern.ts';
 import { httpGet, httpUrl } from './configs.ts';
+import { listenPerTest } from './per-test.ts';
 import { check, outcome, SHORT_MS } from './probing.ts';
-import { endlessBody, listenPerTest, onRequest, replyWith } from './servers.ts';
+import { endlessBody, onRequest, replyWith } from './servers.ts';
 
 const serve = listenPerTest();
 
@@ -92,6 +93,22 @@ describe('regex', () => {
     expect(await outcome(matching('ä', { options: ['utf'], minOffset: 2, maxOffset: 3 }))).toBe(
       'pass',
     );
+  });
+
+  it.each([
+    ['is (well|fine)', false],
+    ['a|b|\\d', false],
+    ['^(?:ok)(?=!)$', false],
+    ['[*+?{]\\*\\{', false],
+    ['[\\]*]x', false],
+    ['a*', true],
+    ['[]a*]', true],
+    ['(?:a|b)+', true],
+    ['a?', true],
+    ['\\\\*', true],
+    ['x{3}', true],
+  ])('%s: repeats %s', (source, expected) => {
+    expect(repeats(source)).toBe(expected);
   });
 
   it('does not hold up other checks, whatever the body', async () => {

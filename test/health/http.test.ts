@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { systemClock } from '../../src/base/clock.ts';
 import { probeHttp } from '../../src/health/http.ts';
 import { httpGet, httpUrl, ip } from './configs.ts';
+import { listenPerTest } from './per-test.ts';
 import {
   check,
   fillBacklog,
@@ -19,7 +20,6 @@ import {
   endlessBody,
   endlessHeaders,
   type listen,
-  listenPerTest,
   replyWith,
   reset,
   resetAfterRequest,

@@ -3,8 +3,9 @@ import type { Socket } from 'node:net';
 import { describe, expect, it } from 'vitest';
 import { parseAgentReply } from '../../src/health/agent-reply.ts';
 import { agentCheck, smtpCheck } from './configs.ts';
+import { listenPerTest } from './per-test.ts';
 import { check, LATE_MS, openDescriptors, outcomes, SHORT_MS } from './probing.ts';
-import { closeAtOnce, drip, type listen, listenPerTest, pour, reset, silent } from './servers.ts';
+import { closeAtOnce, drip, type listen, pour, reset, silent } from './servers.ts';
 
 const serve = listenPerTest();
 

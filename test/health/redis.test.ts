@@ -4,8 +4,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { redisCheck } from './configs.ts';
+import { listenPerTest } from './per-test.ts';
 import { check, LATE_MS, openDescriptors, outcome, outcomes, SHORT_MS } from './probing.ts';
-import { closeAtOnce, drip, type listen, listenPerTest, pour, reset, silent } from './servers.ts';
+import { closeAtOnce, drip, type listen, pour, reset, silent } from './servers.ts';
 
 const serve = listenPerTest();
 let directory: string;

@@ -2,7 +2,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { createServer, type Server, type Socket } from 'node:net';
-import { afterEach } from 'vitest';
 
 export interface FaultyServer {
   readonly port: number;
@@ -53,21 +52,8 @@ export async function listen(
   };
 }
 
-/** `listen` for the tests of one file; what a test started is closed after it. */
-export function listenPerTest(): typeof listen {
-  const servers: FaultyServer[] = [];
-  afterEach(async () => {
-    for (const server of servers.splice(0)) await server.close();
-  });
-  return async (...parameters) => {
-    const server = await listen(...parameters);
-    servers.push(server);
-    return server;
-  };
-}
-
 /** The same bytes again and again, as fast as the client reads them. */
-export function pour(socket: Socket, chunk: string): void {
+export function pour(socket: Socket, chunk: string | Uint8Array): void {
   const more = (): void => {
     while (!socket.destroyed && socket.write(chunk));
   };
@@ -121,6 +107,13 @@ export function drip(socket: Socket): void {
   }, 1000);
   socket.write('H');
   sent = 1;
+  socket.on('close', () => clearInterval(timer));
+}
+
+/** Bytes of TLS records that are none: the client waits for more, or sees nonsense. */
+export function dripTls(socket: Socket): void {
+  const timer = setInterval(() => socket.write(Buffer.from([22])), 1000);
+  socket.write(Buffer.from([22]));
   socket.on('close', () => clearInterval(timer));
 }
 

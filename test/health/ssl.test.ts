@@ -9,6 +9,7 @@ import { httpUrl, sslGet } from './configs.ts';
 import { check, LATE_MS, openDescriptors, outcome, outcomes, SHORT_MS } from './probing.ts';
 import {
   closeAtOnce,
+  dripTls,
   type FaultyServer,
   listen,
   onRequest,
@@ -89,13 +90,6 @@ async function started(server: Server): Promise<number> {
 /** The kernel resets when what it holds was not read. */
 function resetTls(socket: TLSSocket, raw: Socket): void {
   onRequest(socket, () => raw.resetAndDestroy());
-}
-
-/** Bytes of TLS records that are none: the client waits for more, or sees nonsense. */
-function dripTls(socket: Socket): void {
-  const timer = setInterval(() => socket.write(Buffer.from([22])), 1000);
-  socket.write(Buffer.from([22]));
-  socket.on('close', () => clearInterval(timer));
 }
 
 const behaviours: readonly [

@@ -1,6 +1,7 @@
 import { expect } from 'vitest';
 import { type LogFields, logTo } from '../../src/base/log.ts';
 import type { VirtualServerConfig } from '../../src/config/model.ts';
+import type { ExpiryWarning } from '../../src/health/checker.ts';
 import { HealthEngine } from '../../src/health/engine.ts';
 import type { ServerChange } from '../../src/health/watched-server.ts';
 import { type Behaviour, FakeProbes } from '../fake/probes.ts';
@@ -15,6 +16,7 @@ export class Stage {
   /** UP, DOWN and `all checked`, in their order. */
   readonly told: string[] = [];
   readonly lines: { level: string; fields: LogFields; message: string }[] = [];
+  readonly expiries: ExpiryWarning[] = [];
   readonly engine: HealthEngine;
 
   constructor(random: () => number = () => 0) {
@@ -29,6 +31,7 @@ export class Stage {
         this.changes.push(change);
         this.told.push(change.isUp ? 'UP' : 'DOWN');
       },
+      onExpiry: (warning) => this.expiries.push(warning),
       onAllChecked: () => this.told.push('all checked'),
     });
   }

@@ -26,9 +26,19 @@ const web = service('10.50.0.1', 80, [], { scheduler: 'wrr', flags: 1, timeoutS:
 const reason = 'test';
 
 function encodeOperation(operation: Operation): IpvsCommand {
-  const [command] = encodeOperations([operation]);
+  const [command] = encoded([operation]);
   if (command === undefined) throw new Error('One operation is one command');
   return command;
+}
+
+/** Each is good until the next is asked for: copies. */
+function encoded(operations: readonly Operation[]): readonly IpvsCommand[] {
+  const commands = encodeOperations(operations);
+  return operations.map((_, index) => {
+    const command = commands.at(index);
+    if (command === undefined) throw new Error('Each operation is a command');
+    return { ...command, attributes: command.attributes.slice() };
+  });
 }
 
 /** The key of tcp 10.50.0.1:80, as linux/ip_vs.h draws it (little endian machine). */
@@ -97,7 +107,7 @@ describe('an operation as bytes', () => {
   });
 
   test('several of one service each carry its key', () => {
-    const alike = encodeOperations([
+    const alike = encoded([
       { kind: 'addServer', service: web, destination: tunnel, reason },
       { kind: 'deleteServer', service: web, destination: tunnel, reason },
     ]);
@@ -227,6 +237,26 @@ test('what is encoded is decoded to the same, with every field', () => {
         }
       }
     }),
+  );
+});
+
+test('of many operations each is encoded as it is by itself', () => {
+  const kinds = fc.constantFrom('addServer', 'editServer', 'raiseWeight', 'deleteServer');
+  fc.assert(
+    fc.property(
+      arbitraryTable,
+      fc.array(kinds, { minLength: 8, maxLength: 8 }),
+      (tables, chosen) => {
+        const operations = [...tables.values()].flatMap((each): Operation[] => [
+          { kind: 'addService', service: each, reason },
+          ...[...each.destinations, ...each.destinations].map((destination, index) => {
+            const kind = chosen[index % chosen.length] ?? 'addServer';
+            return { kind, service: each, destination, reason };
+          }),
+        ]);
+        expect(encoded(operations)).toEqual(operations.map(encodeOperation));
+      },
+    ),
   );
 });
 

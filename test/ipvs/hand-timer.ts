@@ -1,18 +1,20 @@
 /** Turns a reconciler as the event loop would, without waiting for it: what is due is done at once. */
-import { systemClock } from '../../src/base/clock.ts';
+import { type Clock, systemClock } from '../../src/base/clock.ts';
 import type { ReconcilerTimer } from '../../src/ipvs/reconciler.ts';
 
 export class HandTimer implements ReconcilerTimer {
   readonly #onExpire: () => void;
+  readonly #clock: Clock;
   #deadlineMs = Number.POSITIVE_INFINITY;
 
-  constructor(onExpire: () => void) {
+  constructor(onExpire: () => void, clock: Clock = systemClock) {
     this.#onExpire = onExpire;
+    this.#clock = clock;
   }
 
   /** How long it would wait now, ms; 0 when something is due. */
   get pauseMs(): number {
-    return Math.max(0, this.#deadlineMs - systemClock.monotonicMs());
+    return Math.max(0, this.#deadlineMs - this.#clock.monotonicMs());
   }
 
   arm(deadlineMs: number): void {
@@ -29,7 +31,7 @@ export class HandTimer implements ReconcilerTimer {
 
   /** Until it would wait. */
   turn(): void {
-    while (this.#deadlineMs <= systemClock.monotonicMs()) this.expire();
+    while (this.#deadlineMs <= this.#clock.monotonicMs()) this.expire();
   }
 
   /** What is waited for comes now. */

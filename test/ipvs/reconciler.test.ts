@@ -489,6 +489,36 @@ describe('a plan that is long', () => {
     expect(subject.snapshot()).toMatchObject({ errors: 0, driftRepairs: 0 });
   });
 
+  test('is made in slices as well, before the first of it and after the last', () => {
+    const subject = reconciler();
+    subject.start(table(web(one)));
+    /** Every look at the servers of a service takes a millisecond. */
+    const costly = Array.from({ length: 60 }, (_, index): Service => {
+      const { destinations: _servers, ...settings } = service('10.50.1.1', 1 + index);
+      const own = servers.slice(0, 100);
+      return Object.defineProperty({ ...settings, destinations: own }, 'destinations', {
+        get: () => {
+          nowMs += 1;
+          return own;
+        },
+      });
+    });
+    subject.setDesired(table(...costly));
+    let [turns, planning, longestMs] = [0, 0, 0];
+    do {
+      const beganMs = nowMs;
+      advance();
+      turns += 1;
+      if (kernel.operations.length === 2) planning += 1;
+      longestMs = Math.max(longestMs, nowMs - beganMs);
+    } while (deadlineMs === nowMs);
+    expect(kernel.table.size).toBe(60);
+    expect(planning).toBeGreaterThan(3);
+    expect(turns).toBeGreaterThan(2 * planning);
+    // Of 10 services that are compared at once each is looked at a few times.
+    expect(longestMs).toBeLessThan(SLICE_MS + 10 * 5);
+  });
+
   test('is replaced by a wish that comes meanwhile, and what it did is no drift', () => {
     const subject = slow();
     subject.setDesired(table(web(...servers)));
@@ -586,18 +616,64 @@ describe('when the kernel refuses', () => {
     expect(kernel.table).toEqual(table(web(one)));
     expect(kernel.operations).not.toContain('add 10.0.0.2:80 to tcp 10.50.0.2:80');
     expect(ownedOnDisk()).toEqual([WEB]);
-    expect(deadlineMs).toBe(nowMs + 1000);
-    advance();
-    expect(deadlineMs).toBe(nowMs + 2000);
-    expect(subject.snapshot()).toMatchObject({ errors: 2, consecutiveErrors: 2 });
+    const attemptsMs = [nowMs];
+    kernel.beforeApply = () => attemptsMs.push(nowMs);
+    while (nowMs < 9000) advance();
+    expect([...new Set(attemptsMs)]).toEqual([1000, 2000, 4000, 8000]);
+    expect(subject.snapshot()).toMatchObject({ errors: 4, consecutiveErrors: 4 });
     const cannot = lines.filter(([level, text]) => level === 'warn' && text.startsWith('cannot'));
     expect(cannot).toHaveLength(1);
     expect(lines.filter(([level]) => level === 'error')).toHaveLength(1);
     kernel.refuse = undefined;
-    advance();
+    while (nowMs < 16_000) advance();
     expect(kernel.table).toEqual(wanted);
-    expect(subject.snapshot()).toMatchObject({ errors: 2, consecutiveErrors: 0 });
+    expect(subject.snapshot()).toMatchObject({ errors: 4, consecutiveErrors: 0 });
     expect(deadlineMs).toBe(nowMs + LOOK_INTERVAL_MS);
+  });
+
+  test('what somebody changes elsewhere is put back meanwhile, in the same service too', () => {
+    kernel.refuse = { text: 'add 10.0.0.2:80', code: 'EINVAL' };
+    const subject = reconciler();
+    const wanted = table(web(one, two), service('10.50.0.2', 80, [one]));
+    subject.start(wanted);
+    while (nowMs < 20_000) advance();
+    const { errors } = subject.snapshot();
+    const beganMs = nowMs;
+    kernel.table = table(web(), service('10.50.0.3', 80));
+    while (!kernel.table.has('tcp 10.50.0.2:80')) advance();
+    expect(nowMs - beganMs).toBeLessThanOrEqual(LOOK_INTERVAL_MS);
+    const [first] = kernel.table.get(WEB)?.destinations ?? [];
+    expect(first).toEqual(one);
+    expect(subject.snapshot()).toMatchObject({ errors, driftRepairs: 3 });
+  });
+
+  test('another wish is tried at once, and so is everything when it is asked for', () => {
+    kernel.refuse = { text: 'add 10.0.0.2:80', code: 'EINVAL' };
+    const subject = reconciler();
+    subject.start(table(web(one, two)));
+    while (nowMs < 5000) advance();
+    kernel.refuse = undefined;
+    subject.setDesired(table(web(one, two)));
+    advance();
+    expect(kernel.table).toEqual(table(web(one)));
+    const heavier = { ...two, weight: 5 };
+    subject.setDesired(table(web(one, heavier)));
+    advance();
+    expect(kernel.table).toEqual(table(web(one, heavier)));
+    kernel.refuse = { text: 'remove 10.0.0.2:80', code: 'EBUSY' };
+    subject.setDesired(table(web(one)));
+    advance();
+    kernel.refuse = undefined;
+    expect(subject.applyWish()).toMatchObject({ ok: true });
+    expect(kernel.table).toEqual(table(web(one)));
+    expect(subject.snapshot().consecutiveErrors).toBe(0);
+  });
+
+  test('a wish is answered with what the kernel still refuses', () => {
+    kernel.refuse = { text: 'add 10.0.0.2:80', code: 'EINVAL' };
+    const subject = reconciler();
+    subject.start(table(web(one, two)));
+    expect(subject.applyWish()).toMatchObject({ ok: false, code: 'EINVAL' });
   });
 
   test('what is acknowledged and not done is an error', () => {

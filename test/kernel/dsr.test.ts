@@ -109,6 +109,51 @@ describe.runIf(isRoot)(`DSR_CHECK on one segment (${ROOT_REASON})`, () => {
     });
   });
 
+  /** A server as it is before anybody has thought of ARP. */
+  function prepareWithoutArp(host: Host): void {
+    for (const device of ['all', 'lo', 'eth0']) {
+      for (const sysctl of [`${device}.arp_ignore=0`, `${device}.arp_announce=0`]) {
+        segment.run(host, 'sysctl', '-qw', `net.ipv4.conf.${sysctl}`);
+      }
+    }
+    segment.run(host, 'ip', 'addr', 'add', `${VIP}/32`, 'dev', 'lo');
+  }
+
+  /** Whom another host of the segment finds when it asks for the virtual address. */
+  function macsOf(asker: Host): readonly string[] {
+    // Two answers to one question are an error to arping.
+    const command = `arping -b -c 2 -w 2 -I eth0 ${VIP} || true`;
+    const said = segment.run(asker, 'sh', '-c', command);
+    return [...new Set([...said.matchAll(/\[([\dA-F:]{17})\]/g)].map(([, mac]) => mac ?? ''))];
+  }
+
+  test('passes without arp_ignore too: it asks the server and nobody else, so ARP is not its matter', async () => {
+    prepareWithoutArp(server);
+    await listen(server);
+    const client = segment.addHost('client', '10.9.0.50/24');
+    // The trap is there: the server answers for the address beside the director.
+    expect(macsOf(client)).toHaveLength(2);
+    expect(await check()).toMatchObject({ kind: 'pass' });
+    // And so it is when the server has said its own address to everybody (arp_announce=0).
+    segment.run(server, 'arping', '-q', '-c', '1', '-U', '-I', 'eth0', '-s', VIP, VIP);
+    expect(await check({}, 3)).toMatchObject({ kind: 'pass' });
+  });
+
+  test('passes with them where only one host answers ARP for the address', async () => {
+    prepare(server);
+    await listen(server);
+    const client = segment.addHost('client', '10.9.0.50/24');
+    expect(macsOf(client)).toHaveLength(1);
+    expect(await check()).toMatchObject({ kind: 'pass' });
+  });
+
+  test('NO_ANSWER: the address is on the loopback, but the server has no way back', async () => {
+    prepare(server);
+    segment.run(server, 'ip', 'route', 'add', 'blackhole', '10.9.0.1/32');
+    await listen(server);
+    expect(await check({ connectTimeoutMs: 500 })).toMatchObject({ reason: 'NO_ANSWER' });
+  });
+
   test('RESET: nobody listens on the virtual address', async () => {
     prepare(server);
     await listen(server, '10.9.0.11');

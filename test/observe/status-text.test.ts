@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { BfdSnapshot } from '../../src/bfd/snapshot.ts';
+import type { ServerHealth } from '../../src/health/engine.ts';
 import { age } from '../../src/observe/screen.ts';
 import type { DaemonStatus } from '../../src/observe/status.ts';
 import { renderStatus } from '../../src/observe/status-text.ts';
@@ -212,6 +213,42 @@ describe('renderStatus', () => {
       '  SERVER      STATE  FOR   FORWARD  WEIGHT  ACTIVE  INACT  BECAUSE',
       '  10.0.0.1:0  up     61 s  Route    1       4       6      no checker, always up',
       'Draining, removed: 10.0.0.9:80 of tcp 10.50.0.1:80, 4 connections left',
+    ]);
+  });
+
+  it('names certificates that end within cert_expiry_warn, or have ended', () => {
+    const day = 86_400_000;
+    const server = (certificateEndsMs: number, certExpiryWarnDays?: number): ServerHealth => ({
+      name: 'tcp 10.0.0.188:443/10.0.0.1:443',
+      isUp: true,
+      sinceMs: NOW,
+      checkers: [
+        {
+          kind: 'SSL_GET',
+          target: '10.0.0.1:443',
+          isUp: true,
+          history: [],
+          consecutiveFailures: 0,
+          checks: 1,
+          failures: 0,
+          inconclusive: 0,
+          nextCheckInMs: 0,
+          certificateEndsMs,
+          ...(certExpiryWarnDays === undefined ? {} : { certExpiryWarnDays }),
+        },
+      ],
+    });
+    const soon = [server(NOW + 9 * day, 10), server(NOW - 3 * day, 10)];
+    const fine = [server(NOW + 11 * day, 10), server(NOW - day)];
+    const { health } = status;
+    if (health === undefined) throw new Error('No health');
+    const render = (servers: readonly ServerHealth[]): readonly string[] =>
+      renderStatus({ ...status, health: { ...health, servers } }, { color: false, nowMs: NOW })
+        .split('\n')
+        .filter((line) => line.startsWith('Certificate'));
+    expect(render([...soon, ...fine])).toEqual([
+      'Certificate of tcp 10.0.0.188:443/10.0.0.1:443 (SSL_GET) ends in 9 d',
+      'Certificate of tcp 10.0.0.188:443/10.0.0.1:443 (SSL_GET) ended 3 d ago',
     ]);
   });
 
