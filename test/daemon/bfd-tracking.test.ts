@@ -131,6 +131,27 @@ describe('track_bfd', () => {
     await holds(other);
   });
 
+  it('keeps the VIP over a restart in place, which takes the session down and up again', {
+    timeout: 60_000,
+  }, async () => {
+    const before = await masterTracking('track_bfd {\nuplink\n}');
+    execFileSync('bin/lvsd', ['restart', '--socket', at('better.sock')]);
+    const seen = new Set<string>();
+    await eventually('the session of the next start is up, and it is master', () => {
+      seen.add(holder());
+      try {
+        const { processes, bfd, vrrp } = status();
+        const isNew = processes.bfd.pid !== before;
+        return isNew && bfd?.sessions[0]?.state === 'Up' && vrrp[0]?.state === 'MASTER';
+      } catch {
+        // Not listening yet.
+        return false;
+      }
+    });
+    seen.add(holder());
+    expect([...seen]).toEqual(['better']);
+  });
+
   it('fails closed when the bfd process hangs for good and its sessions do not come back', {
     timeout: 60_000,
   }, async () => {
