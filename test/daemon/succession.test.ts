@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { hasItsAddresses, takeSuccession } from '../../src/daemon/succession.ts';
 import type { InterfaceAddress, Link } from '../../src/kernel/links.ts';
 import { configWith, vrrpInstance } from '../fake/configs.ts';
+import { vip } from '../vrrp/router.ts';
 
 describe('what a program leaves to the next one in its process', () => {
   it('is taken out of the environment, so that no script inherits it', () => {
@@ -21,11 +22,9 @@ describe('what a program leaves to the next one in its process', () => {
 });
 
 describe('an instance that was held', () => {
-  const config = configWith(vrrpInstance());
-  const [instance] = config.vrrpInstances;
-  const [wanted] = instance?.virtualAddresses ?? [];
-  if (instance === undefined || wanted === undefined) throw new Error('It has an address');
-  const link = { index: 2, name: wanted.device ?? instance.interface } as Link;
+  const config = configWith(vrrpInstance({ virtualAddresses: [vip('10.0.0.100/24')] }));
+  const address = { family: 'inet', text: '10.0.0.100' } as const;
+  const link = { index: 2, name: 'eth0' } as Link;
 
   function view(...present: readonly Partial<InterfaceAddress>[]) {
     return {
@@ -35,10 +34,9 @@ describe('an instance that was held', () => {
   }
 
   it('is held as long as its addresses are where they should be', () => {
-    const { address } = wanted;
-    expect(hasItsAddresses(config, instance.name, view({ ifindex: 2, address }))).toBe(true);
-    expect(hasItsAddresses(config, instance.name, view({ ifindex: 3, address }))).toBe(false);
-    expect(hasItsAddresses(config, instance.name, view())).toBe(false);
+    expect(hasItsAddresses(config, 'VI_1', view({ ifindex: 2, address }))).toBe(true);
+    expect(hasItsAddresses(config, 'VI_1', view({ ifindex: 3, address }))).toBe(false);
+    expect(hasItsAddresses(config, 'VI_1', view())).toBe(false);
     expect(hasItsAddresses(config, 'gone', view({ ifindex: 2, address }))).toBe(false);
   });
 });
