@@ -135,7 +135,6 @@ const DRIVERS: readonly string[] = [
   'health/engine.ts',
   'health/http-reply.ts',
   'health/http.ts',
-  'health/http2.ts',
   'health/https-line.ts',
   'health/ping.ts',
   'health/redis.ts',

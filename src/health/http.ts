@@ -10,7 +10,8 @@ import { openStream, type TcpStream } from '../kernel/stream.ts';
 import { type HttpFinding, HttpReply } from './http-reply.ts';
 import { type HttpRequest, type HttpTarget, redirected, requestOf } from './http-request.ts';
 import { Http1Dialogue, writeRequest } from './http1.ts';
-import { askHttp2 } from './http2.ts';
+import { Http2Dialogue } from './http2.ts';
+import { requestFields } from './http2-fields.ts';
 import { closeLine, type Line, openLine } from './https-line.ts';
 import type { Probe, ProbeIo, ProbeVerdict } from './probe.ts';
 import {
@@ -160,37 +161,54 @@ async function askPlainly(parts: ExchangeParts): Promise<Answer> {
 
 /** The same through TLS, in the version that ALPN chose. */
 async function askThroughTls(parts: ExchangeParts): Promise<Answer> {
-  const { target, request, reply, io } = parts;
-  const { signal } = io;
+  const { target, request, io } = parts;
   const line = await openLine(target, request, io);
   if (line.kind !== 'open') return { found: line };
   const isPolite = target.tlsCompliant ?? target.urls.some(({ tlsCompliant }) => tlsCompliant);
   try {
-    const found = await (line.isHttp2
-      ? askHttp2({ request, line, reply, signal, tooLate: () => tooLate(target, reply) })
-      : askHttp1(parts, line));
+    const found = await (line.isHttp2 ? askHttp2(parts, line) : askHttp1(parts, line));
     const { certificateEndsMs } = line;
     return certificateEndsMs === undefined ? { found } : { found, certificateEndsMs };
   } finally {
-    await closeLine(line, isPolite, signal);
+    await closeLine(line, isPolite, io.signal);
   }
 }
 
-/** HTTP/1 on a stream of Node, which stays the caller's to close. */
-async function askHttp1(parts: ExchangeParts, { stream }: Line): Promise<ExchangeFinding> {
+/** What hears a connection, in one version of HTTP. */
+type Dialogue = Pick<Http1Dialogue, 'hear' | 'closed'>;
+
+async function askHttp1(parts: ExchangeParts, line: Line): Promise<ExchangeFinding> {
   const { target, request, reply } = parts;
   const written = writeRequest(request, target.httpProtocol);
   if (!written.ok) return badRequest(written.detail);
-  const dialogue = new Http1Dialogue(request.method, reply);
+  return askOn(line, parts, (send) => {
+    send(written.bytes);
+    return new Http1Dialogue(request.method, reply);
+  });
+}
+
+async function askHttp2(parts: ExchangeParts, line: Line): Promise<ExchangeFinding> {
+  const { request, reply } = parts;
+  const written = requestFields(request);
+  if (!written.ok) return badRequest(written.detail);
+  return askOn(line, parts, (send) => new Http2Dialogue(request, written.fields, reply, send));
+}
+
+/** On a stream of Node, which stays the caller's to close. `speak` sends the request. */
+function askOn(
+  { stream }: Line,
+  parts: ExchangeParts,
+  speak: (send: (bytes: Buffer) => void) => Dialogue,
+): Promise<ExchangeFinding> {
   return exchange(
     parts,
     ({ settle }) => {
+      // Before its close, where there is one.
+      stream.on('error', (error) => settle(() => broken(error, parts.target)));
+      const dialogue = speak((bytes) => void stream.write(bytes));
       stream.on('data', (bytes: Buffer) => settle(() => dialogue.hear(bytes)));
       stream.once('end', () => settle(() => dialogue.closed()));
-      // Before its close, where there is one.
-      stream.on('error', (error) => settle(() => broken(error, target)));
       stream.once('close', () => settle(() => dialogue.closed()));
-      stream.write(written.bytes);
     },
     { end: () => stream.pause() },
   );

@@ -12,12 +12,13 @@ import type { HttpHeaders } from './http-reply.ts';
 export const MAX_HEAD_BYTES = 64 * 1024;
 
 /** Informational (1xx) replies before the real one. */
-const MAX_INFORMATIONAL = 8;
+export const MAX_INFORMATIONAL = 8;
 
 /** Bytes of the line before a chunk: a length, and extensions that nobody uses. */
 const MAX_CHUNK_LINE_BYTES = 4096;
 
-export type Http1Event =
+/** What a reply is made of, in whatever version of HTTP. */
+export type ReplyEvent =
   | { readonly kind: 'head'; readonly status: number; readonly headers: HttpHeaders }
   /** Aliases what was pushed. */
   | { readonly kind: 'data'; readonly bytes: Buffer }
@@ -41,7 +42,7 @@ const VERSION = 'HTTP/1.';
 /** A method, or the name of a field (RFC 9110 5.6.2). */
 export const TOKEN = /^[!#$%&'*+\-.^_`|~\dA-Za-z]+$/;
 /** What a value may not have; from 0x80 on is text of whatever coding (RFC 9110 5.5). */
-const CONTROL = /(?!\t)[^\P{Cc}\x80-\x9f]/u;
+export const CONTROL = /(?!\t)[^\P{Cc}\x80-\x9f]/u;
 /** More is no length of anything. */
 const MAX_DIGITS = 15;
 
@@ -61,8 +62,8 @@ export class Http1Reply {
   }
 
   /** After `end` or `bad` it is over, and there are no more events. */
-  push(chunk: Buffer): readonly Http1Event[] {
-    const events: Http1Event[] = [];
+  push(chunk: Buffer): readonly ReplyEvent[] {
+    const events: ReplyEvent[] = [];
     let bytes = chunk;
     if (this.#kept.length > 0) {
       // Nothing ends without a line feed: what drips is not looked through again with every byte.
@@ -90,7 +91,7 @@ export class Http1Reply {
     this.#keptBytes += bytes.length;
   }
 
-  close(): Http1Event | undefined {
+  close(): ReplyEvent | undefined {
     const { kind } = this.#stage;
     this.#stage = { kind: 'over' };
     switch (kind) {
@@ -108,7 +109,7 @@ export class Http1Reply {
   }
 
   /** How many bytes were used; 0: more are needed. */
-  #take(bytes: Buffer, events: Http1Event[]): number {
+  #take(bytes: Buffer, events: ReplyEvent[]): number {
     const stage = this.#stage;
     switch (stage.kind) {
       case 'head':
@@ -135,12 +136,12 @@ export class Http1Reply {
     }
   }
 
-  #endPart(kind: 'counted' | 'chunk', events: Http1Event[]): void {
+  #endPart(kind: 'counted' | 'chunk', events: ReplyEvent[]): void {
     if (kind === 'counted') this.#end(events);
     else this.#stage = { kind: 'chunkEnd' };
   }
 
-  #takeHead(bytes: Buffer, events: Http1Event[]): number {
+  #takeHead(bytes: Buffer, events: ReplyEvent[]): number {
     const start = bytes.toString('latin1', 0, VERSION.length);
     if (!VERSION.startsWith(start)) {
       return this.#bad('BAD_RESPONSE', 'what came is no reply of HTTP/1', events);
@@ -164,7 +165,7 @@ export class Http1Reply {
   }
 
   /** 100 answers an Expect, and 101 an Upgrade: nothing of that was sent. */
-  #inform(status: number, end: number, events: Http1Event[]): number {
+  #inform(status: number, end: number, events: ReplyEvent[]): number {
     this.#informational += 1;
     if (status === 100 || status === 101) {
       return this.#bad('BAD_RESPONSE', 'an unexpected 100 or 101 reply', events);
@@ -195,7 +196,7 @@ export class Http1Reply {
   #takeLine(
     bytes: Buffer,
     kind: 'chunkLine' | 'chunkEnd' | 'trailers',
-    events: Http1Event[],
+    events: ReplyEvent[],
   ): number {
     const end = bytes.indexOf(LF);
     const length = end < 0 ? bytes.length : end + 1;
@@ -225,12 +226,12 @@ export class Http1Reply {
     return length;
   }
 
-  #end(events: Http1Event[]): void {
+  #end(events: ReplyEvent[]): void {
     this.#stage = { kind: 'over' };
     events.push({ kind: 'end' });
   }
 
-  #bad(reason: string, detail: string, events: Http1Event[]): number {
+  #bad(reason: string, detail: string, events: ReplyEvent[]): number {
     this.#stage = { kind: 'over' };
     events.push({ kind: 'bad', reason, detail });
     return 1;
@@ -239,7 +240,7 @@ export class Http1Reply {
 
 const TOO_LARGE = `no end of the headers in ${MAX_HEAD_BYTES} bytes`;
 
-function closedEarly(detail: string): Http1Event {
+function closedEarly(detail: string): ReplyEvent {
   return { kind: 'bad', reason: 'CLOSED_EARLY', detail };
 }
 
@@ -290,7 +291,7 @@ function add(
   else headers[name] = [...before.slice(0, -1), `${before.at(-1)} ${value}`];
 }
 
-function readLength(text: string | readonly string[]): number | undefined {
+export function readLength(text: string | readonly string[]): number | undefined {
   // Several, even of the same value, are taken for different things (RFC 9112 6.3).
   if (typeof text !== 'string' || text.length > MAX_DIGITS || !/^\d+$/.test(text)) return undefined;
   return Number(text);

@@ -2,12 +2,12 @@
 
 import type { HttpFinding, HttpReply } from './http-reply.ts';
 import type { HttpRequest, HttpTarget } from './http-request.ts';
-import { type Http1Event, Http1Reply, TOKEN } from './http1-reply.ts';
+import { Http1Reply, type ReplyEvent, TOKEN } from './http1-reply.ts';
 
 /** Methods whose request has a length even where it has no body (RFC 9110 8.6). */
 const WITH_BODY: ReadonlySet<string> = new Set(['POST', 'PUT', 'PATCH']);
-const PATH = /^(?:\/|https?:\/\/)[^\s\p{Cc}]*$/u;
-const VALUE = /^(?:\t|\P{Cc})*$/u;
+export const PATH = /^(?:\/|https?:\/\/)[^\s\p{Cc}]*$/u;
+export const VALUE = /^(?:\t|\P{Cc})*$/u;
 
 export type WrittenRequest =
   | { readonly ok: true; readonly bytes: Buffer }
@@ -52,7 +52,7 @@ export class Http1Dialogue {
   /** What these bytes come to; undefined while more are needed. */
   hear(bytes: Buffer): HttpFinding | undefined {
     for (const event of this.#read.push(bytes)) {
-      const finding = this.#judge(event);
+      const finding = judge(this.#reply, event);
       if (finding !== undefined) return finding;
     }
     return undefined;
@@ -61,23 +61,24 @@ export class Http1Dialogue {
   /** What it comes to when the server ends the connection. */
   closed(): HttpFinding {
     const event = this.#read.close();
-    const finding = event === undefined ? undefined : this.#judge(event);
+    const finding = event === undefined ? undefined : judge(this.#reply, event);
     return finding ?? { kind: 'fail', reason: 'CLOSED_EARLY', detail: CLOSED_EARLY };
   }
+}
 
-  #judge(event: Http1Event): HttpFinding | undefined {
-    switch (event.kind) {
-      case 'head':
-        return this.#reply.head(event.status, event.headers);
-      case 'data':
-        return this.#reply.data(event.bytes);
-      case 'end':
-        return this.#reply.end();
-      case 'bad':
-        return { kind: 'fail', reason: event.reason, detail: event.detail };
-      default:
-        return event satisfies never;
-    }
+/** What one event comes to; undefined while more are needed. */
+export function judge(reply: HttpReply, event: ReplyEvent): HttpFinding | undefined {
+  switch (event.kind) {
+    case 'head':
+      return reply.head(event.status, event.headers);
+    case 'data':
+      return reply.data(event.bytes);
+    case 'end':
+      return reply.end();
+    case 'bad':
+      return { kind: 'fail', reason: event.reason, detail: event.detail };
+    default:
+      return event satisfies never;
   }
 }
 
