@@ -10,7 +10,7 @@ import type { BfdSnapshot, SessionReport } from '../bfd/snapshot.ts';
 import type { BfdInstanceConfig } from '../config/model-vrrp.ts';
 import type { BfdStatus } from '../observe/status.ts';
 import type { TrackerState } from '../vrrp/tracker-state.ts';
-import { afterDeath, type BackOff, noBackOff } from './back-off.ts';
+import { afterDeath, type BackOff, noBackOff, startTimeoutMs } from './back-off.ts';
 import { establishMs, type Standing, standingOf } from './bfd-standing.ts';
 import {
   type ChildDeath,
@@ -24,8 +24,6 @@ import { SilenceWatch } from './silence-watch.ts';
 import { Snapshots } from './snapshots.ts';
 import type { CancelTimer, SetTimer } from './timers.ts';
 
-/** A fresh process that says nothing by then is stuck. */
-const START_TIMEOUT_MS = 15_000;
 /** Most of it is the start of the process. */
 const CONFIGURE_TIMEOUT_MS = 10_000;
 /** It says goodbye to its neighbours and ends. */
@@ -69,6 +67,8 @@ export class BfdGuard {
   #bornMs = 0;
   #isReady = false;
   readonly #silence: SilenceWatch;
+  /** In a row, that were not ready in time. */
+  #slowStarts = 0;
   #backOff: BackOff = noBackOff;
   #restarts = 0;
   #cancelRestart: CancelTimer = () => {};
@@ -81,6 +81,7 @@ export class BfdGuard {
     this.#configurations = new Snapshots(ports.setTimer, CONFIGURE_TIMEOUT_MS);
     this.#snapshots = new Snapshots(ports.setTimer);
     this.#silence = new SilenceWatch(ports, (silentMs) => {
+      if (!this.#isReady) this.#slowStarts += 1;
       ports.log.error({ silentMs }, 'bfd process hangs, replacing it');
       this.#child?.kill();
     });
@@ -230,7 +231,7 @@ export class BfdGuard {
       onMessage: (message) => this.#receive(message),
       onDeath: (death) => this.#died(death),
     });
-    this.#silence.start(START_TIMEOUT_MS);
+    this.#silence.start(startTimeoutMs(this.#slowStarts));
   }
 
   async #tell(): Promise<boolean> {
@@ -254,6 +255,7 @@ export class BfdGuard {
         this.#configurations.answer(message.id, true);
         if (!this.#isReady) this.#silence.start(BFD_HEARTBEAT_TIMEOUT_MS);
         this.#isReady = true;
+        this.#slowStarts = 0;
         return;
       case 'report':
         this.#hear(message.report);

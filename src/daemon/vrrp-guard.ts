@@ -9,7 +9,7 @@ import type { Config } from '../config/model.ts';
 import type { Notice, Report } from '../vrrp/notice.ts';
 import type { InstanceSnapshot } from '../vrrp/snapshot.ts';
 import type { TrackerState } from '../vrrp/tracker-state.ts';
-import { afterDeath, type BackOff, noBackOff } from './back-off.ts';
+import { afterDeath, type BackOff, noBackOff, startTimeoutMs } from './back-off.ts';
 import {
   type ChildDeath,
   type ChildHandle,
@@ -28,8 +28,6 @@ import { SilenceWatch } from './silence-watch.ts';
 import { Snapshots } from './snapshots.ts';
 import type { CancelTimer, SetTimer } from './timers.ts';
 
-/** A fresh process that is not ready by then is stuck. */
-const START_TIMEOUT_MS = 15_000;
 /**
  * A process in reserve is brought up so long after the one that works: starting one takes longer than the
  * two advert intervals that there are to resume in, where these are short.
@@ -78,6 +76,8 @@ export class VrrpGuard {
   #bornMs = 0;
   #isReady = false;
   readonly #silence: SilenceWatch;
+  /** In a row, that were not ready in time. */
+  #slowStarts = 0;
   #mayStart = false;
   #awaitsChecks: boolean;
   #masterships: readonly Mastership[] = [];
@@ -94,6 +94,7 @@ export class VrrpGuard {
     this.#ports = ports;
     this.#snapshots = new Snapshots(ports.setTimer);
     this.#silence = new SilenceWatch(ports, (silentMs) => {
+      if (!this.#isReady) this.#slowStarts += 1;
       ports.log.error({ silentMs }, 'vrrp process hangs, replacing it');
       this.#child?.kill();
     });
@@ -266,7 +267,7 @@ export class VrrpGuard {
       awaitsChecks,
     });
     this.#silence.heard();
-    this.#silence.start(START_TIMEOUT_MS);
+    this.#silence.start(startTimeoutMs(this.#slowStarts));
   }
 
   #receive(message: FromVrrp): void {
@@ -280,6 +281,7 @@ export class VrrpGuard {
         return;
       case 'ready':
         this.#isReady = true;
+        this.#slowStarts = 0;
         this.#bringUpReserve();
         this.#silence.start(heartbeatTiming(this.#config).timeoutMs);
         return;

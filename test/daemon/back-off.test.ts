@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { afterDeath, noBackOff } from '../../src/daemon/back-off.ts';
+import { afterDeath, noBackOff, startTimeoutMs } from '../../src/daemon/back-off.ts';
 
 it('restarts at once, then after 1, 2, 4 … 60 s, as keepalived does', () => {
   const delays: number[] = [];
@@ -16,4 +16,10 @@ it('forgets the past of a child that lived for a minute', () => {
   const tired = { deaths: 7 };
   expect(afterDeath(tired, 60_000).delayMs).toBe(0);
   expect(afterDeath(tired, 59_999).delayMs).toBe(60_000);
+});
+
+it('gives each start twice the time of one that was not ready, up to two minutes', () => {
+  expect([0, 1, 2, 3, 4, 9].map(startTimeoutMs)).toEqual([
+    15_000, 30_000, 60_000, 120_000, 120_000, 120_000,
+  ]);
 });

@@ -159,6 +159,21 @@ describe('VrrpGuard', () => {
     expect(children).toHaveLength(2);
   });
 
+  it('gives the next one twice as long, until one is ready', () => {
+    const { time, children, latest } = setUp();
+    time.advance(15_000);
+    time.advance(0);
+    expect(children).toHaveLength(2);
+    time.advance(29_000);
+    expect(children).toHaveLength(2);
+    latest().say({ kind: 'ready' });
+    latest().die();
+    time.advance(1_000);
+    expect(children).toHaveLength(3);
+    time.advance(15_000);
+    expect(children[2]?.isKilled).toBe(true);
+  });
+
   it('stops in order and gives nothing up when the process has released everything', async () => {
     const { givenUp, guard, latest, becomeMaster } = setUp();
     becomeMaster();
