@@ -64,10 +64,11 @@ export class HttpReply {
     return undefined;
   }
 
+  /** `chunk` may be overwritten afterwards: what is kept of it is a copy. */
   data(chunk: Buffer): HttpFinding | undefined {
     this.#bodyBytes += chunk.length;
     this.#digest?.update(chunk);
-    if (this.#pattern !== undefined) this.#chunks.push(chunk);
+    if (this.#pattern !== undefined) this.#chunks.push(Buffer.from(chunk));
     const maxBytes = this.#maxBytes();
     if (this.#bodyBytes < maxBytes) return undefined;
     if (this.#pattern === undefined && this.#digest === undefined) {

@@ -1,6 +1,7 @@
 /** What HTTP_GET sends and what it wants in return. */
 import { execFile } from 'node:child_process';
 import { createHash } from 'node:crypto';
+import type { Socket } from 'node:net';
 import { promisify } from 'node:util';
 import { describe, expect, it } from 'vitest';
 import type { RegexConfig } from '../../src/config/model-lvs.ts';
@@ -59,6 +60,24 @@ describe('digest', () => {
 });
 
 describe('regex', () => {
+  it('is looked for in this reply, whatever another server says before it ends', async () => {
+    const untilClose = (body: string): string => `HTTP/1.0 200 OK\r\n\r\n${body}`;
+    const said = Promise.withResolvers<Socket>();
+    const slow = await serve((socket) =>
+      onRequest(socket, () => {
+        socket.write(untilClose('all is lost'), () => said.resolve(socket));
+      }),
+    );
+    const other = await serve(replyWith(untilClose('all is well')));
+    const wanting = ({ port: connectPort }: { readonly port: number }) =>
+      httpGet({ connectPort, urls: [httpUrl({ regex: regex('is well') })] });
+    const first = outcome(wanting(slow));
+    const socket = await said.promise;
+    expect(await outcome(wanting(other))).toBe('pass');
+    socket.end();
+    expect(await first).toBe('BAD_BODY');
+  });
+
   const body = 'one two\nthree \xe9';
   it.each([
     ['two', {}, 'pass'],
