@@ -33,10 +33,3 @@ export async function serveDatagrams(
     },
   };
 }
-
-/** A port that nobody is bound to: it was a moment ago. */
-export async function closedDatagramPort(host = '127.0.0.1'): Promise<number> {
-  const server = await serveDatagrams(() => [], host);
-  await server.close();
-  return server.port;
-}

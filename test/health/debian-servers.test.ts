@@ -7,9 +7,9 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import type { CheckerConfig } from '../../src/config/model.ts';
 import { type Authority, makeAuthority } from './certificates.ts';
+import { closedPort } from './closed-ports.ts';
 import { httpGet, httpUrl, redisCheck, smtpCheck, sslGet } from './configs.ts';
 import { check, outcome } from './probing.ts';
-import { closedPort } from './servers.ts';
 
 const STARTED = { timeout: 30_000, interval: 50 };
 const children: ChildProcess[] = [];

@@ -4,8 +4,9 @@ import { type DecodedPacket, decode, encode, type Packet } from 'dns-packet';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import type { DnsCheckConfig } from '../../src/config/model.ts';
 import { said } from '../netns/segment.ts';
+import { closedDatagramPort } from './closed-ports.ts';
 import { dnsCheck } from './configs.ts';
-import { closedDatagramPort, serveDatagrams } from './datagram-servers.ts';
+import { serveDatagrams } from './datagram-servers.ts';
 import { check, openDescriptors, outcome, outcomes, SHORT_MS } from './probing.ts';
 
 const closers: (() => Promise<void>)[] = [];

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { systemClock } from '../../src/base/clock.ts';
 import { probeHttp } from '../../src/health/http.ts';
+import { closedPort } from './closed-ports.ts';
 import { httpGet, httpUrl, ip } from './configs.ts';
 import { listenPerTest } from './per-test.ts';
 import {
@@ -14,7 +15,6 @@ import {
 } from './probing.ts';
 import {
   closeAtOnce,
-  closedPort,
   drip,
   dripBody,
   endlessBody,

@@ -2,10 +2,11 @@
 import { decode, encode } from 'dns-packet';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import type { CheckerConfig } from '../../src/config/model.ts';
+import { closedDatagramPort, closedPort } from './closed-ports.ts';
 import { dnsCheck, ip, pingCheck, tcpCheck, udpCheck } from './configs.ts';
-import { closedDatagramPort, type DatagramServer, serveDatagrams } from './datagram-servers.ts';
+import { type DatagramServer, serveDatagrams } from './datagram-servers.ts';
 import { openDescriptors, outcomes } from './probing.ts';
-import { closedPort, type FaultyServer, listen, reset } from './servers.ts';
+import { type FaultyServer, listen, reset } from './servers.ts';
 
 const EACH = 12_500;
 const TIME_MS = 240_000;

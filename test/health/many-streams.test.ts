@@ -1,17 +1,10 @@
 /** Twenty thousand probes of every kind that talks over TCP: nothing is left of them. */
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import type { CheckerConfig } from '../../src/config/model.ts';
+import { closedPort } from './closed-ports.ts';
 import { agentCheck, httpGet, ip, redisCheck, smtpCheck, sslGet } from './configs.ts';
 import { openDescriptors, outcomes } from './probing.ts';
-import {
-  closedPort,
-  type FaultyServer,
-  listen,
-  onRequest,
-  replyWith,
-  reset,
-  silent,
-} from './servers.ts';
+import { type FaultyServer, listen, onRequest, replyWith, reset, silent } from './servers.ts';
 
 const EACH = 2000;
 const TIME_MS = 240_000;

@@ -138,13 +138,6 @@ export function endlessHeaders(socket: Socket): void {
   });
 }
 
-/** A port that nobody listens on: bound a moment ago, free now. */
-export async function closedPort(): Promise<number> {
-  const server = await listen(silent);
-  await server.close();
-  return server.port;
-}
-
 const STOPPED_LISTENER = `
   const server = require('node:net').createServer();
   server.listen({ port: 0, host: '127.0.0.1', backlog: 1 }, () => {

@@ -2,6 +2,7 @@ import { afterEach, describe, expect, it } from 'vitest';
 import { systemClock } from '../../src/base/clock.ts';
 import { socketVerdict } from '../../src/health/socket-error.ts';
 import { probeTcp } from '../../src/health/tcp.ts';
+import { closedPort } from './closed-ports.ts';
 import { ip, tcpCheck } from './configs.ts';
 import {
   check,
@@ -12,7 +13,7 @@ import {
   outcomes,
   SHORT_MS,
 } from './probing.ts';
-import { closeAtOnce, closedPort, listen, reset, silent, stoppedListener } from './servers.ts';
+import { closeAtOnce, listen, reset, silent, stoppedListener } from './servers.ts';
 
 const closers: (() => Promise<void>)[] = [];
 

@@ -1,7 +1,8 @@
 import { afterEach, describe, expect, it } from 'vitest';
 import type { UdpCheckConfig } from '../../src/config/model.ts';
+import { closedDatagramPort } from './closed-ports.ts';
 import { ip, udpCheck } from './configs.ts';
-import { closedDatagramPort, type DatagramServer, serveDatagrams } from './datagram-servers.ts';
+import { type DatagramServer, serveDatagrams } from './datagram-servers.ts';
 import { check, LATE_MS, openDescriptors, outcome, outcomes, SHORT_MS } from './probing.ts';
 
 const closers: (() => Promise<void>)[] = [];

@@ -5,10 +5,11 @@ import type { Socket } from 'node:net';
 import { expect, test } from 'vitest';
 import type { SysError } from '../../src/kernel/libc.ts';
 import { openStream, type StreamHandlers, type TcpStream } from '../../src/kernel/stream.ts';
+import { closedPort } from '../health/closed-ports.ts';
 import { ip } from '../health/configs.ts';
 import { listenPerTest } from '../health/per-test.ts';
 import { openDescriptors } from '../health/probing.ts';
-import { closedPort, pour, reset } from '../health/servers.ts';
+import { pour, reset } from '../health/servers.ts';
 
 const serve = listenPerTest();
 
