@@ -35,7 +35,7 @@ virtual_server 10.1.1.1 80 {
   real_server 10.1.1.11 80 {
     MISC_CHECK {
       misc_path "${SCRIPT} ${STATUS} ${UID}"
-      misc_timeout 0.3
+      misc_timeout 5
       misc_dynamic
     }
   }
