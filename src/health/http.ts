@@ -9,7 +9,7 @@ import { DialAbortedError } from '../kernel/dial.ts';
 import { openStream, type TcpStream } from '../kernel/stream.ts';
 import { type HttpFinding, HttpReply } from './http-reply.ts';
 import { type HttpRequest, type HttpTarget, redirected, requestOf } from './http-request.ts';
-import { Http1Dialogue, writeRequest } from './http1.ts';
+import { Http1Dialogue, type WrittenRequest, writeRequest } from './http1.ts';
 import { Http2Dialogue } from './http2.ts';
 import { requestFields } from './http2-fields.ts';
 import { closeLine, type Line, openLine } from './https-line.ts';
@@ -30,6 +30,27 @@ export const probeHttp: Probe<HttpTarget> = async (target, io) => {
     url === undefined ? { kind: 'pass', detail: 'no url' } : await ask(target, url, io);
   return { ...verdict, durationMs: io.clock.monotonicMs() - startedMs };
 };
+
+/** Made once for each target, which has one url here: they are the same at every check. */
+const firstRequests = new WeakMap<HttpTarget, HttpRequest>();
+const writtenRequests = new WeakMap<HttpRequest, WrittenRequest>();
+
+function firstRequestOf(target: HttpTarget, url: HttpUrlConfig): HttpRequest {
+  const known = firstRequests.get(target);
+  if (known !== undefined) return known;
+  const request = requestOf(target, url);
+  firstRequests.set(target, request);
+  return request;
+}
+
+/** In the version of the target, which the request is made for. */
+function written(target: HttpTarget, request: HttpRequest): WrittenRequest {
+  const known = writtenRequests.get(request);
+  if (known !== undefined) return known;
+  const made = writeRequest(request, target.httpProtocol);
+  writtenRequests.set(request, made);
+  return made;
+}
 
 interface Passed {
   readonly kind: 'pass';
@@ -59,7 +80,7 @@ async function ask(
   io: ProbeIo,
 ): Promise<Passed | SocketVerdict> {
   const redirects = target.followRedirects ?? 0;
-  let request = requestOf(target, url);
+  let request = firstRequestOf(target, url);
   for (let left = redirects; ; left -= 1) {
     const prefix = `${request.method} ${request.path}`;
     const parts = { target, request, io, reply: new HttpReply(target, url, left) };
@@ -126,8 +147,8 @@ function exchange(
 /** One request and its reply on a connection of our own, which is closed when this resolves. */
 async function askPlainly(parts: ExchangeParts): Promise<Answer> {
   const { target, request, reply, io } = parts;
-  const written = writeRequest(request, target.httpProtocol);
-  if (!written.ok) return { found: badRequest(written.detail) };
+  const wire = written(target, request);
+  if (!wire.ok) return { found: badRequest(wire.detail) };
   const dialogue = new Http1Dialogue(request.method, reply);
   let isConnected = false;
   let stream: TcpStream | undefined;
@@ -140,7 +161,7 @@ async function askPlainly(parts: ExchangeParts): Promise<Answer> {
         stream = openStream(target, {
           onConnected: () => {
             isConnected = true;
-            stream?.write(written.bytes);
+            stream?.write(wire.bytes);
           },
           onBytes: (bytes) => settle(() => dialogue.hear(bytes)),
           onEnd: () => settle(() => dialogue.closed()),
@@ -179,10 +200,10 @@ type Dialogue = Pick<Http1Dialogue, 'hear' | 'closed'>;
 
 async function askHttp1(parts: ExchangeParts, line: Line): Promise<ExchangeFinding> {
   const { target, request, reply } = parts;
-  const written = writeRequest(request, target.httpProtocol);
-  if (!written.ok) return badRequest(written.detail);
+  const wire = written(target, request);
+  if (!wire.ok) return badRequest(wire.detail);
   return askOn(line, parts, (send) => {
-    send(written.bytes);
+    send(wire.bytes);
     return new Http1Dialogue(request.method, reply);
   });
 }

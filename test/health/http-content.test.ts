@@ -218,6 +218,16 @@ describe('follow_redirects', () => {
     expect(await outcome({ ...config, followRedirects: 1 })).toBe('BAD_STATUS');
   });
 
+  it('begins with the url of the file again at the next check', async () => {
+    const server = await pages({ '/': to('/next'), '/next': page('x') });
+    const config = httpGet({ connectPort: server.port, followRedirects: 1 });
+    expect(await outcome(config)).toBe('pass');
+    expect(await outcome(config)).toBe('pass');
+    const asked = server.received.map((head) => head.split(' ')[1]);
+    expect(asked).toEqual(['/', '/next', '/', '/next']);
+    expect(server.received[2]).toBe(server.received[0]);
+  });
+
   it('ends in a loop', async () => {
     const server = await pages({ '/': to('/') });
     expect(await outcome(httpGet({ connectPort: server.port, followRedirects: 20 }))).toBe(
