@@ -59,6 +59,8 @@ export interface ReconcilerOptions extends GoalsOptions {
   readonly client: IpvsPort;
   readonly log: Log;
   readonly clock: Clock;
+  /** Processor time of this thread, ms. */
+  cpuMs(): number;
   /** File with the names of our services; in a directory that does not outlive the boot. */
   readonly ownershipPath: string;
   newTimer(onExpire: () => void): ReconcilerTimer;
@@ -243,8 +245,8 @@ export class Reconciler {
 
   /** One slice; after the last a plan of what it found. */
   #look(desired: Table): void {
-    const { clock } = this.#options;
-    const beganMs = clock.monotonicMs();
+    const { clock, cpuMs } = this.#options;
+    const beganCpuMs = cpuMs();
     const looked = this.#view.look({
       owned: this.#owned.names,
       first: this.#goals.drainingServices,
@@ -253,7 +255,7 @@ export class Reconciler {
     });
     if (!looked.ok) return void this.#fail(looked);
     const endedMs = clock.monotonicMs();
-    this.#pace.note({ beganMs, endedMs, isDone: looked.isDone });
+    this.#pace.note({ endedMs, cpuMs: cpuMs() - beganCpuMs, isDone: looked.isDone });
     if (!looked.isDone) {
       this.#timer.arm(endedMs);
       return;

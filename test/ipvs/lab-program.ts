@@ -6,7 +6,7 @@ import { execFileSync, spawnSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { systemClock } from '../../src/base/clock.ts';
+import { processCpuMs, systemClock } from '../../src/base/clock.ts';
 import { logTo } from '../../src/base/log.ts';
 import { IpvsClient } from '../../src/ipvs/client.ts';
 import { Listing } from '../../src/ipvs/listing.ts';
@@ -327,6 +327,7 @@ function newReconciler(client: IpvsClient, ownershipPath: string) {
     client,
     log: logTo((level, _fields, message) => lines.push(`${level} ${message}`)),
     clock: systemClock,
+    cpuMs: processCpuMs,
     ownershipPath,
     // Everything here is done by reconcileNow.
     newTimer: () => ({ arm: () => {}, disarm: () => {}, close: () => {} }),
