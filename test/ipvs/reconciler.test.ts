@@ -7,12 +7,8 @@ import type { LogLevel } from '../../src/base/log.ts';
 import { logTo } from '../../src/base/log.ts';
 import { LOOK_INTERVAL_MAX_MS, LOOK_INTERVAL_MS, LOOK_SHARE } from '../../src/ipvs/look-pace.ts';
 import { backoffMs } from '../../src/ipvs/reconcile-outcome.ts';
-import {
-  Reconciler,
-  type ReconcilerOptions,
-  ROUND_MS,
-  SLICE_MS,
-} from '../../src/ipvs/reconciler.ts';
+import { Reconciler } from '../../src/ipvs/reconciler.ts';
+import { type ReconcilerOptions, ROUND_MS, SLICE_MS } from '../../src/ipvs/reconciler-options.ts';
 import type { Service, ServiceName, Table } from '../../src/ipvs/types.ts';
 import { FakeIpvs } from './fake-ipvs.ts';
 import { arbitraryTable, server, service, table } from './tables.ts';
