@@ -6,7 +6,7 @@
  * no number, is down: the reference is silent or reads 0, and we fail closed unless `script_failure
  * ignore`.
  */
-import { type FSWatcher, watch } from 'node:fs';
+import { watch } from 'node:fs';
 import { open, readFile, stat } from 'node:fs/promises';
 import { basename, dirname } from 'node:path';
 import type { Log } from '../base/log.ts';
@@ -21,27 +21,53 @@ const SETTLE_MS = 20;
 /** As much as keepalived reads. */
 const READ_BYTES_MAX = 127;
 
+/** The machine's files, as far as they are followed. */
+export interface FollowedFiles {
+  /** Rejects with the errno of why not. */
+  read(path: string): Promise<Uint8Array>;
+  /** `onEvent` with the name of what changed in the directory, where the kernel says it. Throws where it cannot. */
+  watch(directory: string, onEvent: (name: string | null) => void): Watcher;
+}
+
+export interface Watcher {
+  on(event: 'error', listener: () => void): unknown;
+  close(): void;
+}
+
+const machineFiles: FollowedFiles = {
+  read: (path) => readFile(path),
+  watch: (directory, onEvent) =>
+    watch(directory, { persistent: false }, (_event, name) => onEvent(name)),
+};
+
 export interface FileTrackerPorts {
   readonly log: Log;
+  /** The machine's, unless said. */
+  readonly files?: FollowedFiles;
   readonly setTimer: SetTimer;
   readonly onState: (state: TrackerState) => void;
 }
 
 interface Tracked {
   readonly config: TrackFileConfig;
-  watcher: FSWatcher | undefined;
+  watcher: Watcher | undefined;
   cancelTimer: CancelTimer;
-  isReading: boolean;
+  /** Waits for the next reading, or for the writer to be done; or reads. */
+  stage: 'waiting' | 'settling' | 'reading';
+  /** Something happened to it since the reading that is under way began. */
+  isStale: boolean;
   told: string;
 }
 
 export class FileTrackers {
   readonly #ports: FileTrackerPorts;
+  readonly #files: FollowedFiles;
   #tracked = new Map<string, Tracked>();
   #ignoresFailure = false;
 
   constructor(ports: FileTrackerPorts) {
     this.#ports = ports;
+    this.#files = ports.files ?? machineFiles;
   }
 
   /** Resolves when every file was read once. `isStart`: `init_file … overwrite` writes. */
@@ -56,7 +82,8 @@ export class FileTrackers {
         config,
         watcher: undefined,
         cancelTimer: () => {},
-        isReading: false,
+        stage: 'waiting',
+        isStale: false,
         told: '',
       });
     }
@@ -94,8 +121,8 @@ export class FileTrackers {
     if (tracked.watcher !== undefined) return;
     const { path } = tracked.config;
     try {
-      const watcher = watch(dirname(path), { persistent: false }, (_event, changed) => {
-        if (changed === null || changed === basename(path)) this.#later(tracked, SETTLE_MS);
+      const watcher = this.#files.watch(dirname(path), (changed) => {
+        if (changed === null || changed === basename(path)) this.#notice(tracked);
       });
       watcher.on('error', () => {
         watcher.close();
@@ -107,19 +134,26 @@ export class FileTrackers {
     }
   }
 
-  #later(tracked: Tracked, delayMs: number): void {
+  /** Read soon, and not later because it happens again: a file may be written all the time. */
+  #notice(tracked: Tracked): void {
+    if (tracked.stage === 'reading') tracked.isStale = true;
+    else if (tracked.stage === 'waiting') this.#later(tracked, 'settling', SETTLE_MS);
+  }
+
+  #later(tracked: Tracked, stage: 'waiting' | 'settling', delayMs: number): void {
+    tracked.stage = stage;
     tracked.cancelTimer();
     tracked.cancelTimer = this.#ports.setTimer(delayMs, () => void this.#read(tracked));
   }
 
   async #read(tracked: Tracked): Promise<void> {
-    if (tracked.isReading) return;
-    tracked.isReading = true;
+    tracked.stage = 'reading';
+    tracked.isStale = false;
     this.#watch(tracked);
     const state = await this.#stateOf(tracked.config);
-    tracked.isReading = false;
     if (this.#tracked.get(tracked.config.name) !== tracked) return;
-    this.#later(tracked, READ_INTERVAL_MS);
+    if (tracked.isStale) this.#later(tracked, 'settling', SETTLE_MS);
+    else this.#later(tracked, 'waiting', READ_INTERVAL_MS);
     const told = JSON.stringify(state);
     if (told === tracked.told) return;
     tracked.told = told;
@@ -132,7 +166,8 @@ export class FileTrackers {
     const known = { kind: 'file', name } as const;
     const isUp = this.#ignoresFailure;
     try {
-      const text = (await readFile(path)).subarray(0, READ_BYTES_MAX).toString('utf8');
+      const bytes = await this.#files.read(path);
+      const text = Buffer.from(bytes.subarray(0, READ_BYTES_MAX)).toString('utf8');
       const parsed = parseFileValue(text);
       if (!parsed.ok) return { ...known, isUp, value: 0, reason: `${path}: ${parsed.reason}` };
       const { value } = parsed;

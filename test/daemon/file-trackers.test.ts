@@ -13,7 +13,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import { silentLog } from '../../src/base/log.ts';
 import type { TrackFileConfig } from '../../src/config/model-vrrp.ts';
-import { FileTrackers } from '../../src/daemon/file-trackers.ts';
+import { FileTrackers, type FollowedFiles } from '../../src/daemon/file-trackers.ts';
 import { nodeTimers } from '../../src/daemon/timers.ts';
 import type { TrackerState } from '../../src/vrrp/tracker-state.ts';
 import { span } from '../fake/configs.ts';
@@ -110,4 +110,64 @@ it('what is no longer tracked is no longer read', async () => {
   await trackers.configure([], { isStart: false, ignoresFailure: false });
   expect(existsSync(path)).toBe(false);
   expect(states).toHaveLength(1);
+});
+
+/** A file whose readings end when they are told to, and timers that fire when they are told to. */
+async function followedByHand() {
+  const readings: ((text: string) => void)[] = [];
+  const timers = new Map<number, () => void>();
+  let changes: (name: string | null) => void = () => {};
+  const files: FollowedFiles = {
+    read: () => new Promise((resolve) => readings.push((text) => resolve(Buffer.from(text)))),
+    watch: (_directory, onEvent) => {
+      changes = onEvent;
+      return { on: () => {}, close: () => {} };
+    },
+  };
+  const onState = (state: TrackerState): void => void states.push(state);
+  const setTimer = (delayMs: number, onExpire: () => void) => {
+    timers.set(delayMs, onExpire);
+    return () => void timers.delete(delayMs);
+  };
+  trackers = new FileTrackers({ log: silentLog, setTimer, onState, files });
+  const started = start();
+  await eventually('it is read', () => readings.length === 1);
+  const answer = async (text: string): Promise<void> => {
+    readings.shift()?.(text);
+    await new Promise<void>((resolve) => setImmediate(resolve));
+  };
+  const fire = async (delayMs: number): Promise<void> => {
+    const onExpire = timers.get(delayMs);
+    timers.delete(delayMs);
+    onExpire?.();
+    await eventually('it is read', () => readings.length === 1);
+  };
+  return { started, timers, answer, fire, change: () => changes('weight') };
+}
+
+it('reads again at once when the file changed while it was being read', async () => {
+  const { started, timers, answer, fire, change } = await followedByHand();
+  change();
+  await answer('1');
+  await started;
+  expect(last()).toMatchObject({ value: 1 });
+  expect([...timers.keys()]).toEqual([20]);
+  await fire(20);
+  await answer('2');
+  expect(last()).toMatchObject({ value: 2 });
+  expect([...timers.keys()]).toEqual([1000]);
+});
+
+it('reads a file that is written all the time', async () => {
+  const { started, timers, answer, fire, change } = await followedByHand();
+  await answer('1');
+  await started;
+  change();
+  const pending = timers.get(20);
+  change();
+  change();
+  expect(timers.get(20)).toBe(pending);
+  await fire(20);
+  await answer('3');
+  expect(last()).toMatchObject({ value: 3 });
 });
