@@ -9,7 +9,7 @@ import { DialAbortedError } from '../kernel/dial.ts';
 import { openStream, type TcpStream } from '../kernel/stream.ts';
 import { type HttpFinding, HttpReply } from './http-reply.ts';
 import { type HttpRequest, type HttpTarget, redirected, requestOf } from './http-request.ts';
-import { Http1Dialogue, writeRequest } from './http1.ts';
+import { Http1Dialogue, type WrittenRequest, writeRequest } from './http1.ts';
 import { Http2Dialogue } from './http2.ts';
 import { requestFields } from './http2-fields.ts';
 import { closeLine, type Line, openLine } from './https-line.ts';
@@ -52,6 +52,37 @@ interface Answer {
   readonly certificateEndsMs?: number;
 }
 
+/** The first request of each url, and the bytes of each request: made once, not at every check. */
+const requests = new WeakMap<
+  HttpUrlConfig,
+  { readonly target: HttpTarget; readonly request: HttpRequest }
+>();
+const bytesOf = new WeakMap<HttpRequest, WrittenRequest>();
+
+function requestTo(target: HttpTarget, url: HttpUrlConfig): HttpRequest {
+  const known = requests.get(url);
+  if (known !== undefined && asksTheSame(known.target, target)) return known.request;
+  const request = requestOf(target, url);
+  requests.set(url, { target, request });
+  return request;
+}
+
+/** A target may be copied for one check, with less time or fewer urls. */
+function asksTheSame(a: HttpTarget, b: HttpTarget): boolean {
+  if (a === b) return true;
+  const isSameServer =
+    a.connectAddress === b.connectAddress && a.connectPort === b.connectPort && a.kind === b.kind;
+  return isSameServer && a.method === b.method && a.headers === b.headers && a.body === b.body;
+}
+
+function writtenFor(request: HttpRequest, { httpProtocol }: HttpTarget): WrittenRequest {
+  const known = bytesOf.get(request);
+  if (known !== undefined) return known;
+  const written = writeRequest(request, httpProtocol);
+  bytesOf.set(request, written);
+  return written;
+}
+
 /** One url, through the redirects that may be followed. */
 async function ask(
   target: HttpTarget,
@@ -59,7 +90,7 @@ async function ask(
   io: ProbeIo,
 ): Promise<Passed | SocketVerdict> {
   const redirects = target.followRedirects ?? 0;
-  let request = requestOf(target, url);
+  let request = requestTo(target, url);
   for (let left = redirects; ; left -= 1) {
     const prefix = `${request.method} ${request.path}`;
     const parts = { target, request, io, reply: new HttpReply(target, url, left) };
@@ -126,7 +157,7 @@ function exchange(
 /** One request and its reply on a connection of our own, which is closed when this resolves. */
 async function askPlainly(parts: ExchangeParts): Promise<Answer> {
   const { target, request, reply, io } = parts;
-  const written = writeRequest(request, target.httpProtocol);
+  const written = writtenFor(request, target);
   if (!written.ok) return { found: badRequest(written.detail) };
   const dialogue = new Http1Dialogue(request.method, reply);
   let isConnected = false;
@@ -179,7 +210,7 @@ type Dialogue = Pick<Http1Dialogue, 'hear' | 'closed'>;
 
 async function askHttp1(parts: ExchangeParts, line: Line): Promise<ExchangeFinding> {
   const { target, request, reply } = parts;
-  const written = writeRequest(request, target.httpProtocol);
+  const written = writtenFor(request, target);
   if (!written.ok) return badRequest(written.detail);
   return askOn(line, parts, (send) => {
     send(written.bytes);
