@@ -60,6 +60,34 @@ export function readTable(listing: string): TableState {
   return table;
 }
 
+/** The same of some services only, each by its address and port; `flips` is of these already. */
+export function narrowed(timeline: Timeline, services: readonly string[]): Timeline {
+  const wanted = new Set(services);
+  const narrow = (table: TableState): TableState =>
+    Object.fromEntries(
+      Object.entries(table).filter(([name]) => wanted.has(name.replace(/^\w+ /, ''))),
+    );
+  return {
+    initial: narrow(timeline.initial),
+    flips: timeline.flips,
+    samples: timeline.samples.map(({ atMs, table }) => ({ atMs, table: narrow(table) })),
+  };
+}
+
+/** How much later than theirs our table came to its end after each flip that changed both, ms. */
+export function latenesses(ours: Timeline, theirs: Timeline): readonly number[] {
+  return ours.flips.flatMap((_flip, index) => {
+    const [us, them] = [passage(ours, index), passage(theirs, index)];
+    if (us.length === 1 || them.length === 1) return [];
+    return [(us.at(-1)?.atMs ?? 0) - (them.at(-1)?.atMs ?? 0)];
+  });
+}
+
+/** The median, the upper one of two; not a number of none. */
+export function middleOf(numbers: readonly number[]): number {
+  return [...numbers].sort((a, b) => a - b)[Math.floor(numbers.length / 2)] ?? Number.NaN;
+}
+
 /** What is wrong with ours, one text each with both timelines; empty when nothing is. */
 export function compareTimelines(
   ours: Timeline,
