@@ -134,6 +134,8 @@ describe('nginx in HTTP/2 with large things', () => {
         client_max_body_size 10m; large_client_header_buffers 8 64k;
         server { listen 127.0.0.1:${port} ssl http2; root ${directory};
           ssl_certificate ${certFile}; ssl_certificate_key ${keyFile};
+          # Less than the window that a client has before it knows better.
+          http2_body_preread_size 16k;
           location = /ready { return 204; }
           location = /fields { ${added} add_header X-Last yes; return 200 'ok'; }
           location = /kept { proxy_pass http://127.0.0.1:${onward};

@@ -211,12 +211,28 @@ describe('sending a request', () => {
     ]);
   });
 
+  // RFC 9113 6.9.3: a server of smaller windows may refuse what comes before it has said so.
+  it('holds what has a body until the server has said its settings', () => {
+    const one = exchange(Buffer.from('body'));
+    expect(afterPreface(one.open()).map(({ type }) => type)).toEqual([FRAME.SETTINGS]);
+    const frames = framesOf(one.push(writeSettings([SETTING.INITIAL_WINDOW_SIZE, 3])).send);
+    expect(frames.map(({ type, flags, payload }) => [type, flags, payload.length])).toEqual([
+      [FRAME.SETTINGS, FLAG.ACK, 0],
+      [FRAME.HEADERS, FLAG.END_HEADERS, expect.any(Number)],
+      [FRAME.DATA, 0, 3],
+    ]);
+    expect(framesOf(one.push(writeSettings()).send).map(({ type }) => type)).toEqual([
+      FRAME.SETTINGS,
+    ]);
+  });
+
   it('sends of a body what the windows allow, and the rest when they grow', () => {
     const body = Buffer.alloc(200_000, 'b');
     const one = exchange(body);
     const bodyOf = (bytes: readonly Frame[]): number =>
       bytes.filter(({ type }) => type === FRAME.DATA).reduce((sum, f) => sum + f.payload.length, 0);
-    expect(bodyOf(afterPreface(one.open()))).toBe(65_535);
+    one.open();
+    expect(bodyOf(framesOf(one.push(writeSettings()).send))).toBe(65_535);
     // The stream's window alone is not enough.
     const grown = writeSettings([SETTING.INITIAL_WINDOW_SIZE, 1_000_000]);
     expect(bodyOf(framesOf(one.push(grown).send))).toBe(0);
@@ -230,6 +246,7 @@ describe('sending a request', () => {
   it('a window below zero sends nothing until it is above', () => {
     const one = exchange(Buffer.alloc(70_000));
     one.open();
+    one.push(writeSettings());
     one.push(writeSettings([SETTING.INITIAL_WINDOW_SIZE, 0]));
     const connection = writeFrame(FRAME.WINDOW_UPDATE, 0, 0, words(100_000));
     expect(framesOf(one.push(connection).send)).toEqual([]);
