@@ -21,53 +21,63 @@ const SETTLE_MS = 20;
 /** As much as keepalived reads. */
 const READ_BYTES_MAX = 127;
 
-/** The machine's files, as far as they are followed. */
-export interface FollowedFiles {
-  /** Rejects with the errno of why not. */
+/** What the files are read with. */
+export interface FileSource {
+  /** Rejects as `readFile` of node:fs/promises does. */
   read(path: string): Promise<Uint8Array>;
-  /** `onEvent` with the name of what changed in the directory, where the kernel says it. Throws where it cannot. */
-  watch(directory: string, onEvent: (name: string | null) => void): Watcher;
+  /**
+   * Calls `onChange` with the name of what was changed in the directory, null when the system does not say it,
+   * and `onLost` when it will not do so any more. Throws when the directory cannot be watched.
+   */
+  watch(directory: string, onChange: (name: string | null) => void, onLost: () => void): Watch;
 }
 
-export interface Watcher {
-  on(event: 'error', listener: () => void): unknown;
+export interface Watch {
   close(): void;
 }
 
-const machineFiles: FollowedFiles = {
+const nodeFileSource: FileSource = {
   read: (path) => readFile(path),
-  watch: (directory, onEvent) =>
-    watch(directory, { persistent: false }, (_event, name) => onEvent(name)),
+  watch: (directory, onChange, onLost) => {
+    const watcher = watch(directory, { persistent: false }, (_event, name) => onChange(name));
+    return watcher.on('error', () => {
+      watcher.close();
+      onLost();
+    });
+  },
 };
 
 export interface FileTrackerPorts {
   readonly log: Log;
-  /** The machine's, unless said. */
-  readonly files?: FollowedFiles;
   readonly setTimer: SetTimer;
+  /** Node's, when absent. */
+  readonly source?: FileSource;
   readonly onState: (state: TrackerState) => void;
 }
 
 interface Tracked {
   readonly config: TrackFileConfig;
-  watcher: Watcher | undefined;
-  cancelTimer: CancelTimer;
-  /** Waits for the next reading, or for the writer to be done; or reads. */
-  stage: 'waiting' | 'settling' | 'reading';
-  /** Something happened to it since the reading that is under way began. */
-  isStale: boolean;
+  watcher: Watch | undefined;
+  cancelInterval: CancelTimer;
+  /** While something has just happened to it. */
+  cancelSettling: CancelTimer | undefined;
+  isReading: boolean;
+  /** Something happened to it since the last reading began. */
+  isChanged: boolean;
+  /** It never settles: what is read next is told as it is. */
+  isOverdue: boolean;
   told: string;
 }
 
 export class FileTrackers {
   readonly #ports: FileTrackerPorts;
-  readonly #files: FollowedFiles;
+  readonly #source: FileSource;
   #tracked = new Map<string, Tracked>();
   #ignoresFailure = false;
 
   constructor(ports: FileTrackerPorts) {
     this.#ports = ports;
-    this.#files = ports.files ?? machineFiles;
+    this.#source = ports.source ?? nodeFileSource;
   }
 
   /** Resolves when every file was read once. `isStart`: `init_file … overwrite` writes. */
@@ -81,9 +91,11 @@ export class FileTrackers {
       this.#tracked.set(config.name, {
         config,
         watcher: undefined,
-        cancelTimer: () => {},
-        stage: 'waiting',
-        isStale: false,
+        cancelInterval: () => {},
+        cancelSettling: undefined,
+        isReading: false,
+        isChanged: false,
+        isOverdue: false,
         told: '',
       });
     }
@@ -98,7 +110,8 @@ export class FileTrackers {
   close(): void {
     for (const tracked of this.#tracked.values()) {
       tracked.watcher?.close();
-      tracked.cancelTimer();
+      tracked.cancelInterval();
+      tracked.cancelSettling?.();
     }
     this.#tracked = new Map();
   }
@@ -121,39 +134,56 @@ export class FileTrackers {
     if (tracked.watcher !== undefined) return;
     const { path } = tracked.config;
     try {
-      const watcher = this.#files.watch(dirname(path), (changed) => {
-        if (changed === null || changed === basename(path)) this.#notice(tracked);
-      });
-      watcher.on('error', () => {
-        watcher.close();
-        tracked.watcher = undefined;
-      });
-      tracked.watcher = watcher;
+      tracked.watcher = this.#source.watch(
+        dirname(path),
+        (changed) => {
+          if (changed === null || changed === basename(path)) this.#settle(tracked);
+        },
+        () => {
+          tracked.watcher = undefined;
+        },
+      );
     } catch {
       // No such directory yet: the next reading tries again.
     }
   }
 
-  /** Read soon, and not later because it happens again: a file may be written all the time. */
-  #notice(tracked: Tracked): void {
-    if (tracked.stage === 'reading') tracked.isStale = true;
-    else if (tracked.stage === 'waiting') this.#later(tracked, 'settling', SETTLE_MS);
+  /** Each change puts the reading off, until it is overdue. */
+  #settle(tracked: Tracked): void {
+    tracked.isChanged = true;
+    if (tracked.cancelSettling !== undefined && tracked.isOverdue) return;
+    tracked.cancelSettling?.();
+    tracked.cancelSettling = this.#ports.setTimer(SETTLE_MS, () => {
+      tracked.cancelSettling = undefined;
+      void this.#read(tracked);
+    });
   }
 
-  #later(tracked: Tracked, stage: 'waiting' | 'settling', delayMs: number): void {
-    tracked.stage = stage;
-    tracked.cancelTimer();
-    tracked.cancelTimer = this.#ports.setTimer(delayMs, () => void this.#read(tracked));
+  #onInterval(tracked: Tracked): void {
+    if (tracked.isReading || tracked.cancelSettling !== undefined) tracked.isOverdue = true;
+    else void this.#read(tracked);
   }
 
+  /** What was changed while it was read is not meant: it is read again, when it has settled. */
   async #read(tracked: Tracked): Promise<void> {
-    tracked.stage = 'reading';
-    tracked.isStale = false;
+    if (tracked.isReading) return;
+    tracked.isReading = true;
+    tracked.isChanged = false;
     this.#watch(tracked);
     const state = await this.#stateOf(tracked.config);
+    tracked.isReading = false;
     if (this.#tracked.get(tracked.config.name) !== tracked) return;
-    if (tracked.isStale) this.#later(tracked, 'settling', SETTLE_MS);
-    else this.#later(tracked, 'waiting', READ_INTERVAL_MS);
+    if (!tracked.isChanged || tracked.isOverdue || tracked.told === '') {
+      this.#tell(tracked, state);
+      tracked.isOverdue = false;
+      tracked.cancelInterval();
+      const onExpire = (): void => this.#onInterval(tracked);
+      tracked.cancelInterval = this.#ports.setTimer(READ_INTERVAL_MS, onExpire);
+    }
+    if (tracked.isChanged && tracked.cancelSettling === undefined) await this.#read(tracked);
+  }
+
+  #tell(tracked: Tracked, state: TrackerState): void {
     const told = JSON.stringify(state);
     if (told === tracked.told) return;
     tracked.told = told;
@@ -166,8 +196,7 @@ export class FileTrackers {
     const known = { kind: 'file', name } as const;
     const isUp = this.#ignoresFailure;
     try {
-      const bytes = await this.#files.read(path);
-      const text = Buffer.from(bytes.subarray(0, READ_BYTES_MAX)).toString('utf8');
+      const text = Buffer.from(await this.#source.read(path)).toString('utf8', 0, READ_BYTES_MAX);
       const parsed = parseFileValue(text);
       if (!parsed.ok) return { ...known, isUp, value: 0, reason: `${path}: ${parsed.reason}` };
       const { value } = parsed;

@@ -1,4 +1,4 @@
-/** Real files in a directory of their own. */
+/** Real files in a directory of their own, and one whose every reading and change is the test's. */
 import {
   existsSync,
   mkdirSync,
@@ -10,13 +10,14 @@ import {
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeEach, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { silentLog } from '../../src/base/log.ts';
 import type { TrackFileConfig } from '../../src/config/model-vrrp.ts';
-import { FileTrackers, type FollowedFiles } from '../../src/daemon/file-trackers.ts';
+import { type FileSource, FileTrackers } from '../../src/daemon/file-trackers.ts';
 import { nodeTimers } from '../../src/daemon/timers.ts';
 import type { TrackerState } from '../../src/vrrp/tracker-state.ts';
 import { span } from '../fake/configs.ts';
+import { FakeTime } from '../fake/fake-time.ts';
 import { eventually } from '../netns/segment.ts';
 
 let directory: string;
@@ -112,62 +113,101 @@ it('what is no longer tracked is no longer read', async () => {
   expect(states).toHaveLength(1);
 });
 
-/** A file whose readings end when they are told to, and timers that fire when they are told to. */
-async function followedByHand() {
-  const readings: ((text: string) => void)[] = [];
-  const timers = new Map<number, () => void>();
-  let changes: (name: string | null) => void = () => {};
-  const files: FollowedFiles = {
-    read: () => new Promise((resolve) => readings.push((text) => resolve(Buffer.from(text)))),
-    watch: (_directory, onEvent) => {
-      changes = onEvent;
-      return { on: () => {}, close: () => {} };
-    },
-  };
-  const onState = (state: TrackerState): void => void states.push(state);
-  const setTimer = (delayMs: number, onExpire: () => void) => {
-    timers.set(delayMs, onExpire);
-    return () => void timers.delete(delayMs);
-  };
-  trackers = new FileTrackers({ log: silentLog, setTimer, onState, files });
-  const started = start();
-  await eventually('it is read', () => readings.length === 1);
-  const answer = async (text: string): Promise<void> => {
-    readings.shift()?.(text);
-    await new Promise<void>((resolve) => setImmediate(resolve));
-  };
-  const fire = async (delayMs: number): Promise<void> => {
-    const onExpire = timers.get(delayMs);
-    timers.delete(delayMs);
-    onExpire?.();
-    await eventually('it is read', () => readings.length === 1);
-  };
-  return { started, timers, answer, fire, change: () => changes('weight') };
+/** A file whose readings end when the test says so. */
+class HeldFile implements FileSource {
+  readonly readings: ((text: string) => void)[] = [];
+  change = (): void => {};
+
+  read(): Promise<Uint8Array> {
+    const { promise, resolve } = Promise.withResolvers<Uint8Array>();
+    this.readings.push((text) => resolve(Buffer.from(text)));
+    return promise;
+  }
+
+  watch(_directory: string, onChange: (name: string) => void): { close(): void } {
+    this.change = () => onChange('weight');
+    return { close: () => {} };
+  }
+
+  /** The last reading finds this. */
+  async finds(text: string): Promise<void> {
+    this.readings.at(-1)?.(text);
+    await new Promise(setImmediate);
+  }
 }
 
-it('reads again at once when the file changed while it was being read', async () => {
-  const { started, timers, answer, fire, change } = await followedByHand();
-  change();
-  await answer('1');
-  await started;
-  expect(last()).toMatchObject({ value: 1 });
-  expect([...timers.keys()]).toEqual([20]);
-  await fire(20);
-  await answer('2');
-  expect(last()).toMatchObject({ value: 2 });
-  expect([...timers.keys()]).toEqual([1000]);
-});
+describe('a change', () => {
+  let time: FakeTime;
+  let held: HeldFile;
 
-it('reads a file that is written all the time', async () => {
-  const { started, timers, answer, fire, change } = await followedByHand();
-  await answer('1');
-  await started;
-  change();
-  const pending = timers.get(20);
-  change();
-  change();
-  expect(timers.get(20)).toBe(pending);
-  await fire(20);
-  await answer('3');
-  expect(last()).toMatchObject({ value: 3 });
+  beforeEach(async () => {
+    time = new FakeTime();
+    held = new HeldFile();
+    const onState = (state: TrackerState): void => void states.push(state);
+    trackers = new FileTrackers({
+      log: silentLog,
+      setTimer: time.setTimer,
+      source: held,
+      onState,
+    });
+    const started = start();
+    await new Promise(setImmediate);
+    await held.finds('5');
+    await started;
+    expect([last()?.value, held.readings.length]).toEqual([5, 1]);
+  });
+
+  it('is read when it has settled, and then once each second', async () => {
+    held.change();
+    time.advance(19);
+    held.change();
+    time.advance(19);
+    expect(held.readings).toHaveLength(1);
+    time.advance(1);
+    await held.finds('6');
+    expect([last()?.value, held.readings.length]).toEqual([6, 2]);
+    time.advance(999);
+    expect(held.readings).toHaveLength(2);
+    time.advance(1);
+    await held.finds('7');
+    expect([last()?.value, held.readings.length]).toEqual([7, 3]);
+  });
+
+  it('in the course of a reading has another follow it, and what was read then is not meant', async () => {
+    time.advance(1_000);
+    held.change();
+    await held.finds('');
+    expect([last()?.value, states.length]).toEqual([5, 1]);
+    time.advance(20);
+    await held.finds('6');
+    expect([last()?.value, held.readings.length]).toEqual([6, 3]);
+  });
+
+  it('that settles in the course of a reading is read when that ends', async () => {
+    time.advance(1_000);
+    held.change();
+    time.advance(20);
+    expect(held.readings).toHaveLength(2);
+    await held.finds('');
+    expect(held.readings).toHaveLength(3);
+    await held.finds('6');
+    expect(states.map(({ value }) => value)).toEqual([5, 6]);
+  });
+
+  it('after the other is read once a second all the same', async () => {
+    const keepChanging = (): void => {
+      for (let ms = 0; ms < 1_100; ms += 10) {
+        held.change();
+        time.advance(10);
+      }
+    };
+    keepChanging();
+    expect(held.readings).toHaveLength(2);
+    held.change();
+    await held.finds('6');
+    expect(last()?.value).toBe(6);
+    keepChanging();
+    await held.finds('7');
+    expect(last()?.value).toBe(7);
+  });
 });

@@ -152,7 +152,7 @@ const LANES: readonly Lane[] = [
       written('script', `${DIRECTORY}/script`, ['0', '1']),
       written('dynamic', `${DIRECTORY}/dynamic`, ['0', '42', '1']),
       // At -254 keepalived 2.2.7 gives weight 0, where later ones and we take the server out: not compared.
-      written('file', `${DIRECTORY}/points`, ['0', '5', '-10']),
+      written('file', `${DIRECTORY}/points`, ['0', '5', '-10'], true),
       listening(at('quorumOne')),
       listening(at('quorumTwo')),
       listening(at('inhibited')),
@@ -321,7 +321,8 @@ async function flipAll(
   const flips: Flip[] = [];
   for (const [index, turn] of turns.entries()) {
     const what = turn.map(({ knob, position }) => `${knob.subject}: ${position}`).join(', ');
-    flips.push({ atMs: performance.now() - beganMs, what, isMany: turn.length > 1 });
+    const isTold = turn.every(({ knob }) => knob.isTold === true);
+    flips.push({ atMs: performance.now() - beganMs, what, isMany: turn.length > 1, isTold });
     for (const { knob, position } of turn) await knob.turn(position);
     await pause(Math.max(0, beganMs + (index + 1) * gapMs - performance.now()));
   }

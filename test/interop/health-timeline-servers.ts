@@ -11,6 +11,8 @@ import { createServer, type Server, type Socket } from 'node:net';
 export interface Knob {
   readonly subject: string;
   readonly positions: readonly string[];
+  /** Whoever is interested is told of a turn at once. */
+  readonly isTold?: boolean;
   turn(position: string): Promise<void> | void;
 }
 
@@ -184,7 +186,12 @@ export function answeringPings({ subject }: Place): Knob {
   };
 }
 
-/** A file whose text changes. */
-export function written(subject: string, path: string, positions: readonly string[]): Knob {
-  return { subject, positions, turn: (text) => writeFileSync(path, `${text}\n`) };
+/** A file whose text changes: inotify tells of it, a script that reads it does not know. */
+export function written(
+  subject: string,
+  path: string,
+  positions: readonly string[],
+  isTold = false,
+): Knob {
+  return { subject, positions, isTold, turn: (text) => writeFileSync(path, `${text}\n`) };
 }

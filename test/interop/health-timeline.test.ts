@@ -21,11 +21,11 @@ import type { TimelineReport } from './health-timeline-program.ts';
 const SEED = process.env.LVSD_TIMELINE_SEED ?? '1';
 /**
  * Of everything else. A system call of user-mode Linux costs some 270 native ones, and the start of a script by a
- * process as large as node is some thousand: half a second, for which our supervisor does nothing else. Of 126
- * changes in three runs the latest was 1094 ms later than keepalived's; on a busy machine one was 1999 ms: that of a
- * file, which inotify tells keepalived of at once.
+ * process as large as node is some thousand: half a second, for which our supervisor does nothing else. Of 252
+ * changes in six runs on two busy cores the latest was 815 ms later than keepalived's, of which up to an interval is
+ * where each was in its own; that of a file, which has none, at most 193.
  */
-const KERNEL_MS = { host: 100, uml: 2000 } as const;
+const KERNEL_MS = { host: 100, uml: 1000 } as const;
 const BOOT_AND_RUN_MS = 400_000;
 const root = new URL('../..', import.meta.url).pathname;
 
@@ -66,14 +66,15 @@ describe(`the table of lvsd beside keepalived's, seed ${SEED}`, () => {
 
   it('is never wrong, and not later', () => {
     const lab = findLabKernel();
-    const lateMs = INTERVAL_MS + SAMPLE_MS + KERNEL_MS['kernel' in lab ? lab.kernel : 'host'];
-    const wrong = pairs().flatMap(([ours, theirs]) => compareTimelines(ours, theirs, { lateMs }));
+    const toldLateMs = SAMPLE_MS + KERNEL_MS['kernel' in lab ? lab.kernel : 'host'];
+    const tolerance = { lateMs: INTERVAL_MS + toldLateMs, toldLateMs };
+    const wrong = pairs().flatMap(([ours, theirs]) => compareTimelines(ours, theirs, tolerance));
     if (wrong.length > 0) process.stderr.write(lvsd.log);
     expect(wrong.join('\n\n')).toBe('');
   });
 
   // Both look at a moment of their own in the interval, so that one flip says little and all of them much: the
-  // middle of 42 is 0 give or take 60 ms for the same pace, and was some 110 ms in user-mode Linux.
+  // middle of 42 is 0 give or take 60 ms for the same pace, and was from -146 to 110 ms in user-mode Linux.
   it('is in the middle not later by half an interval', () => {
     const late = pairs().flatMap(([ours, theirs]) => latenesses(ours, theirs));
     expect(middleOf(late), late.map(Math.round).join(', ')).toBeLessThan(INTERVAL_MS / 2);
@@ -89,12 +90,12 @@ describe('the comparison', () => {
   const none = { [SERVICE]: {} };
 
   function line(...states: readonly (readonly [atMs: number, table: TableState])[]): Timeline {
-    const flips = [{ atMs: 0, what: 'B stops', isMany: false }];
+    const flips = [{ atMs: 0, what: 'B stops', isMany: false, isTold: false }];
     return { initial: both, flips, samples: states.map(([atMs, table]) => ({ atMs, table })) };
   }
 
   function compare(ours: Timeline, theirs: Timeline): string {
-    return compareTimelines(ours, theirs, { lateMs: 200 }).join('\n');
+    return compareTimelines(ours, theirs, { lateMs: 200, toldLateMs: 100 }).join('\n');
   }
 
   it('finds nothing where ours is the same, earlier or a little later', () => {
@@ -108,6 +109,15 @@ describe('the comparison', () => {
       '    lvsd                                                    | keepalived',
       '      701 ms  tcp 10.81.0.1:80 10.81.0.12:80: 1 -> absent   |   500 ms  tcp 10.81.0.1:80 10.81.0.12:80: 1 -> absent',
     ]);
+  });
+
+  it('allows less where both are told at once', () => {
+    const told = (atMs: number): Timeline => {
+      const { flips, ...rest } = line([atMs, onlyA]);
+      return { ...rest, flips: flips.map((flip) => ({ ...flip, isTold: true })) };
+    };
+    expect(compare(told(600), told(500))).toBe('');
+    expect(compare(told(601), told(500))).toContain('lvsd is 101 ms later, 100 are allowed');
   });
 
   it('measures what both changed, and takes the middle of it', () => {
