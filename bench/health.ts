@@ -6,7 +6,8 @@
  *               health process runs, of keepalived the answers of the kernel (bench/health/ipvs-yes.c)
  *   saturated   20,000 servers: how much one core can do
  *   whole       both daemons as a user starts them, on a kernel with IPVS, mostly user-mode Linux
- *   deadline    by how much a probe outlives its deadline, of servers that never come to an end
+ *   deadline    by how much a probe outlives its deadline, of servers that never come to an end; beside it the
+ *               latest of plain timers at the same time, in the process of the probes and in an idle one
  *
  * A name is WHAT-KIND-SERVERS[-saturated | -whole]:
  *
@@ -79,12 +80,12 @@ interface Turns {
   readonly peer: readonly TurnResult[];
 }
 
-function result(
-  name: string,
-  unit: string,
-  ours: number,
-  { peer, peerName }: { readonly peer: number; readonly peerName: string },
-): Result {
+interface Bar {
+  readonly peer: number;
+  readonly peerName: string;
+}
+
+function result(name: string, unit: string, ours: number, { peer, peerName }: Bar): Result {
   const ratio = ratioOf(ours, peer);
   const known = { name, unit, ours: round(ours), peer: round(peer), peerName };
   return ratio === undefined ? known : { ...known, ratio: round(ratio) };
@@ -187,11 +188,20 @@ function measureDeadlines(probes: number): readonly Result[] {
   });
   if (status !== 0) throw new Error('The probes without an end failed');
   const bar = { peer: OVERRUN_BAR_MS, peerName: BAR };
-  return (JSON.parse(stdout) as readonly Overrun[]).flatMap(({ kind, p50, p99, max }) => [
+  return (JSON.parse(stdout) as readonly Overrun[]).flatMap((row) => describeOverrun(row, bar));
+}
+
+function describeOverrun(
+  { kind, p50, p99, max, timerMax, idleMax }: Overrun,
+  bar: Bar,
+): readonly Result[] {
+  return [
     result(`deadline-overrun-${kind}-p50`, 'ms', p50, bar),
     result(`deadline-overrun-${kind}-p99`, 'ms', p99, bar),
     result(`deadline-overrun-${kind}-max`, 'ms', max, bar),
-  ]);
+    result(`deadline-overrun-${kind}-plain-timer-max`, 'ms', timerMax, bar),
+    result(`deadline-overrun-${kind}-idle-timer-max`, 'ms', idleMax, bar),
+  ];
 }
 
 function option(words: readonly string[], name: string): string | undefined {

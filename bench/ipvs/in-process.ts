@@ -2,7 +2,7 @@
 import { join } from 'node:path';
 import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { systemClock } from '../../src/base/clock.ts';
+import { processCpuMs, systemClock } from '../../src/base/clock.ts';
 import { logTo, silentLog } from '../../src/base/log.ts';
 import { Reconciler } from '../../src/ipvs/reconciler.ts';
 import type { Table } from '../../src/ipvs/types.ts';
@@ -46,6 +46,7 @@ export function loadInProcess(
     },
     log: silentLog,
     clock: systemClock,
+    cpuMs: processCpuMs,
     ownershipPath: join(directory, 'in-process.json'),
     newTimer: (onExpire) => {
       timer = new HandTimer(onExpire);
@@ -90,6 +91,7 @@ export async function delayWhileRepairing(
       if (repairs !== undefined) isRepaired = true;
     }),
     clock: systemClock,
+    cpuMs: processCpuMs,
     ownershipPath: join(directory, 'in-process.json'),
     newTimer: (onExpire) => new DeadlineTimer(onExpire),
   });

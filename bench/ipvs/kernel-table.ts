@@ -78,10 +78,15 @@ export class KernelTable {
 }
 
 /** Milliseconds from `beganMs` until it is so, to within a poll. */
-export async function until(what: string, isSo: () => boolean, beganMs: number): Promise<number> {
+export async function until(
+  what: string,
+  isSo: () => boolean,
+  beganMs: number,
+  pollMs = POLL_MS,
+): Promise<number> {
   while (!isSo()) {
     if (performance.now() - beganMs > DEADLINE_MS) throw new Error(`Never happened: ${what}`);
-    await sleep(POLL_MS);
+    await sleep(pollMs);
   }
   return performance.now() - beganMs;
 }

@@ -16,3 +16,11 @@ export const systemClock: Clock = {
   monotonicMs: () => Number(process.hrtime.bigint()) / NANOSECONDS_PER_MS,
   realtimeMs: () => Date.now(),
 };
+
+const MICROSECONDS_PER_MS = 1e3;
+
+/** Processor time of this process since it began, user and system, ms. */
+export function processCpuMs(): number {
+  const { user, system } = process.cpuUsage();
+  return (user + system) / MICROSECONDS_PER_MS;
+}

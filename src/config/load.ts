@@ -288,7 +288,7 @@ function readBounded(file: string): Buffer | undefined {
     while (length <= MAX_FILE_BYTES) {
       const chunk = Buffer.alloc(Math.max(READ_CHUNK_BYTES, size - length + 1));
       const count = readSync(descriptor, chunk);
-      if (count === 0) return Buffer.concat(chunks);
+      if (count === 0) return whole(chunks);
       chunks.push(chunk.subarray(0, count));
       length += count;
     }
@@ -296,6 +296,12 @@ function readBounded(file: string): Buffer | undefined {
   } finally {
     closeSync(descriptor);
   }
+}
+
+/** A file that was read at once is not copied: one of tens of thousands of servers has some MB. */
+function whole(chunks: readonly Buffer[]): Buffer {
+  const [first, second] = chunks;
+  return first !== undefined && second === undefined ? first : Buffer.concat(chunks);
 }
 
 function explainFailure(error: unknown): TextOutcome {

@@ -6,7 +6,7 @@
  * no number, is down: the reference is silent or reads 0, and we fail closed unless `script_failure
  * ignore`.
  */
-import { type FSWatcher, watch } from 'node:fs';
+import { watch } from 'node:fs';
 import { open, readFile, stat } from 'node:fs/promises';
 import { basename, dirname } from 'node:path';
 import type { Log } from '../base/log.ts';
@@ -21,27 +21,63 @@ const SETTLE_MS = 20;
 /** As much as keepalived reads. */
 const READ_BYTES_MAX = 127;
 
+/** What the files are read with. */
+export interface FileSource {
+  /** Rejects as `readFile` of node:fs/promises does. */
+  read(path: string): Promise<Uint8Array>;
+  /**
+   * Calls `onChange` with the name of what was changed in the directory, null when the system does not say it,
+   * and `onLost` when it will not do so any more. Throws when the directory cannot be watched.
+   */
+  watch(directory: string, onChange: (name: string | null) => void, onLost: () => void): Watch;
+}
+
+export interface Watch {
+  close(): void;
+}
+
+const nodeFileSource: FileSource = {
+  read: (path) => readFile(path),
+  watch: (directory, onChange, onLost) => {
+    const watcher = watch(directory, { persistent: false }, (_event, name) => onChange(name));
+    return watcher.on('error', () => {
+      watcher.close();
+      onLost();
+    });
+  },
+};
+
 export interface FileTrackerPorts {
   readonly log: Log;
   readonly setTimer: SetTimer;
+  /** Node's, when absent. */
+  readonly source?: FileSource;
   readonly onState: (state: TrackerState) => void;
 }
 
 interface Tracked {
   readonly config: TrackFileConfig;
-  watcher: FSWatcher | undefined;
-  cancelTimer: CancelTimer;
+  watcher: Watch | undefined;
+  cancelInterval: CancelTimer;
+  /** While something has just happened to it. */
+  cancelSettling: CancelTimer | undefined;
   isReading: boolean;
+  /** Something happened to it since the last reading began. */
+  isChanged: boolean;
+  /** It never settles: what is read next is told as it is. */
+  isOverdue: boolean;
   told: string;
 }
 
 export class FileTrackers {
   readonly #ports: FileTrackerPorts;
+  readonly #source: FileSource;
   #tracked = new Map<string, Tracked>();
   #ignoresFailure = false;
 
   constructor(ports: FileTrackerPorts) {
     this.#ports = ports;
+    this.#source = ports.source ?? nodeFileSource;
   }
 
   /** Resolves when every file was read once. `isStart`: `init_file … overwrite` writes. */
@@ -55,8 +91,11 @@ export class FileTrackers {
       this.#tracked.set(config.name, {
         config,
         watcher: undefined,
-        cancelTimer: () => {},
+        cancelInterval: () => {},
+        cancelSettling: undefined,
         isReading: false,
+        isChanged: false,
+        isOverdue: false,
         told: '',
       });
     }
@@ -71,7 +110,8 @@ export class FileTrackers {
   close(): void {
     for (const tracked of this.#tracked.values()) {
       tracked.watcher?.close();
-      tracked.cancelTimer();
+      tracked.cancelInterval();
+      tracked.cancelSettling?.();
     }
     this.#tracked = new Map();
   }
@@ -94,32 +134,56 @@ export class FileTrackers {
     if (tracked.watcher !== undefined) return;
     const { path } = tracked.config;
     try {
-      const watcher = watch(dirname(path), { persistent: false }, (_event, changed) => {
-        if (changed === null || changed === basename(path)) this.#later(tracked, SETTLE_MS);
-      });
-      watcher.on('error', () => {
-        watcher.close();
-        tracked.watcher = undefined;
-      });
-      tracked.watcher = watcher;
+      tracked.watcher = this.#source.watch(
+        dirname(path),
+        (changed) => {
+          if (changed === null || changed === basename(path)) this.#settle(tracked);
+        },
+        () => {
+          tracked.watcher = undefined;
+        },
+      );
     } catch {
       // No such directory yet: the next reading tries again.
     }
   }
 
-  #later(tracked: Tracked, delayMs: number): void {
-    tracked.cancelTimer();
-    tracked.cancelTimer = this.#ports.setTimer(delayMs, () => void this.#read(tracked));
+  /** Each change puts the reading off, until it is overdue. */
+  #settle(tracked: Tracked): void {
+    tracked.isChanged = true;
+    if (tracked.cancelSettling !== undefined && tracked.isOverdue) return;
+    tracked.cancelSettling?.();
+    tracked.cancelSettling = this.#ports.setTimer(SETTLE_MS, () => {
+      tracked.cancelSettling = undefined;
+      void this.#read(tracked);
+    });
   }
 
+  #onInterval(tracked: Tracked): void {
+    if (tracked.isReading || tracked.cancelSettling !== undefined) tracked.isOverdue = true;
+    else void this.#read(tracked);
+  }
+
+  /** What was changed while it was read is not meant: it is read again, when it has settled. */
   async #read(tracked: Tracked): Promise<void> {
     if (tracked.isReading) return;
     tracked.isReading = true;
+    tracked.isChanged = false;
     this.#watch(tracked);
     const state = await this.#stateOf(tracked.config);
     tracked.isReading = false;
     if (this.#tracked.get(tracked.config.name) !== tracked) return;
-    this.#later(tracked, READ_INTERVAL_MS);
+    if (!tracked.isChanged || tracked.isOverdue || tracked.told === '') {
+      this.#tell(tracked, state);
+      tracked.isOverdue = false;
+      tracked.cancelInterval();
+      const onExpire = (): void => this.#onInterval(tracked);
+      tracked.cancelInterval = this.#ports.setTimer(READ_INTERVAL_MS, onExpire);
+    }
+    if (tracked.isChanged && tracked.cancelSettling === undefined) await this.#read(tracked);
+  }
+
+  #tell(tracked: Tracked, state: TrackerState): void {
     const told = JSON.stringify(state);
     if (told === tracked.told) return;
     tracked.told = told;
@@ -132,7 +196,7 @@ export class FileTrackers {
     const known = { kind: 'file', name } as const;
     const isUp = this.#ignoresFailure;
     try {
-      const text = (await readFile(path)).subarray(0, READ_BYTES_MAX).toString('utf8');
+      const text = Buffer.from(await this.#source.read(path)).toString('utf8', 0, READ_BYTES_MAX);
       const parsed = parseFileValue(text);
       if (!parsed.ok) return { ...known, isUp, value: 0, reason: `${path}: ${parsed.reason}` };
       const { value } = parsed;

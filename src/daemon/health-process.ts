@@ -4,7 +4,7 @@
  *   checks ─▶ verdicts ─▶ intent: quorum, weights, table ─▶ reconciler ─▶ kernel
  *                            └─▶ notices ─▶ supervisor
  */
-import { systemClock } from '../base/clock.ts';
+import { processCpuMs, systemClock } from '../base/clock.ts';
 import type { Config } from '../config/model.ts';
 import type { LvsStopPolicy } from '../config/model-global.ts';
 import { HealthEngine } from '../health/engine.ts';
@@ -132,6 +132,7 @@ class HealthProcess {
       client: opened.client,
       log: this.#channel.log,
       clock: systemClock,
+      cpuMs: processCpuMs,
       ownershipPath: message.ownershipFile,
       newTimer: (onExpire) => new DeadlineTimer(onExpire),
       reasonOf: (serverName) => this.#reasons.get(serverName),

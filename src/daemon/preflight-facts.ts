@@ -84,15 +84,17 @@ function observeIpvs(config: Config, ownershipFile: string): IpvsFact {
   const opened = IpvsClient.open();
   if (!opened.ok) return { kind: 'unavailable', code: opened.code, detail: opened.detail };
   try {
+    // lvs_flush takes them away before anything is made.
+    const unowned =
+      config.globalDefs.flushesLvs === true
+        ? []
+        : wantedNames(config).filter((name) => !ownership.names.has(name));
+    // Most reloads want no service that is not ours already: the kernel's list need not be read.
+    if (unowned.length === 0) return { kind: 'available', foreign: [] };
     // Who they belong to is a matter of services: their servers are not asked for.
     const read = opened.client.services();
     if (!read.ok) return { kind: 'unavailable', code: read.code, detail: read.detail };
-    // lvs_flush takes them away before anything is made.
-    if (config.globalDefs.flushesLvs === true) return { kind: 'available', foreign: [] };
-    const foreign = wantedNames(config).filter(
-      (name) => read.table.has(name) && !ownership.names.has(name),
-    );
-    return { kind: 'available', foreign: foreign.sort() };
+    return { kind: 'available', foreign: unowned.filter((name) => read.table.has(name)).sort() };
   } finally {
     opened.client.close();
   }

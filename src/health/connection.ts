@@ -17,6 +17,8 @@ export async function connect(target: DialTarget, signal: AbortSignal): Promise<
   // Node's own way costs 55 us of CPU, dial's 95.
   const socket = await (hasSource(target) ? dial(target, signal) : connectByNode(target, signal));
   socket.on('error', () => {});
+  // What is said in two pieces, as a body after HTTP/2's settings, would wait 40 ms for a delayed ACK.
+  socket.setNoDelay(true);
   return socket;
 }
 

@@ -31,27 +31,6 @@ export const probeHttp: Probe<HttpTarget> = async (target, io) => {
   return { ...verdict, durationMs: io.clock.monotonicMs() - startedMs };
 };
 
-/** Made once for each target, which has one url here: they are the same at every check. */
-const firstRequests = new WeakMap<HttpTarget, HttpRequest>();
-const writtenRequests = new WeakMap<HttpRequest, WrittenRequest>();
-
-function firstRequestOf(target: HttpTarget, url: HttpUrlConfig): HttpRequest {
-  const known = firstRequests.get(target);
-  if (known !== undefined) return known;
-  const request = requestOf(target, url);
-  firstRequests.set(target, request);
-  return request;
-}
-
-/** In the version of the target, which the request is made for. */
-function written(target: HttpTarget, request: HttpRequest): WrittenRequest {
-  const known = writtenRequests.get(request);
-  if (known !== undefined) return known;
-  const made = writeRequest(request, target.httpProtocol);
-  writtenRequests.set(request, made);
-  return made;
-}
-
 interface Passed {
   readonly kind: 'pass';
   readonly detail: string;
@@ -73,6 +52,37 @@ interface Answer {
   readonly certificateEndsMs?: number;
 }
 
+/** The first request of each url, and the bytes of each request: made once, not at every check. */
+const requests = new WeakMap<
+  HttpUrlConfig,
+  { readonly target: HttpTarget; readonly request: HttpRequest }
+>();
+const bytesOf = new WeakMap<HttpRequest, WrittenRequest>();
+
+function requestTo(target: HttpTarget, url: HttpUrlConfig): HttpRequest {
+  const known = requests.get(url);
+  if (known !== undefined && asksTheSame(known.target, target)) return known.request;
+  const request = requestOf(target, url);
+  requests.set(url, { target, request });
+  return request;
+}
+
+/** A target may be copied for one check, with less time or fewer urls. */
+function asksTheSame(a: HttpTarget, b: HttpTarget): boolean {
+  if (a === b) return true;
+  const isSameServer =
+    a.connectAddress === b.connectAddress && a.connectPort === b.connectPort && a.kind === b.kind;
+  return isSameServer && a.method === b.method && a.headers === b.headers && a.body === b.body;
+}
+
+function writtenFor(request: HttpRequest, { httpProtocol }: HttpTarget): WrittenRequest {
+  const known = bytesOf.get(request);
+  if (known !== undefined) return known;
+  const written = writeRequest(request, httpProtocol);
+  bytesOf.set(request, written);
+  return written;
+}
+
 /** One url, through the redirects that may be followed. */
 async function ask(
   target: HttpTarget,
@@ -80,7 +90,7 @@ async function ask(
   io: ProbeIo,
 ): Promise<Passed | SocketVerdict> {
   const redirects = target.followRedirects ?? 0;
-  let request = firstRequestOf(target, url);
+  let request = requestTo(target, url);
   for (let left = redirects; ; left -= 1) {
     const prefix = `${request.method} ${request.path}`;
     const parts = { target, request, io, reply: new HttpReply(target, url, left) };
@@ -147,8 +157,8 @@ function exchange(
 /** One request and its reply on a connection of our own, which is closed when this resolves. */
 async function askPlainly(parts: ExchangeParts): Promise<Answer> {
   const { target, request, reply, io } = parts;
-  const wire = written(target, request);
-  if (!wire.ok) return { found: badRequest(wire.detail) };
+  const written = writtenFor(request, target);
+  if (!written.ok) return { found: badRequest(written.detail) };
   const dialogue = new Http1Dialogue(request.method, reply);
   let isConnected = false;
   let stream: TcpStream | undefined;
@@ -161,7 +171,7 @@ async function askPlainly(parts: ExchangeParts): Promise<Answer> {
         stream = openStream(target, {
           onConnected: () => {
             isConnected = true;
-            stream?.write(wire.bytes);
+            stream?.write(written.bytes);
           },
           onBytes: (bytes) => settle(() => dialogue.hear(bytes)),
           onEnd: () => settle(() => dialogue.closed()),
@@ -200,10 +210,10 @@ type Dialogue = Pick<Http1Dialogue, 'hear' | 'closed'>;
 
 async function askHttp1(parts: ExchangeParts, line: Line): Promise<ExchangeFinding> {
   const { target, request, reply } = parts;
-  const wire = written(target, request);
-  if (!wire.ok) return badRequest(wire.detail);
+  const written = writtenFor(request, target);
+  if (!written.ok) return badRequest(written.detail);
   return askOn(line, parts, (send) => {
-    send(wire.bytes);
+    send(written.bytes);
     return new Http1Dialogue(request.method, reply);
   });
 }

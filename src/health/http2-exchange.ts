@@ -1,6 +1,8 @@
 /**
- * One request and its reply in HTTP/2 (RFC 9113), the client's side, in a session of its own: pure. The request goes
- * out at once, while all settings have their defaults; the reply is read frame by frame.
+ * One request and its reply in HTTP/2 (RFC 9113), the client's side, in a session of its own: pure. A request without a
+ * body goes out at once, while all settings have their defaults; one with a body when the server has said its own,
+ * for one that gives smaller windows may refuse what comes before (6.9.3; nginx refuses the stream). The reply is
+ * read frame by frame.
  *
  *   SETTINGS -> HEADERS [CONTINUATION...] -> DATA... -> [HEADERS: trailers] -> END_STREAM
  *                  ^              |
@@ -26,6 +28,7 @@ import {
   unpadded,
   words,
   writeFrame,
+  writeHeaders,
   writeSettings,
   wrongStream,
 } from './http2-frame.ts';
@@ -62,6 +65,8 @@ export class Http2Exchange {
   #hasHead = false;
   #idleFrames = 0;
   #informational = 0;
+  /** The head of a request with a body, before the server's settings. */
+  #held: Buffer | undefined;
   /** Of the body of the request. */
   #unsent: Buffer;
   /** What we may send: on the connection, on the stream, and what a new stream may. */
@@ -84,17 +89,10 @@ export class Http2Exchange {
       Buffer.from(PREFACE),
       writeSettings([SETTING.ENABLE_PUSH, 0], [SETTING.MAX_HEADER_LIST_SIZE, MAX_HEADER_BYTES]),
     );
-    const block = encodeFields(fields);
     const isBodiless = this.#unsent.length === 0;
-    for (let at = 0; at === 0 || at < block.length; at += MAX_FRAME_BYTES) {
-      const part = block.subarray(at, at + MAX_FRAME_BYTES);
-      const isLast = at + MAX_FRAME_BYTES >= block.length;
-      const flags =
-        (isLast ? FLAG.END_HEADERS : 0) | (at === 0 && isBodiless ? FLAG.END_STREAM : 0);
-      const type = at === 0 ? FRAME.HEADERS : FRAME.CONTINUATION;
-      this.#send.push(writeFrame(type, flags, STREAM, part));
-    }
-    this.#pump();
+    const headers = writeHeaders(STREAM, encodeFields(fields), isBodiless);
+    if (isBodiless) this.#send.push(headers);
+    else this.#held = headers;
   }
 
   /** What is to be said before anything is heard. */
@@ -315,6 +313,8 @@ export class Http2Exchange {
       this.#setting(payload.readUInt16BE(at), payload.readUInt32BE(at + 2));
     }
     this.#send.push(writeFrame(FRAME.SETTINGS, FLAG.ACK, 0));
+    if (this.#held !== undefined) this.#send.push(this.#held);
+    this.#held = undefined;
     this.#pump();
   }
 

@@ -112,6 +112,18 @@ export function writeSettings(...pairs: readonly (readonly [id: number, value: n
   return writeFrame(FRAME.SETTINGS, 0, 0, payload);
 }
 
+/** A block of headers (6.2, 6.10) in as many frames as it takes. */
+export function writeHeaders(stream: number, block: Buffer, endsStream: boolean): Buffer {
+  const frames: Buffer[] = [];
+  for (let at = 0; at === 0 || at < block.length; at += MAX_FRAME_BYTES) {
+    const isLast = at + MAX_FRAME_BYTES >= block.length;
+    const flags = (isLast ? FLAG.END_HEADERS : 0) | (at === 0 && endsStream ? FLAG.END_STREAM : 0);
+    const type = at === 0 ? FRAME.HEADERS : FRAME.CONTINUATION;
+    frames.push(writeFrame(type, flags, stream, block.subarray(at, at + MAX_FRAME_BYTES)));
+  }
+  return Buffer.concat(frames);
+}
+
 /** Cuts what is read into frames. */
 export class FrameReader {
   /** Of a frame that is not whole yet; copies, for the caller may use its bytes again. */

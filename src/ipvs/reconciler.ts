@@ -6,16 +6,14 @@
  * time and what somebody changed by hand is put back. Services that are not ours are never touched.
  * Servers that leave are drained (drain.ts).
  */
-import type { Clock } from '../base/clock.ts';
-import type { Log } from '../base/log.ts';
 import { serverName, serviceName } from '../config/names.ts';
-import type { IpvsPort, OperationOutcome } from './client.ts';
+import type { OperationOutcome } from './client.ts';
 import type { Drain } from './drain.ts';
-import { type Failure, Failures } from './failures.ts';
+import type { Failure } from './failures.ts';
 import { Goals, type GoalsOptions, type OpenServices, servicesNamed } from './goals.ts';
 import { HeldOperations } from './held-operations.ts';
 import { LookPace } from './look-pace.ts';
-import { logOutcomes, logRest } from './operation-log.ts';
+import { logOutcomes } from './operation-log.ts';
 import { OwnedServices } from './owned-services.ts';
 import {
   describeOperation,
@@ -33,42 +31,21 @@ import {
   type Refusal,
   type StartOutcome,
 } from './reconcile-outcome.ts';
-import { type ReconcilerSnapshot, snapshotServices } from './snapshot.ts';
+import { ReconcileReport } from './reconcile-report.ts';
+import {
+  type ReconcilerOptions,
+  type ReconcilerTimer,
+  ROUND_MS,
+  SLICE_MS,
+  SLICE_OPERATIONS,
+  SLICE_SERVERS,
+} from './reconciler-options.ts';
+import type { ReconcilerSnapshot } from './snapshot.ts';
 import { type ReadOutcome, TableView } from './table-view.ts';
 import type { ServiceName, Table } from './types.ts';
 
-/** Looking and carrying out stop after this long for the rest of the process to have its turn. */
-export const SLICE_MS = 20;
-/** Time in each look for servers whose text is as before. */
-export const ROUND_MS = 10;
-/** Compared at once. */
-export const SLICE_SERVERS = 1000;
-/** Sent to the kernel at once. */
-export const SLICE_OPERATIONS = 250;
 const NO_SERVICES: Table = new Map();
 const NOTHING_DONE: ReconcileOutcome = { ok: true, applied: [] };
-
-export interface ReconcilerTimer {
-  /** Absolute, monotonic milliseconds; replaces an earlier deadline. */
-  arm(deadlineMs: number): void;
-  disarm(): void;
-  close(): void;
-}
-
-export interface ReconcilerOptions extends GoalsOptions {
-  readonly client: IpvsPort;
-  readonly log: Log;
-  readonly clock: Clock;
-  /** File with the names of our services; in a directory that does not outlive the boot. */
-  readonly ownershipPath: string;
-  newTimer(onExpire: () => void): ReconcilerTimer;
-  /**
-   * Why a server is in or out, by serverName: `passed HTTP_GET`. The plan's own reason otherwise.
-   */
-  readonly reasonOf?: (serverName: string) => string | undefined;
-  /** Take over wanted services that somebody else made, instead of refusing to start. */
-  readonly adopt?: boolean;
-}
 
 /** `drains`: the servers that the operations leave at weight 0, to go later. */
 export interface Preview {
@@ -89,13 +66,9 @@ export class Reconciler {
   /** The plan that is being carried out. */
   #run: PlanRun | undefined;
   readonly #pace = new LookPace();
-  #isListingMissed = false;
   readonly #goals: Goals;
   readonly #owned: OwnedServices;
-  #foreign: readonly ServiceName[] = [];
-  #lastApplied: ReconcilerSnapshot['lastApplied'];
-  #driftRepairs = 0;
-  readonly #failures = new Failures();
+  readonly #report: ReconcileReport;
   readonly #held = new HeldOperations();
   /** Of the view, when all of it was gone through and as it shall be. */
   #rightVersion: number | undefined;
@@ -105,6 +78,7 @@ export class Reconciler {
     this.#goals = new Goals(options);
     this.#owned = new OwnedServices(options.ownershipPath);
     this.#view = new TableView(options.client, options.clock);
+    this.#report = new ReconcileReport(options);
     this.#timer = options.newTimer(() => this.#onTimer());
   }
 
@@ -187,18 +161,7 @@ export class Reconciler {
   }
 
   snapshot(): ReconcilerSnapshot {
-    return {
-      services: snapshotServices(this.#view, this.#owned.names),
-      draining: this.draining,
-      foreignServices: this.#foreign,
-      lastReadAtMs: this.#view.readAtMs,
-      roundMs: this.#view.roundMs,
-      ...(this.#lastApplied && { lastApplied: this.#lastApplied }),
-      driftRepairs: this.#driftRepairs,
-      errors: this.#failures.total,
-      consecutiveErrors: this.#failures.consecutive,
-      ...(this.#failures.last && { lastError: this.#failures.last }),
-    };
+    return this.#report.snapshot(this.#view, this.#owned.names, this.draining);
   }
 
   /** Ends the timer. The kernel's table stays as it is. */
@@ -243,8 +206,8 @@ export class Reconciler {
 
   /** One slice; after the last a plan of what it found. */
   #look(desired: Table): void {
-    const { clock } = this.#options;
-    const beganMs = clock.monotonicMs();
+    const { clock, cpuMs } = this.#options;
+    const beganCpuMs = cpuMs();
     const looked = this.#view.look({
       owned: this.#owned.names,
       first: this.#goals.drainingServices,
@@ -253,12 +216,12 @@ export class Reconciler {
     });
     if (!looked.ok) return void this.#fail(looked);
     const endedMs = clock.monotonicMs();
-    this.#pace.note({ beganMs, endedMs, isDone: looked.isDone });
+    this.#pace.note({ endedMs, cpuMs: cpuMs() - beganCpuMs, isDone: looked.isDone });
     if (!looked.isDone) {
       this.#timer.arm(endedMs);
       return;
     }
-    this.#noteListing();
+    this.#report.noteListing(this.#view.listingRefusal);
     if (this.#isAsItWas) this.#armNext();
     else this.#begin(desired);
   }
@@ -288,7 +251,7 @@ export class Reconciler {
 
   #open(desired: Table): OpenServices {
     const owned = this.#owned.names;
-    this.#noteForeign(foreignServices(desired, this.#view.table, owned));
+    this.#report.noteForeign(foreignServices(desired, this.#view.table, owned));
     const nowMs = this.#options.clock.monotonicMs();
     return this.#goals.open(desired, this.#view, { owned, nowMs });
   }
@@ -354,7 +317,7 @@ export class Reconciler {
     logOutcomes(this.#options.log, outcomes, {
       isDrift: (operation) => run.isDrift(operation),
       reasonOf: (operation) => this.#reason(operation),
-      isNews: (what) => this.#failures.isNews(what),
+      isNews: (what) => this.#report.isNews(what),
       before,
     });
   }
@@ -376,19 +339,14 @@ export class Reconciler {
 
   /** `left`: what is still to be done. */
   #verify(run: PlanRun, left: readonly Operation[]): ReconcileOutcome | undefined {
-    const { clock, log } = this.#options;
-    const free = this.#held.free(left, clock.monotonicMs());
+    const free = this.#held.free(left, this.#options.clock.monotonicMs());
     const [missing] = free;
     if (missing !== undefined && !run.isSecond && (run.isStale || !run.hasDone(missing))) {
       return this.#retry(run);
     }
     this.#run = undefined;
-    logRest(log, { changes: run.outcomes.length, repairs: run.repairs });
-    this.#driftRepairs += run.repairs;
-    const { applied } = run;
-    if (applied.length > 0) {
-      this.#lastApplied = { atMs: clock.realtimeMs(), operations: applied.length };
-    }
+    const { outcomes, applied, repairs } = run;
+    this.#report.noteRun({ changes: outcomes.length, applied: applied.length, repairs });
     this.#owned.keepThoseOf(this.#view.table);
     this.#settle(run, left);
     const saved = this.#owned.save();
@@ -424,8 +382,7 @@ export class Reconciler {
     this.#held.release();
     // After operations the view was refreshed, and may show more than was planned for.
     this.#rightVersion = outcomes.length === 0 ? this.#view.version : undefined;
-    const failures = this.#failures.end();
-    if (failures > 0) this.#options.log.info({ failures }, 'table is as wanted again');
+    this.#report.noteRight();
     this.#armNext();
     return { ok: true, applied };
   }
@@ -449,7 +406,7 @@ export class Reconciler {
     const nowMs = this.#options.clock.monotonicMs();
     this.#held.hold(left, nowMs, nowMs);
     this.#armNext();
-    const { code = 'NOT_APPLIED', detail = '' } = this.#failures.last ?? {};
+    const { code = 'NOT_APPLIED', detail = '' } = this.#report.lastFailure ?? {};
     return { ok: false, code, detail };
   }
 
@@ -472,35 +429,9 @@ export class Reconciler {
     return { ok: false, code: failure.code, detail: failure.detail };
   }
 
-  /** One more failure. What stays wrong is said once. Returns the pause before it is tried again, ms. */
-  #count({ code, detail }: Failure): number {
-    const { clock, log } = this.#options;
-    const retryInMs = this.#failures.add({ code, detail }, clock.realtimeMs());
-    const level = this.#failures.isNews(`${code} ${detail}`) ? 'error' : 'debug';
-    const fields = { code, detail, failures: this.#failures.consecutive };
-    const pause = this.#desired === undefined ? {} : { retryInMs };
-    log[level]({ ...fields, ...pause }, 'table is not as wanted');
-    return retryInMs;
-  }
-
-  #noteForeign(foreign: readonly ServiceName[]): void {
-    const known = new Set(this.#foreign);
-    this.#foreign = foreign;
-    for (const service of foreign) {
-      if (known.has(service)) continue;
-      const { code, detail } = foreignRefusal([service]);
-      this.#options.log.warn({ service, code }, detail);
-    }
-  }
-
-  /** Without the text of the table a change by hand is found later: said once. */
-  #noteListing(): void {
-    const refusal = this.#view.listingRefusal;
-    if (refusal !== undefined && !this.#isListingMissed) {
-      const { code, detail } = refusal;
-      this.#options.log.warn({ code }, `${detail}: changes by hand are found more slowly`);
-    }
-    this.#isListingMissed = refusal !== undefined;
+  /** The pause before it is tried again, ms. */
+  #count(failure: Failure): number {
+    return this.#report.noteFailure(failure, this.#desired !== undefined);
   }
 
   #reason(operation: Operation): string {

@@ -1,4 +1,4 @@
-/** Real files in a directory of their own. */
+/** Real files in a directory of their own, and one whose every reading and change is the test's. */
 import {
   existsSync,
   mkdirSync,
@@ -10,13 +10,14 @@ import {
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeEach, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { silentLog } from '../../src/base/log.ts';
 import type { TrackFileConfig } from '../../src/config/model-vrrp.ts';
-import { FileTrackers } from '../../src/daemon/file-trackers.ts';
+import { type FileSource, FileTrackers } from '../../src/daemon/file-trackers.ts';
 import { nodeTimers } from '../../src/daemon/timers.ts';
 import type { TrackerState } from '../../src/vrrp/tracker-state.ts';
 import { span } from '../fake/configs.ts';
+import { FakeTime } from '../fake/fake-time.ts';
 import { eventually } from '../netns/segment.ts';
 
 let directory: string;
@@ -110,4 +111,103 @@ it('what is no longer tracked is no longer read', async () => {
   await trackers.configure([], { isStart: false, ignoresFailure: false });
   expect(existsSync(path)).toBe(false);
   expect(states).toHaveLength(1);
+});
+
+/** A file whose readings end when the test says so. */
+class HeldFile implements FileSource {
+  readonly readings: ((text: string) => void)[] = [];
+  change = (): void => {};
+
+  read(): Promise<Uint8Array> {
+    const { promise, resolve } = Promise.withResolvers<Uint8Array>();
+    this.readings.push((text) => resolve(Buffer.from(text)));
+    return promise;
+  }
+
+  watch(_directory: string, onChange: (name: string) => void): { close(): void } {
+    this.change = () => onChange('weight');
+    return { close: () => {} };
+  }
+
+  /** The last reading finds this. */
+  async finds(text: string): Promise<void> {
+    this.readings.at(-1)?.(text);
+    await new Promise(setImmediate);
+  }
+}
+
+describe('a change', () => {
+  let time: FakeTime;
+  let held: HeldFile;
+
+  beforeEach(async () => {
+    time = new FakeTime();
+    held = new HeldFile();
+    const onState = (state: TrackerState): void => void states.push(state);
+    trackers = new FileTrackers({
+      log: silentLog,
+      setTimer: time.setTimer,
+      source: held,
+      onState,
+    });
+    const started = start();
+    await new Promise(setImmediate);
+    await held.finds('5');
+    await started;
+    expect([last()?.value, held.readings.length]).toEqual([5, 1]);
+  });
+
+  it('is read when it has settled, and then once each second', async () => {
+    held.change();
+    time.advance(19);
+    held.change();
+    time.advance(19);
+    expect(held.readings).toHaveLength(1);
+    time.advance(1);
+    await held.finds('6');
+    expect([last()?.value, held.readings.length]).toEqual([6, 2]);
+    time.advance(999);
+    expect(held.readings).toHaveLength(2);
+    time.advance(1);
+    await held.finds('7');
+    expect([last()?.value, held.readings.length]).toEqual([7, 3]);
+  });
+
+  it('in the course of a reading has another follow it, and what was read then is not meant', async () => {
+    time.advance(1_000);
+    held.change();
+    await held.finds('');
+    expect([last()?.value, states.length]).toEqual([5, 1]);
+    time.advance(20);
+    await held.finds('6');
+    expect([last()?.value, held.readings.length]).toEqual([6, 3]);
+  });
+
+  it('that settles in the course of a reading is read when that ends', async () => {
+    time.advance(1_000);
+    held.change();
+    time.advance(20);
+    expect(held.readings).toHaveLength(2);
+    await held.finds('');
+    expect(held.readings).toHaveLength(3);
+    await held.finds('6');
+    expect(states.map(({ value }) => value)).toEqual([5, 6]);
+  });
+
+  it('after the other is read once a second all the same', async () => {
+    const keepChanging = (): void => {
+      for (let ms = 0; ms < 1_100; ms += 10) {
+        held.change();
+        time.advance(10);
+      }
+    };
+    keepChanging();
+    expect(held.readings).toHaveLength(2);
+    held.change();
+    await held.finds('6');
+    expect(last()?.value).toBe(6);
+    keepChanging();
+    await held.finds('7');
+    expect(last()?.value).toBe(7);
+  });
 });

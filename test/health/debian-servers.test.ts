@@ -1,11 +1,14 @@
 /** Checks of the servers that people run: nginx, redis-server and exim from Debian's packages. */
 import { type ChildProcess, spawn } from 'node:child_process';
+import { createHash, randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
-import type { CheckerConfig } from '../../src/config/model.ts';
+import type { CheckerConfig, SslGetConfig } from '../../src/config/model.ts';
 import { type Authority, makeAuthority } from './certificates.ts';
 import { closedPort } from './closed-ports.ts';
 import { httpGet, httpUrl, redisCheck, smtpCheck, sslGet } from './configs.ts';
@@ -88,6 +91,100 @@ describe('nginx', () => {
     expect(await outcome({ ...at('/role'), expectHeaders: ['X-Role: primary'] })).toBe('pass');
     expect(await outcome({ ...at('/role'), expectHeaders: ['X-Role: other'] })).toBe('BAD_HEADER');
   });
+});
+
+/** What is larger than a frame (16,384 octets) or a window (65,535) of HTTP/2. */
+describe('nginx in HTTP/2 with large things', () => {
+  const LARGE = randomBytes(5_000_000);
+  /** Together larger than a frame, even as Huffman makes them shorter, each short enough for nginx: 4 KiB a word of its file, 8 KiB a field. */
+  const LONG = Array.from({ length: 16 }, (_, index) => [
+    `X-Long-${index}`,
+    randomBytes(1_700).toString('hex'),
+  ]);
+  let port: number;
+  const upstream = createServer({ maxHeaderSize: 128 * 1024 }, (request, response) => {
+    const hash = createHash('md5');
+    request.on('data', (bytes) => hash.update(bytes));
+    request.on('end', () => {
+      response.setHeader('X-Method', request.method ?? '');
+      const echoed = LONG.map(([name = '']) => request.headers[name.toLowerCase()]);
+      response.setHeader('X-Fields', md5(echoed.join('')));
+      response.end(hash.digest('hex'));
+    });
+  });
+
+  const md5 = (bytes: string | Uint8Array): string => createHash('md5').update(bytes).digest('hex');
+
+  beforeAll(async () => {
+    port = await closedPort();
+    upstream.listen(0, '127.0.0.1');
+    await once(upstream, 'listening');
+    const onward = (upstream.address() as AddressInfo).port;
+    const { certFile, keyFile } = authority.sign('large', 'IP:127.0.0.1', 10);
+    writeFileSync(join(directory, 'large'), LARGE);
+    const added = LONG.map(([name, value]) => `add_header ${name} ${value};`).join('\n');
+    const file = join(directory, 'large.conf');
+    writeFileSync(
+      file,
+      `daemon off; user root; pid ${directory}/large.pid; error_log ${directory}/large.log;
+      events {}
+      http {
+        access_log off;
+        client_body_temp_path ${directory}/bodies; proxy_temp_path ${directory}/replies;
+        client_max_body_size 10m; large_client_header_buffers 8 64k;
+        server { listen 127.0.0.1:${port} ssl http2; root ${directory};
+          ssl_certificate ${certFile}; ssl_certificate_key ${keyFile};
+          # Less than the window that a client has before it knows better.
+          http2_body_preread_size 16k;
+          location = /ready { return 204; }
+          location = /fields { ${added} add_header X-Last yes; return 200 'ok'; }
+          location = /kept { proxy_pass http://127.0.0.1:${onward};
+            proxy_buffer_size 64k; proxy_busy_buffers_size 64k; proxy_buffers 8 64k; }
+          # As it comes, so that nginx gives back windows at the pace of the reader.
+          location = /passed { proxy_request_buffering off; proxy_pass http://127.0.0.1:${onward}; }
+        }
+      }`,
+    );
+    const ready = { connectPort: port, urls: [httpUrl({ path: '/ready' })] };
+    await start('nginx', ['-c', file], sslGet(ready));
+  }, STARTED.timeout);
+
+  afterAll(() => upstream.close());
+
+  const asked = (path: string, digest?: string): SslGetConfig =>
+    sslGet({
+      connectPort: port,
+      httpProtocol: '2',
+      urls: [httpUrl({ path, ...(digest === undefined ? {} : { digest }) })],
+    });
+
+  it('reads a body of 5 MB', async () => {
+    expect(await check(asked('/large', md5(LARGE)))).toMatchObject({ kind: 'pass' });
+    expect(await outcome(asked('/large', md5('else')))).toBe('BAD_DIGEST');
+  });
+
+  it('reads headers larger than a frame', async () => {
+    const expectHeaders = [...LONG.map((field) => field.join(': ')), 'X-Last: yes'];
+    expect(await check({ ...asked('/fields'), expectHeaders })).toMatchObject({ kind: 'pass' });
+  });
+
+  it.each(['/kept', '/passed'])(
+    'sends headers larger than a frame and a body of 3 MB to %s',
+    async (path) => {
+      const body = randomBytes(1_500_000).toString('hex');
+      const config: SslGetConfig = {
+        ...asked(path, md5(md5(body))),
+        method: 'PUT',
+        body,
+        headers: LONG.map((field) => field.join(': ')),
+        expectHeaders: [
+          'X-Method: PUT',
+          `X-Fields: ${md5(LONG.map(([, value]) => value).join(''))}`,
+        ],
+      };
+      expect(await check(config)).toMatchObject({ kind: 'pass' });
+    },
+  );
 });
 
 describe('redis-server', () => {

@@ -1,9 +1,16 @@
 /** Servers that never let a check come to its end, for every kind of check that has a socket. */
 import { once } from 'node:events';
-import { createSecureServer } from 'node:http2';
 import { type AddressInfo, connect, type Server, type Socket } from 'node:net';
 import { createServer as createTlsServer, type TLSSocket } from 'node:tls';
 import type { ConnectingCheckerConfig } from '../../src/config/model.ts';
+import {
+  FLAG,
+  FRAME,
+  FrameReader,
+  PREFACE,
+  writeFrame,
+  writeSettings,
+} from '../../src/health/http2-frame.ts';
 import type { Certificate } from './certificates.ts';
 import {
   agentCheck,
@@ -126,12 +133,25 @@ function secure(
   return started(server, ask, 'secureConnection');
 }
 
+/** A server that takes HTTP/2 and the request, and says no more. */
 function silentHttp2(ask: Ask, { cert, key }: Certificate): Promise<Endless> {
-  return started(
-    createSecureServer({ cert, key }, () => {}),
-    ask,
-    'stream',
-  );
+  const server = createTlsServer({ cert, key, ALPNProtocols: ['h2'] }, (socket) => {
+    socket.on('error', () => {});
+    socket.write(writeSettings());
+    const reader = new FrameReader();
+    let preface = PREFACE.length;
+    socket.on('data', (bytes: Buffer) => {
+      const skipped = Math.min(preface, bytes.length);
+      preface -= skipped;
+      for (const { type, flags } of reader.read(bytes.subarray(skipped)).frames) {
+        if (type === FRAME.SETTINGS && !(flags & FLAG.ACK)) {
+          socket.write(writeFrame(FRAME.SETTINGS, FLAG.ACK, 0));
+        }
+        if (type === FRAME.HEADERS) server.emit('stream');
+      }
+    });
+  });
+  return started(server, ask, 'stream');
 }
 
 /** `asked`: the event that says that a check has come as far as it will. */
@@ -148,7 +168,6 @@ async function started(server: Server, ask: Ask, asked: string): Promise<Endless
   });
   // A client that goes away in the handshake is no matter.
   server.on('tlsClientError', () => {});
-  server.on('sessionError', () => {});
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
   return {

@@ -6,6 +6,7 @@ import { Http2Exchange } from '../../src/health/http2-exchange.ts';
 import {
   FLAG,
   FRAME,
+  FrameReader,
   SETTING,
   words,
   writeFrame,
@@ -20,11 +21,15 @@ const { END_HEADERS, END_STREAM, PADDED } = FLAG;
 const data = (text: string, flags = 0) => writeFrame(FRAME.DATA, flags, 1, Buffer.from(text));
 const INFORMATION = head(END_HEADERS, block([':status', '103']));
 
-/** Pushes the pieces, and closes. Bytes that were pushed are overwritten at once. */
+/**
+ * Pushes the pieces, and closes; then pushes them again, which must come to nothing. Bytes that were pushed are
+ * overwritten at once. `leaves`: whether it says so.
+ */
 function read(pieces: readonly Uint8Array[], method = 'GET') {
   const exchange = new Http2Exchange(method, [], undefined);
   exchange.open();
-  const found = { status: 0, body: '', ends: 'open' };
+  const found = { status: 0, body: '', ends: 'open', leaves: false };
+  const sent: Buffer[] = [];
   const judge = (event: ReturnType<Http2Exchange['close']>): void => {
     if (event === undefined) return;
     if (found.ends !== 'open') throw new Error(`${event.kind} after ${found.ends}`);
@@ -33,13 +38,18 @@ function read(pieces: readonly Uint8Array[], method = 'GET') {
     if (event.kind === 'end') found.ends = 'end';
     if (event.kind === 'bad') found.ends = event.reason;
   };
-  for (const piece of pieces) {
+  const push = (piece: Uint8Array): void => {
     const bytes = Buffer.from(piece);
-    for (const event of exchange.push(bytes).events) judge(event);
+    const { events, send } = exchange.push(bytes);
+    for (const event of events) judge(event);
+    sent.push(send);
     bytes.fill('!');
-  }
+  };
+  for (const piece of pieces) push(piece);
   judge(exchange.close());
-  return found;
+  for (const piece of pieces) push(piece);
+  const { frames } = new FrameReader().read(Buffer.concat(sent));
+  return { ...found, leaves: frames.at(-1)?.type === FRAME.GOAWAY };
 }
 
 const good: readonly (readonly [what: string, frames: readonly Buffer[], body: string])[] = [
@@ -74,6 +84,21 @@ const good: readonly (readonly [what: string, frames: readonly Buffer[], body: s
     ],
     '',
   ],
+  [
+    'with all that a server may say',
+    [
+      writeSettings([SETTING.INITIAL_WINDOW_SIZE, 100_000]),
+      writeFrame(FRAME.SETTINGS, FLAG.ACK, 0),
+      writeFrame(FRAME.WINDOW_UPDATE, 0, 0, words(1000)),
+      INFORMATION,
+      head(END_HEADERS),
+      data('\x03hello\0\0\0', PADDED),
+      writeFrame(FRAME.GOAWAY, 0, 0, words(1, 0)),
+      data(' world'),
+      head(END_HEADERS | END_STREAM, block(['grpc-status', '0'])),
+    ],
+    'hello world',
+  ],
 ];
 
 const status = (...fields: (readonly [string, string])[]) =>
@@ -87,12 +112,19 @@ const bad: readonly [what: string, frames: readonly Buffer[], ends?: string][] =
   ['small frames wanted', [writeSettings([SETTING.MAX_FRAME_SIZE, 16_383])]],
   ['a window of 2 GiB', [writeSettings([SETTING.INITIAL_WINDOW_SIZE, 2 ** 31])]],
   ['a window that grows by nothing', [settings, writeFrame(FRAME.WINDOW_UPDATE, 0, 1, words(0))]],
+  [
+    'a window that overflows',
+    [settings, writeFrame(FRAME.WINDOW_UPDATE, 0, 0, words(2 ** 31 - 1))],
+  ],
+  ['a frame that is too large', [settings, Buffer.from([1, 0, 0, 0, 0, 0, 0, 0, 1])]],
   ['a push', [settings, writeFrame(FRAME.PUSH_PROMISE, 4, 1, words(2))]],
   ['a torn head', [settings, head(0), data('x')]],
+  ['a head torn by PING', [settings, head(0), writeFrame(FRAME.PING, 0, 0, words(1, 2))]],
   ['CONTINUATION of nothing', [settings, writeFrame(FRAME.CONTINUATION, 4, 1)]],
   ['a body before its head', [settings, data('x', END_STREAM)]],
   ['another stream', [settings, writeFrame(FRAME.HEADERS, 5, 3, OK)]],
   ['too much padding', [settings, head(END_HEADERS), data('\x05hi', PADDED)]],
+  ['too much padding in the head', [settings, head(END_HEADERS | PADDED, Buffer.from([9, 1]))]],
   ['no status', [settings, head(5, block(['x-a', 'b']))]],
   ['a status of no number', [settings, head(5, block([':status', '2x0']))]],
   ['a status in the trailers', [settings, head(END_HEADERS), head(5)]],
@@ -127,7 +159,7 @@ const bad: readonly [what: string, frames: readonly Buffer[], ends?: string][] =
 
 describe('a reply', () => {
   it.each(good)('%s', (_what, frames, body) => {
-    expect(read(frames)).toEqual({ status: 200, body, ends: 'end' });
+    expect(read(frames)).toEqual({ status: 200, body, ends: 'end', leaves: true });
     const bytes = Buffer.concat(frames);
     for (let end = 0; end < bytes.length; end += 1) {
       expect(read([bytes.subarray(0, end)]).ends).toBe('CLOSED_EARLY');
@@ -138,7 +170,10 @@ describe('a reply', () => {
   });
 
   it.each(bad)('that has %s is refused', (_what, frames, ends) => {
-    expect(read(frames).ends).toBe(ends ?? 'BAD_RESPONSE');
+    expect(read(frames)).toMatchObject({
+      ends: ends ?? 'BAD_RESPONSE',
+      leaves: frames.length > 0,
+    });
     const bytes = Buffer.concat(frames);
     expect(read([...bytes].map((byte) => Buffer.from([byte]))).ends).toBe(ends ?? 'BAD_RESPONSE');
   });
@@ -149,8 +184,19 @@ describe('a reply', () => {
     expect(read([settings, head(4), data('x', 1)], 'HEAD').ends).toBe('BAD_RESPONSE');
   });
 
-  it('with flipped bits, or of bytes at random, never throws', () => {
-    const flips = fc.array(fc.nat({ max: 2000 }), { minLength: 1, maxLength: 4 });
+  it('with any bit flipped never throws', () => {
+    for (const [, frames] of good) {
+      const bytes = Buffer.concat(frames);
+      for (let bit = 0; bit < bytes.length * 8; bit += 1) {
+        const flipped = Buffer.from(bytes);
+        flipped[bit >> 3] = (flipped[bit >> 3] ?? 0) ^ (1 << (bit & 7));
+        expect(['end', 'BAD_RESPONSE', 'CLOSED_EARLY']).toContain(read([flipped]).ends);
+      }
+    }
+  });
+
+  it('with some bits flipped, or of bytes at random, never throws', () => {
+    const flips = fc.array(fc.nat({ max: 2000 }), { minLength: 2, maxLength: 4 });
     fc.assert(
       fc.property(fc.constantFrom(...good), flips, ([, frames], places) => {
         const bytes = Buffer.concat(frames);

@@ -6,12 +6,11 @@
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { chmodSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { createServer as createWebServer } from 'node:http';
-import { createServer, type Server, type Socket } from 'node:net';
 import { setTimeout as pause } from 'node:timers/promises';
 import {
   type Flip,
   INTERVAL_MS,
+  narrowed,
   readTable,
   SAMPLE_MS,
   type Sample,
@@ -19,14 +18,27 @@ import {
   type Timeline,
   textOf,
 } from './health-timeline.ts';
+import {
+  answeringDatagrams,
+  answeringNames,
+  answeringPings,
+  greeting,
+  type Knob,
+  listening,
+  type Place,
+  page,
+  stayOpen,
+  UDP_REQUEST,
+  written,
+} from './health-timeline-servers.ts';
 
-export interface TimelineReport extends Timeline {
+export interface TimelineReport {
+  /** What was done side by side, each with the services that it was done to. */
+  readonly lanes: readonly Timeline[];
   readonly log: string;
 }
 
 const RETRY_MS = 200;
-/** From one flip to the next: everything has settled by then. */
-const GAP_MS = 4000;
 const START_MS = 60_000;
 const QUIET_MS = 2500;
 const DIRECTORY = '/tmp/timeline';
@@ -47,11 +59,17 @@ const SERVERS = {
   quorumTwo: 42,
   inhibited: 51,
   alpha: 61,
+  datagrams: 71,
+  replies: 72,
+  names: 81,
+  mail: 91,
+  echo: 101,
 } as const;
 
 type Subject = keyof typeof SERVERS;
 
 const addressOf = (subject: Subject): string => `10.81.0.${SERVERS[subject]}`;
+const at = (subject: Subject): Place => ({ subject, address: addressOf(subject) });
 
 const timing = (retry: number): string =>
   `      retry ${retry}\n      delay_before_retry ${RETRY_MS / 1000}\n`;
@@ -60,11 +78,14 @@ function checked(subject: Subject, checker: string, lines = ''): string {
   return `  real_server ${addressOf(subject)} 80 {\n    weight 10\n${lines}${checker}  }\n`;
 }
 
-const tcp = `    TCP_CHECK {\n      connect_timeout 1\n${timing(1)}    }\n`;
+function plain(checker: string, lines = ''): string {
+  return `    ${checker} {\n${lines}      connect_timeout 1\n${timing(1)}    }\n`;
+}
+
+const tcp = plain('TCP_CHECK');
 
 function web(url: string): string {
-  const lines = `      url {\n        path /\n${url}      }\n      connect_timeout 1\n`;
-  return `    HTTP_GET {\n${lines}${timing(1)}    }\n`;
+  return plain('HTTP_GET', `      url {\n        path /\n${url}      }\n`);
 }
 
 function script(name: string, lines = ''): string {
@@ -72,11 +93,14 @@ function script(name: string, lines = ''): string {
   return `    MISC_CHECK {\n${command}      misc_timeout 2\n${lines}    }\n`;
 }
 
+const serviceAddress = (last: number): string => `10.81.0.${last}:80`;
+
 function service(last: number, servers: readonly string[], lines = ''): string {
   const head = `  delay_loop ${INTERVAL_MS / 1000}\n  lvs_sched wrr\n  lvs_method NAT\n  protocol TCP\n`;
   return `virtual_server 10.81.0.${last} 80 {\n${head}${lines}${servers.join('')}}\n`;
 }
 
+const REQUIRED_REPLY = `      payload ${UDP_REQUEST.payload}\n      require_reply ${UDP_REQUEST.reply}\n`;
 const SORRY = '  sorry_server 10.81.0.99 80\n';
 
 function configuration(): string {
@@ -97,80 +121,57 @@ function configuration(): string {
     service(4, [checked('quorumOne', tcp), checked('quorumTwo', tcp)], `  quorum 20\n${SORRY}`),
     service(5, [checked('inhibited', tcp, '    inhibit_on_failure\n')], SORRY),
     service(6, [checked('alpha', tcp)], '  alpha\n'),
+    service(7, [
+      checked('datagrams', plain('UDP_CHECK')),
+      checked('replies', plain('UDP_CHECK', REQUIRED_REPLY)),
+    ]),
+    service(8, [checked('names', plain('DNS_CHECK', '      type A\n      name lab.example\n'))]),
+    service(9, [checked('mail', plain('SMTP_CHECK'))]),
+    service(10, [checked('echo', plain('PING_CHECK'))]),
   ].join('');
 }
 
-/** A server that can be made to stop listening. */
-class Listener {
-  readonly #address: string;
-  #server: Server | undefined;
-  readonly #make: () => Server;
-
-  constructor(subject: Subject, make: () => Server) {
-    this.#address = addressOf(subject);
-    this.#make = make;
-  }
-
-  open(): Promise<void> {
-    const server = this.#make();
-    this.#server = server;
-    return new Promise((resolve) => {
-      server.listen(80, this.#address, () => resolve());
-    });
-  }
-
-  close(): void {
-    this.#server?.close();
-    this.#server = undefined;
-  }
+interface Lane {
+  /** The last byte of each. */
+  readonly services: readonly number[];
+  readonly knobs: readonly Knob[];
+  /** From one flip to the next, ms: everything has settled by then. */
+  readonly gapMs: number;
 }
 
-/** Everything that can be turned, each to one of its positions; the first is where it starts. */
-interface Knob {
-  readonly subject: Subject;
-  readonly positions: readonly string[];
-  turn(position: string): Promise<void> | void;
-}
-
-function plainServer(): Server {
-  return createServer((socket: Socket) => {
-    socket.on('error', () => socket.destroy());
-    socket.resume();
-    socket.on('end', () => socket.end());
-  });
-}
-
-function listening(subject: Subject, positions: readonly string[] = ['listens', 'is gone']): Knob {
-  const listener = new Listener(subject, plainServer);
-  return {
-    subject,
-    positions,
-    turn: (position) => (position === 'listens' ? listener.open() : listener.close()),
-  };
-}
-
-/** A page whose status or text changes. */
-async function page(subject: Subject, positions: readonly string[]): Promise<Knob> {
-  let now = positions[0] ?? '';
-  const make = (): Server =>
-    createWebServer((_request, response) => {
-      const status = Number(now);
-      response.statusCode = Number.isNaN(status) ? 200 : status;
-      response.end(Number.isNaN(status) ? now : GOOD);
-    });
-  await new Listener(subject, make).open();
-  return {
-    subject,
-    positions,
-    turn: (position) => {
-      now = position;
-    },
-  };
-}
-
-function written(subject: Subject, name: string, positions: readonly string[]): Knob {
-  return { subject, positions, turn: (text) => writeFileSync(`${DIRECTORY}/${name}`, `${text}\n`) };
-}
+/** One thing after the other in each, and all of them side by side: they share nothing but the table. */
+const LANES: readonly Lane[] = [
+  {
+    services: [1, 2, 3, 4, 5, 6],
+    gapMs: 4000,
+    knobs: [
+      listening(at('tcpOne')),
+      page(at('status'), ['200', '500', '302'], GOOD),
+      page(at('digest'), [GOOD, 'something else'], GOOD),
+      page(at('regex'), [GOOD, 'all is lost'], GOOD),
+      written('script', `${DIRECTORY}/script`, ['0', '1']),
+      written('dynamic', `${DIRECTORY}/dynamic`, ['0', '42', '1']),
+      // At -254 keepalived 2.2.7 gives weight 0, where later ones and we take the server out: not compared.
+      written('file', `${DIRECTORY}/points`, ['0', '5', '-10'], true),
+      listening(at('quorumOne')),
+      listening(at('quorumTwo')),
+      listening(at('inhibited')),
+      listening(at('alpha'), ['is gone', 'listens']),
+    ],
+  },
+  {
+    services: [7, 8, 9, 10],
+    // Silence is known to be one after the interval, and twice the timeout with the pause between.
+    gapMs: 6000,
+    knobs: [
+      answeringDatagrams(at('datagrams'), ['listens', 'is gone']),
+      answeringDatagrams(at('replies'), ['listens', 'answers otherwise', 'listens', 'is silent']),
+      answeringNames(at('names'), ['listens', 'SERVFAIL', 'listens', 'is silent']),
+      greeting(at('mail'), ['listens', 'refuses', 'listens', 'hangs up']),
+      answeringPings(at('echo')),
+    ],
+  },
+];
 
 /** mulberry32: the same seed, the same turns. */
 function chance(seed: number): () => number {
@@ -256,42 +257,29 @@ class Lookout {
 }
 
 /** The table once it has stood still for a while, which it does when every server was checked. */
-async function settled(lookout: Lookout): Promise<TableState> {
+async function settled(lookout: Lookout, services: number): Promise<TableState> {
   let since = lookout.last;
   for (const endMs = performance.now() + START_MS; performance.now() < endMs; ) {
     await pause(SAMPLE_MS);
     const now = lookout.last;
     if (textOf(now.table) !== textOf(since.table)) since = now;
-    const isLoaded = Object.keys(now.table).length === SERVICES;
+    const isLoaded = Object.keys(now.table).length === services;
     if (isLoaded && now.atMs - since.atMs > QUIET_MS) return now.table;
   }
   throw new Error(`The table never stood still: ${textOf(lookout.last.table)}`);
 }
 
-const SERVICES = 6;
-
 async function takeTurn(name: string, seed: number): Promise<TimelineReport> {
   execFileSync('ip', ['link', 'add', 'eth0', 'type', 'dummy']);
   for (const device of ['lo', 'eth0']) execFileSync('ip', ['link', 'set', device, 'up']);
-  for (const last of [1, 2, 3, 4, 5, 6, ...Object.values(SERVERS)]) {
+  const services = LANES.flatMap((lane) => lane.services);
+  for (const last of [...services, ...Object.values(SERVERS)]) {
     execFileSync('ip', ['addr', 'add', `10.81.0.${last}/24`, 'dev', 'eth0']);
   }
-  const knobs: readonly Knob[] = [
-    listening('tcpOne'),
-    await page('status', ['200', '500', '302']),
-    await page('digest', [GOOD, 'something else']),
-    await page('regex', [GOOD, 'all is lost']),
-    written('script', 'script', ['0', '1']),
-    written('dynamic', 'dynamic', ['0', '42', '1']),
-    // At -254 keepalived 2.2.7 gives weight 0, where later ones and we take the server out: not compared.
-    written('file', 'points', ['0', '5', '-10']),
-    listening('quorumOne'),
-    listening('quorumTwo'),
-    listening('inhibited'),
-    listening('alpha', ['is gone', 'listens']),
-  ];
-  await new Listener('tcpTwo', plainServer).open();
-  for (const { turn, positions } of knobs) await turn(positions[0] ?? '');
+  await stayOpen(at('tcpTwo'));
+  for (const { turn, positions } of LANES.flatMap(({ knobs }) => knobs)) {
+    await turn(positions[0] ?? '');
+  }
   const daemon = startDaemon(name);
   let log = '';
   for (const stream of [daemon.stdout, daemon.stderr]) {
@@ -301,8 +289,19 @@ async function takeTurn(name: string, seed: number): Promise<TimelineReport> {
   }
   const lookout = new Lookout();
   try {
-    const initial = await settled(lookout);
-    return { initial, ...(await flipAndLook(lookout, schedule(knobs, chance(seed)))), log };
+    const initial = await settled(lookout, services.length);
+    const beganMs = performance.now();
+    const random = chance(seed);
+    const flips = await Promise.all(
+      LANES.map(({ knobs, gapMs }) => flipAll(schedule(knobs, random), beganMs, gapMs)),
+    );
+    const samples = lookout.samples
+      .map(({ atMs, table }) => ({ atMs: atMs - beganMs, table }))
+      .filter(({ atMs }) => atMs > 0);
+    const lanes = LANES.map(({ services }, index) =>
+      narrowed({ initial, samples, flips: flips[index] ?? [] }, services.map(serviceAddress)),
+    );
+    return { lanes, log };
   } catch (cause) {
     throw new Error(`${name}: ${log}`, { cause });
   } finally {
@@ -313,23 +312,21 @@ async function takeTurn(name: string, seed: number): Promise<TimelineReport> {
   }
 }
 
-async function flipAndLook(lookout: Lookout, turns: readonly (readonly Turn[])[]) {
-  const beganMs = performance.now();
+/** Each turn at its moment. */
+async function flipAll(
+  turns: readonly (readonly Turn[])[],
+  beganMs: number,
+  gapMs: number,
+): Promise<readonly Flip[]> {
   const flips: Flip[] = [];
   for (const [index, turn] of turns.entries()) {
-    const names = turn.map(
-      ({ knob, position }) => `${knob.subject} (${addressOf(knob.subject)}): ${position}`,
-    );
-    flips.push({
-      atMs: performance.now() - beganMs,
-      what: names.join(', '),
-      isMany: turn.length > 1,
-    });
+    const what = turn.map(({ knob, position }) => `${knob.subject}: ${position}`).join(', ');
+    const isTold = turn.every(({ knob }) => knob.isTold === true);
+    flips.push({ atMs: performance.now() - beganMs, what, isMany: turn.length > 1, isTold });
     for (const { knob, position } of turn) await knob.turn(position);
-    await pause(Math.max(0, beganMs + (index + 1) * GAP_MS - performance.now()));
+    await pause(Math.max(0, beganMs + (index + 1) * gapMs - performance.now()));
   }
-  const samples = lookout.samples.map(({ atMs, table }) => ({ atMs: atMs - beganMs, table }));
-  return { flips, samples: samples.filter(({ atMs }) => atMs > 0) };
+  return flips;
 }
 
 function prepare(): void {

@@ -7,6 +7,9 @@ import { findLabKernel, runInLab } from '../uml/run-in-uml.ts';
 import {
   compareTimelines,
   INTERVAL_MS,
+  latenesses,
+  middleOf,
+  narrowed,
   readTable,
   SAMPLE_MS,
   type TableState,
@@ -18,9 +21,11 @@ import type { TimelineReport } from './health-timeline-program.ts';
 const SEED = process.env.LVSD_TIMELINE_SEED ?? '1';
 /**
  * Of everything else. A system call of user-mode Linux costs some 270 native ones, and the start of a script by a
- * process as large as node is some thousand: half a second, for which our supervisor does nothing else.
+ * process as large as node is some thousand: half a second, for which our supervisor does nothing else. Of 252
+ * changes in six runs on two busy cores the latest was 815 ms later than keepalived's, of which up to an interval is
+ * where each was in its own; that of a file, which has none, at most 193.
  */
-const KERNEL_MS = { host: 100, uml: 2000 } as const;
+const KERNEL_MS = { host: 100, uml: 1000 } as const;
 const BOOT_AND_RUN_MS = 400_000;
 const root = new URL('../..', import.meta.url).pathname;
 
@@ -40,20 +45,39 @@ describe(`the table of lvsd beside keepalived's, seed ${SEED}`, () => {
     [keepalived, lvsd] = await Promise.all([take('keepalived'), take('lvsd')]);
   }, BOOT_AND_RUN_MS + 10_000);
 
+  /** Ours and theirs of each lane. */
+  function pairs(): readonly (readonly [ours: Timeline, theirs: Timeline])[] {
+    return lvsd.lanes.flatMap((ours, index) => {
+      const theirs = keepalived.lanes[index];
+      return theirs === undefined ? [] : [[ours, theirs]];
+    });
+  }
+
   it('was changed by nearly everything that was done', () => {
-    expect(lvsd.flips.map(({ what }) => what)).toEqual(keepalived.flips.map(({ what }) => what));
-    for (const { samples } of [keepalived, lvsd]) {
+    const doneTo = ({ lanes }: TimelineReport) =>
+      lanes.map(({ flips }) => flips.map(({ what }) => what));
+    expect(doneTo(lvsd)).toEqual(doneTo(keepalived));
+    for (const { samples, flips } of [...keepalived.lanes, ...lvsd.lanes]) {
       const texts = samples.map(({ table }) => JSON.stringify(table));
       const changes = texts.filter((text, index) => index > 0 && text !== texts[index - 1]);
-      expect(changes.length).toBeGreaterThan(0.7 * lvsd.flips.length);
+      expect(changes.length).toBeGreaterThan(0.7 * flips.length);
     }
   });
 
   it('is never wrong, and not later', () => {
     const lab = findLabKernel();
-    const lateMs = INTERVAL_MS + SAMPLE_MS + KERNEL_MS['kernel' in lab ? lab.kernel : 'host'];
-    const wrong = compareTimelines(lvsd, keepalived, { lateMs });
+    const toldLateMs = SAMPLE_MS + KERNEL_MS['kernel' in lab ? lab.kernel : 'host'];
+    const tolerance = { lateMs: INTERVAL_MS + toldLateMs, toldLateMs };
+    const wrong = pairs().flatMap(([ours, theirs]) => compareTimelines(ours, theirs, tolerance));
+    if (wrong.length > 0) process.stderr.write(lvsd.log);
     expect(wrong.join('\n\n')).toBe('');
+  });
+
+  // Both look at a moment of their own in the interval, so that one flip says little and all of them much: the
+  // middle of 42 is 0 give or take 60 ms for the same pace, and was from -146 to 110 ms in user-mode Linux.
+  it('is in the middle not later by half an interval', () => {
+    const late = pairs().flatMap(([ours, theirs]) => latenesses(ours, theirs));
+    expect(middleOf(late), late.map(Math.round).join(', ')).toBeLessThan(INTERVAL_MS / 2);
   });
 });
 
@@ -66,12 +90,12 @@ describe('the comparison', () => {
   const none = { [SERVICE]: {} };
 
   function line(...states: readonly (readonly [atMs: number, table: TableState])[]): Timeline {
-    const flips = [{ atMs: 0, what: 'B stops', isMany: false }];
+    const flips = [{ atMs: 0, what: 'B stops', isMany: false, isTold: false }];
     return { initial: both, flips, samples: states.map(([atMs, table]) => ({ atMs, table })) };
   }
 
   function compare(ours: Timeline, theirs: Timeline): string {
-    return compareTimelines(ours, theirs, { lateMs: 200 }).join('\n');
+    return compareTimelines(ours, theirs, { lateMs: 200, toldLateMs: 100 }).join('\n');
   }
 
   it('finds nothing where ours is the same, earlier or a little later', () => {
@@ -85,6 +109,28 @@ describe('the comparison', () => {
       '    lvsd                                                    | keepalived',
       '      701 ms  tcp 10.81.0.1:80 10.81.0.12:80: 1 -> absent   |   500 ms  tcp 10.81.0.1:80 10.81.0.12:80: 1 -> absent',
     ]);
+  });
+
+  it('allows less where both are told at once', () => {
+    const told = (atMs: number): Timeline => {
+      const { flips, ...rest } = line([atMs, onlyA]);
+      return { ...rest, flips: flips.map((flip) => ({ ...flip, isTold: true })) };
+    };
+    expect(compare(told(600), told(500))).toBe('');
+    expect(compare(told(601), told(500))).toContain('lvsd is 101 ms later, 100 are allowed');
+  });
+
+  it('measures what both changed, and takes the middle of it', () => {
+    const theirs = line([500, onlyA]);
+    expect(latenesses(line([450, onlyB], [701, onlyA]), theirs)).toEqual([201]);
+    expect(latenesses(line([701, both]), theirs)).toEqual([]);
+    expect([middleOf([9, -3, 4]), middleOf([1, 2])]).toEqual([4, 2]);
+  });
+
+  it('takes some services out of a table', () => {
+    const other = { 'udp 10.81.0.2:80': { [A]: 1 } };
+    const whole = { ...line([5, { ...onlyA, ...other }]), initial: { ...both, ...other } };
+    expect(narrowed(whole, ['10.81.0.1:80'])).toEqual(line([5, onlyA]));
   });
 
   it('finds another end, another start, and another way', () => {

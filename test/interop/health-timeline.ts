@@ -24,6 +24,8 @@ export interface Flip {
   readonly what: string;
   /** Several servers at once: the order in which they are noticed is nobody's. */
   readonly isMany: boolean;
+  /** Both are told of it at once, and wait for no check. */
+  readonly isTold: boolean;
 }
 
 export interface Timeline {
@@ -36,6 +38,8 @@ export interface Timeline {
 export interface Tolerance {
   /** How much later than keepalived we may be: a look at the table and a check interval. */
   readonly lateMs: number;
+  /** The same of what both are told of: no check interval. */
+  readonly toldLateMs: number;
 }
 
 /** The samples of one flip without repeats: the state that it met first. */
@@ -60,6 +64,34 @@ export function readTable(listing: string): TableState {
   return table;
 }
 
+/** The same of some services only, each by its address and port; `flips` is of these already. */
+export function narrowed(timeline: Timeline, services: readonly string[]): Timeline {
+  const wanted = new Set(services);
+  const narrow = (table: TableState): TableState =>
+    Object.fromEntries(
+      Object.entries(table).filter(([name]) => wanted.has(name.replace(/^\w+ /, ''))),
+    );
+  return {
+    initial: narrow(timeline.initial),
+    flips: timeline.flips,
+    samples: timeline.samples.map(({ atMs, table }) => ({ atMs, table: narrow(table) })),
+  };
+}
+
+/** How much later than theirs our table came to its end after each flip that changed both, ms. */
+export function latenesses(ours: Timeline, theirs: Timeline): readonly number[] {
+  return ours.flips.flatMap((_flip, index) => {
+    const [us, them] = [passage(ours, index), passage(theirs, index)];
+    if (us.length === 1 || them.length === 1) return [];
+    return [(us.at(-1)?.atMs ?? 0) - (them.at(-1)?.atMs ?? 0)];
+  });
+}
+
+/** The median, the upper one of two; not a number of none. */
+export function middleOf(numbers: readonly number[]): number {
+  return [...numbers].sort((a, b) => a - b)[Math.floor(numbers.length / 2)] ?? Number.NaN;
+}
+
 /** What is wrong with ours, one text each with both timelines; empty when nothing is. */
 export function compareTimelines(
   ours: Timeline,
@@ -68,7 +100,7 @@ export function compareTimelines(
 ): readonly string[] {
   const wrong: string[] = [];
   if (textOf(ours.initial) !== textOf(theirs.initial)) {
-    const before: Flip = { atMs: 0, what: 'the start', isMany: false };
+    const before: Flip = { atMs: 0, what: 'the start', isMany: false, isTold: false };
     const at = (table: TableState): Passage => [{ atMs: 0, table }];
     wrong.push(complain('starts otherwise', before, at(ours.initial), at(theirs.initial)));
   }
@@ -95,10 +127,10 @@ function passage({ initial, flips, samples }: Timeline, index: number): Passage 
 }
 
 function judge(
-  { isMany }: Flip,
+  { isMany, isTold }: Flip,
   us: Passage,
   them: Passage,
-  { lateMs }: Tolerance,
+  tolerance: Tolerance,
 ): string | undefined {
   const [ourEnd, theirEnd] = [us.at(-1), them.at(-1)];
   if (ourEnd === undefined || theirEnd === undefined) return 'nothing was seen';
@@ -108,6 +140,7 @@ function judge(
   if (!isMany && !isPassedThrough) return 'goes through other tables';
   const stranger = us.find(({ table }) => !isBetween(table, us[0]?.table ?? {}, ourEnd.table));
   if (stranger !== undefined) return `has after ${round(stranger.atMs)} ms what is neither`;
+  const lateMs = isTold ? tolerance.toldLateMs : tolerance.lateMs;
   if (ourEnd.atMs > theirEnd.atMs + lateMs) {
     return `is ${round(ourEnd.atMs - theirEnd.atMs)} ms later, ${lateMs} are allowed`;
   }

@@ -1,6 +1,6 @@
 /** Turns a reconciler as the event loop would, without waiting for it: what is due is done at once. */
 import { type Clock, systemClock } from '../../src/base/clock.ts';
-import type { ReconcilerTimer } from '../../src/ipvs/reconciler.ts';
+import type { ReconcilerTimer } from '../../src/ipvs/reconciler-options.ts';
 
 export class HandTimer implements ReconcilerTimer {
   readonly #onExpire: () => void;

@@ -256,6 +256,7 @@ class Subject {
       client: this.client,
       log: logTo((level, { code }, message) => this.lines.push(`${level} ${code} ${message}`)),
       clock: this.#clock,
+      cpuMs: () => this.#clock.monotonicMs(),
       ownershipPath: join(directory, 'errors.json'),
       newTimer: (onExpire) => {
         this.#timer = new HandTimer(onExpire, this.#clock);

@@ -6,12 +6,13 @@ import { execFileSync, spawnSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { systemClock } from '../../src/base/clock.ts';
+import { processCpuMs, systemClock } from '../../src/base/clock.ts';
 import { logTo } from '../../src/base/log.ts';
 import { IpvsClient } from '../../src/ipvs/client.ts';
 import { Listing } from '../../src/ipvs/listing.ts';
 import { type Operation, planTable } from '../../src/ipvs/plan.ts';
-import { Reconciler, type ReconcilerOptions } from '../../src/ipvs/reconciler.ts';
+import { Reconciler } from '../../src/ipvs/reconciler.ts';
+import type { ReconcilerOptions } from '../../src/ipvs/reconciler-options.ts';
 import { IpvsSettings } from '../../src/ipvs/settings.ts';
 import { matrixAfter, matrixBefore, optionTable, plainTable } from './kernel-matrix.ts';
 import { runErrors, runLived, runUnprivileged } from './lab-errors.ts';
@@ -327,6 +328,7 @@ function newReconciler(client: IpvsClient, ownershipPath: string) {
     client,
     log: logTo((level, _fields, message) => lines.push(`${level} ${message}`)),
     clock: systemClock,
+    cpuMs: processCpuMs,
     ownershipPath,
     // Everything here is done by reconcileNow.
     newTimer: () => ({ arm: () => {}, disarm: () => {}, close: () => {} }),

@@ -134,6 +134,7 @@ class World {
       client: this.kernel,
       log: silentLog,
       clock: { monotonicMs: () => this.nowMs, realtimeMs: () => this.nowMs },
+      cpuMs: () => this.nowMs,
       ownershipPath: join(directory, 'owned.json'),
       newTimer: (onExpire) => {
         this.#expire = onExpire;

@@ -5,14 +5,10 @@ import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import type { LogLevel } from '../../src/base/log.ts';
 import { logTo } from '../../src/base/log.ts';
-import { LOOK_INTERVAL_MS } from '../../src/ipvs/look-pace.ts';
+import { LOOK_INTERVAL_MAX_MS, LOOK_INTERVAL_MS, LOOK_SHARE } from '../../src/ipvs/look-pace.ts';
 import { backoffMs } from '../../src/ipvs/reconcile-outcome.ts';
-import {
-  Reconciler,
-  type ReconcilerOptions,
-  ROUND_MS,
-  SLICE_MS,
-} from '../../src/ipvs/reconciler.ts';
+import { Reconciler } from '../../src/ipvs/reconciler.ts';
+import { type ReconcilerOptions, ROUND_MS, SLICE_MS } from '../../src/ipvs/reconciler-options.ts';
 import type { Service, ServiceName, Table } from '../../src/ipvs/types.ts';
 import { FakeIpvs } from './fake-ipvs.ts';
 import { arbitraryTable, server, service, table } from './tables.ts';
@@ -46,6 +42,7 @@ function reconciler(rest: Partial<ReconcilerOptions> = {}): Reconciler {
     client: kernel,
     log: logTo((level, _fields, message) => lines.push([level, message])),
     clock: { monotonicMs: () => nowMs, realtimeMs: () => nowMs },
+    cpuMs: () => nowMs,
     ownershipPath,
     newTimer: (onExpire) => {
       expire = onExpire;
@@ -423,19 +420,19 @@ describe('looking at the table', () => {
     expect(normal(kernel.table)).toEqual(normal(wanted));
   });
 
-  test('pauses eight times as long as it took, and never longer than 5 s', () => {
+  test('pauses some times what it cost, and never longer than 5 s', () => {
     watched();
     kernel.onListing = () => {
       nowMs += 40;
     };
     const beganMs = deadlineMs ?? 0;
     look();
-    expect(deadlineMs).toBe(nowMs + 8 * (nowMs - beganMs));
+    expect(deadlineMs).toBe(nowMs + LOOK_SHARE * (nowMs - beganMs));
     kernel.onListing = () => {
       nowMs += 1000;
     };
     look();
-    expect(deadlineMs).toBe(nowMs + 5000);
+    expect(deadlineMs).toBe(nowMs + LOOK_INTERVAL_MAX_MS);
   });
 
   test('goes on without the text where there is none, and says so once', () => {
