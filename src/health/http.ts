@@ -72,7 +72,8 @@ function asksTheSame(a: HttpTarget, b: HttpTarget): boolean {
   if (a === b) return true;
   const isSameServer =
     a.connectAddress === b.connectAddress && a.connectPort === b.connectPort && a.kind === b.kind;
-  return isSameServer && a.method === b.method && a.headers === b.headers && a.body === b.body;
+  const isSameWay = a.httpProtocol === b.httpProtocol && a.method === b.method;
+  return isSameServer && isSameWay && a.headers === b.headers && a.body === b.body;
 }
 
 function writtenFor(request: HttpRequest, { httpProtocol }: HttpTarget): WrittenRequest {
