@@ -96,6 +96,11 @@ export class TableView {
     return this.#positions.get(service);
   }
 
+  /** Of a look that was begun only servers of changed services are left: what no other look costs. */
+  get isReadingChanged(): boolean {
+    return this.#stage === 'servers';
+  }
+
   /** Why the table could not be read as text, when it could not. */
   get listingRefusal(): ClientRefusal | undefined {
     return this.#listingRefusal;

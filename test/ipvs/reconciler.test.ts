@@ -435,6 +435,20 @@ describe('looking at the table', () => {
     expect(deadlineMs).toBe(nowMs + LOOK_INTERVAL_MAX_MS);
   });
 
+  test('looks again in time after one that had to read everything', () => {
+    watched();
+    kernel.onRead = () => {
+      nowMs += 100;
+    };
+    kernel.table = new Map(
+      Array.from(kernel.table, ([name, each]) => [name, { ...each, destinations: [two, one] }]),
+    );
+    look();
+    expect(kernel.reads.length).toBeGreaterThan(40);
+    kernel.onRead = () => {};
+    expect((deadlineMs ?? 0) - nowMs).toBeLessThanOrEqual(LOOK_SHARE * 200);
+  });
+
   test('goes on without the text where there is none, and says so once', () => {
     watched();
     kernel.listingRefusal = { code: 'ENOENT', detail: 'Cannot read /proc/net/ip_vs' };
