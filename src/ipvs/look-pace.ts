@@ -23,7 +23,10 @@ export class LookPace {
     return this.#nextMs;
   }
 
-  /** A slice of a look ended at `endedMs` and cost `cpuMs`; with the last one the pause begins. */
+  /**
+   * A slice of a look ended at `endedMs`; with the last one the pause begins. `cpuMs`: what it cost, 0 of what only
+   * this look had to do.
+   */
   note({
     endedMs,
     cpuMs,
