@@ -11,10 +11,8 @@ import type { Readable, Writable } from 'node:stream';
 import { setTimeout as pause } from 'node:timers/promises';
 import { systemClock } from '../../src/base/clock.ts';
 import type { ConnectingCheckerConfig } from '../../src/config/model.ts';
-import { probes, startRun } from '../../src/health/runner.ts';
 import { SelfDelay } from '../../src/health/self-delay.ts';
-import { eventLoopTimers } from '../../src/health/timers.ts';
-import { openDescriptors } from '../../test/health/probing.ts';
+import { ask, openDescriptors } from '../../test/health/probing.ts';
 import { round } from '../failover/figures.ts';
 import { rank } from './arrivals.ts';
 
@@ -39,13 +37,13 @@ const SIDE_BY_SIDE = 10;
 const PATIENCE_MS = 5000;
 
 const selfDelay = new SelfDelay();
-const ports = { probes, clock: systemClock, timers: eventLoopTimers, selfDelay };
 
 async function probeOnce(config: ConnectingCheckerConfig): Promise<Lateness> {
   const startedMs = systemClock.monotonicMs();
   const late = (): number => systemClock.monotonicMs() - startedMs - DEADLINE_MS;
   const timer = pause(DEADLINE_MS).then(late);
-  const result = await startRun({ ...config, connectTimeoutMs: DEADLINE_MS }, ports).result;
+  const result = await ask({ ...config, connectTimeoutMs: DEADLINE_MS }, { ports: { selfDelay } })
+    .result;
   const probeMs = late();
   if (result.kind === 'pass') throw new Error(`${config.kind} passed: ${result.detail}`);
   return { probeMs, timerMs: await timer };

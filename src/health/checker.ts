@@ -5,6 +5,8 @@
 import { formatEndpoint } from '../base/address.ts';
 import type { CheckerConfig } from '../config/model.ts';
 import type { Advice, ProbeResult, Run } from './probe.ts';
+import { type Probes, type Question, questionOf } from './runner.ts';
+import { Due } from './schedule.ts';
 import type { CheckerState } from './verdict.ts';
 
 /** Results kept per checker: enough to see a pattern, little enough for 37,000 servers. */
@@ -56,17 +58,24 @@ export interface ExpiryWarning {
 const DAY_MS = 86_400_000;
 
 export class Checker {
+  /** Another one that asks the same may take its place: where it stands in the file. */
   config: CheckerConfig;
   state: CheckerState;
+  /** Where it is in the queue of checks. */
+  readonly due = new Due();
   /** The check under way. A result of any other run is stale and dropped. */
   run: Run | undefined;
   /** What it asks about has changed since that began. */
   isOutdated = false;
+  #question: Question | undefined;
   #advice: Advice = {};
   #certificateEndsMs: number | undefined;
   /** The certificate that was warned about, by its end. */
   #warnedOfEndMs: number | undefined;
-  #history: CheckRecord[] = [];
+  /** The last results, in a ring: `#next` is where the next one goes. */
+  #history: ProbeResult[] = [];
+  readonly #endedMs = new Float64Array(HISTORY_LENGTH);
+  #next = 0;
   #checks = 0;
   #failures = 0;
   #inconclusive = 0;
@@ -83,10 +92,18 @@ export class Checker {
     heir.#certificateEndsMs = this.#certificateEndsMs;
     heir.#warnedOfEndMs = this.#warnedOfEndMs;
     heir.#history = [...this.#history];
+    heir.#endedMs.set(this.#endedMs);
+    heir.#next = this.#next;
     heir.#checks = this.#checks;
     heir.#failures = this.#failures;
     heir.#inconclusive = this.#inconclusive;
     return heir;
+  }
+
+  /** Made ready when it is first asked: a start with thousands of checkers does not wait for that. */
+  questionFor(map: Probes): Question {
+    this.#question ??= questionOf(this.config, map);
+    return this.#question;
   }
 
   /** What its passes have said so far. */
@@ -102,11 +119,21 @@ export class Checker {
     if (result.kind === 'pass' && result.certificateEndsMs !== undefined) {
       this.#certificateEndsMs = result.certificateEndsMs;
     }
-    this.#history.push({ ...result, atMs });
-    if (this.#history.length > HISTORY_LENGTH) this.#history.shift();
+    this.#history[this.#next] = result;
+    this.#endedMs[this.#next] = atMs;
+    this.#next = (this.#next + 1) % HISTORY_LENGTH;
     if (result.kind === 'inconclusive') this.#inconclusive += 1;
     else this.#checks += 1;
     if (result.kind === 'fail') this.#failures += 1;
+  }
+
+  /** Oldest first. */
+  #records(): readonly CheckRecord[] {
+    const records = this.#history.map((result, at) => ({
+      ...result,
+      atMs: this.#endedMs[at] ?? 0,
+    }));
+    return [...records.slice(this.#next), ...records.slice(0, this.#next)];
   }
 
   /**
@@ -124,14 +151,15 @@ export class Checker {
 
   snapshot(nowMs: number): CheckerHealth {
     const { config, state } = this;
-    const lastResult = this.#history.at(-1);
+    const history = this.#records();
+    const lastResult = history.at(-1);
     const certExpiryWarnDays = warnDaysOf(config);
     return {
       kind: config.kind,
       target: targetOf(config),
       isUp: state.isUp,
       ...(lastResult === undefined ? {} : { lastResult }),
-      history: [...this.#history],
+      history,
       consecutiveFailures: state.consecutiveFailures,
       checks: this.#checks,
       failures: this.#failures,

@@ -13,8 +13,8 @@ import { Checker } from './checker.ts';
 import type { HealthEngineOptions, ServerHealth } from './engine-options.ts';
 import type { ProbeResult, Run } from './probe.ts';
 import type { CheckerFate } from './roster.ts';
-import { type Probes, probes, startRun } from './runner.ts';
-import { DueQueue, firstCheckDelayMs } from './schedule.ts';
+import { type Probes, probes, type RunPorts, startRun } from './runner.ts';
+import { firstCheckDelayMs, SlotQueue } from './schedule.ts';
 import { SelfDelay } from './self-delay.ts';
 import { eventLoopTimers, type Timer, type Timers } from './timers.ts';
 import { checkEndMs, initialState, intervalOf, judge, PASSED } from './verdict.ts';
@@ -29,8 +29,8 @@ export const PROBES_MAX = 4096;
 /** Probes started before the event loop gets its turn: bounds our own lag when many are due at once. */
 export const STARTS_PER_TURN = 64;
 
-/** Checks come due at multiples of this: several begin, and are answered, in one turn of the event loop. */
-export const SLOT_MS = 4;
+/** Checks begin at multiples of this: several, and are answered, in one turn of the event loop. */
+export const SLOT_MS = 10;
 
 /** The reason of a change that a reload made, not a check. */
 export const CHECKS_CHANGED = 'CHECKS_CHANGED';
@@ -46,10 +46,12 @@ export class HealthEngine {
   readonly #clock: Clock;
   readonly #timers: Timers;
   readonly #probes: Probes;
+  readonly #ports: RunPorts;
   readonly #changeLog: ChangeLog;
   readonly #selfDelay = new SelfDelay();
-  readonly #queue = new DueQueue<Checker>();
-  readonly #runs = new Set<Run>();
+  readonly #queue = new SlotQueue<Checker>(SLOT_MS);
+  /** Runs that have not ended, withdrawn ones too. */
+  #running = 0;
   readonly #watched: WatchList;
   /** Checkers that have not passed or failed yet; undefined once that was told to be over. */
   #unchecked: Set<Checker> | undefined = new Set();
@@ -59,12 +61,17 @@ export class HealthEngine {
   #isYielding = false;
   #warnedMs = Number.NEGATIVE_INFINITY;
   #state: 'new' | 'watching' | 'closed' = 'new';
+  /** The last run has ended; where somebody waits for that. */
+  #onIdle: (() => void) | undefined;
 
   constructor(options: HealthEngineOptions) {
     this.#options = options;
     this.#clock = options.clock;
     this.#timers = options.timers ?? eventLoopTimers;
     this.#probes = options.probes ?? probes;
+    const { outside } = options;
+    const ports = { clock: this.#clock, timers: this.#timers, selfDelay: this.#selfDelay };
+    this.#ports = outside === undefined ? ports : { ...ports, outside };
     this.#changeLog = new ChangeLog(options.log, this.#timers);
     this.#watched = new WatchList({
       clock: this.#clock,
@@ -179,9 +186,12 @@ export class HealthEngine {
     this.#changeLog.close();
     this.#timer?.handle.cancel();
     this.#timer = undefined;
-    const results = Array.from(this.#runs, (run) => run.result);
-    for (const run of this.#runs) run.withdraw();
-    await Promise.all(results);
+    if (this.#running === 0) return;
+    const isIdle = new Promise<void>((resolve) => {
+      this.#onIdle = resolve;
+    });
+    for (const checker of this.#watched.users.keys()) checker.run?.withdraw();
+    await isIdle;
   }
 
   #adopt(services: readonly VirtualServerConfig[], inherited: Verdicts): void {
@@ -242,7 +252,7 @@ export class HealthEngine {
   #pump(): void {
     if (this.#state !== 'watching' || this.#isYielding) return;
     const nowMs = this.#clock.monotonicMs();
-    for (let started = 0; this.#runs.size < PROBES_MAX; started += 1) {
+    for (let started = 0; this.#running < PROBES_MAX; started += 1) {
       if (started === STARTS_PER_TURN) {
         this.#yield();
         return;
@@ -251,7 +261,7 @@ export class HealthEngine {
       if (checker === undefined) break;
       this.#begin(checker);
     }
-    this.#arm(nowMs);
+    this.#arm();
   }
 
   /** Lets sockets be read before more probes start. */
@@ -264,13 +274,13 @@ export class HealthEngine {
   }
 
   /** One timer, for the earliest due time. At the cap there is none: the next free place pumps. */
-  #arm(nowMs: number): void {
-    const dueMs = this.#runs.size < PROBES_MAX ? this.#queue.nextDueMs() : undefined;
-    const nextMs = dueMs === undefined ? undefined : Math.ceil(dueMs / SLOT_MS) * SLOT_MS;
+  #arm(): void {
+    const nextMs = this.#running < PROBES_MAX ? this.#queue.nextDueMs() : undefined;
     if (nextMs === this.#timer?.dueMs) return;
     this.#timer?.handle.cancel();
     this.#timer = undefined;
     if (nextMs === undefined) return;
+    const nowMs = this.#clock.monotonicMs();
     const handle = this.#timers.start(Math.max(0, nextMs - nowMs), () => {
       this.#timer = undefined;
       this.#selfDelay.timerFired(Math.max(nextMs, nowMs), this.#clock.monotonicMs());
@@ -281,28 +291,29 @@ export class HealthEngine {
   }
 
   #begin(checker: Checker): void {
-    const { outside } = this.#options;
     // From its real start: how long it waited for a free place is not the server's time.
     const { firstAttemptMs = this.#clock.monotonicMs() } = checker.state;
     checker.state = { ...checker.state, firstAttemptMs };
     const endMs = checkEndMs(checker.config, checker.state);
-    const run = startRun(checker.config, {
-      probes: this.#probes,
-      clock: this.#clock,
-      timers: this.#timers,
-      selfDelay: this.#selfDelay,
-      ...(outside === undefined ? {} : { outside }),
-      ...(endMs === undefined ? {} : { endMs }),
-    });
+    const run = startRun(
+      checker.questionFor(this.#probes),
+      this.#ports,
+      (result) => this.#ended(checker, run, result),
+      endMs,
+    );
     checker.run = run;
     checker.isOutdated = false;
-    this.#runs.add(run);
-    void run.result.then((result) => {
-      this.#runs.delete(run);
-      // Withdrawn meanwhile: the checker is gone, or has another run.
-      if (this.#state === 'watching' && checker.run === run) this.#conclude(checker, result);
-      this.#pump();
-    });
+    this.#running += 1;
+  }
+
+  #ended(checker: Checker, run: Run, result: ProbeResult): void {
+    const wasFull = this.#running >= PROBES_MAX;
+    this.#running -= 1;
+    // Withdrawn meanwhile: the checker is gone, or has another run.
+    if (this.#state === 'watching' && checker.run === run) this.#conclude(checker, result);
+    if (this.#running === 0) this.#onIdle?.();
+    if (wasFull) this.#pump();
+    else if (this.#state === 'watching' && !this.#isYielding) this.#arm();
   }
 
   #conclude(checker: Checker, result: ProbeResult): void {

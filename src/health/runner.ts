@@ -9,53 +9,82 @@ import { probeBfd } from './bfd.ts';
 import { probeDns } from './dns.ts';
 import { probeDsr } from './dsr.ts';
 import { probeFile } from './file.ts';
-import { probeHttp } from './http.ts';
+import { prepareHttp } from './http.ts';
 import { NOTHING_OUTSIDE, type Outside } from './outside.ts';
 import { probePing } from './ping.ts';
-import type { OutsideIo, Probe, ProbeResult, Run } from './probe.ts';
+import {
+  type Attempt,
+  type PrepareProbe,
+  type ProbeResult,
+  prepared,
+  type Run,
+  type Settle,
+  type StartAttempt,
+} from './probe.ts';
 import { probeRedis } from './redis.ts';
 import { probeScript } from './script.ts';
 import type { SelfDelay } from './self-delay.ts';
 import { probeSmtp } from './smtp.ts';
-import { errorMessage } from './socket-error.ts';
-import { probeTcp } from './tcp.ts';
+import { prepareTcp } from './tcp.ts';
 import type { Timer, Timers } from './timers.ts';
 import { probeUdp } from './udp.ts';
-import { startUrlRuns } from './url-runs.ts';
+import { UrlRuns } from './url-runs.ts';
 
 type Kind = CheckerConfig['kind'];
 type CheckerOf<K extends Kind> = { [P in K]: Extract<CheckerConfig, { kind: P }> }[K];
 
-export type Probes = { readonly [K in Kind]: Probe<CheckerOf<K>, OutsideIo> };
+export type Probes = { readonly [K in Kind]: PrepareProbe<CheckerOf<K>> };
 
 export const probes: Probes = {
-  TCP_CHECK: probeTcp,
-  HTTP_GET: probeHttp,
-  SSL_GET: probeHttp,
-  SMTP_CHECK: probeSmtp,
-  UDP_CHECK: probeUdp,
-  DNS_CHECK: probeDns,
-  PING_CHECK: probePing,
-  MISC_CHECK: probeScript,
-  FILE_CHECK: probeFile,
-  BFD_CHECK: probeBfd,
-  REDIS_CHECK: probeRedis,
-  AGENT_CHECK: probeAgent,
-  DSR_CHECK: probeDsr,
+  TCP_CHECK: prepareTcp,
+  HTTP_GET: prepareHttp,
+  SSL_GET: prepareHttp,
+  SMTP_CHECK: prepared(probeSmtp),
+  UDP_CHECK: prepared(probeUdp),
+  DNS_CHECK: prepared(probeDns),
+  PING_CHECK: prepared(probePing),
+  MISC_CHECK: prepared(probeScript),
+  FILE_CHECK: prepared(probeFile),
+  BFD_CHECK: prepared(probeBfd),
+  REDIS_CHECK: prepared(probeRedis),
+  AGENT_CHECK: prepared(probeAgent),
+  DSR_CHECK: prepared(probeDsr),
 };
 
 /** How long an aborted probe may take to settle, ms; then its deadline is its result. */
 export const SETTLE_GRACE_MS = 5;
 
 export interface RunPorts {
-  readonly probes: Probes;
   readonly clock: Clock;
   readonly timers: Timers;
   readonly selfDelay: SelfDelay;
-  /** total_timeout: the probe ends here at the latest, monotonic ms. */
-  readonly endMs?: number;
   /** Nothing is outside when absent. */
   readonly outside?: Outside;
+}
+
+/** What a checker asks, made ready: its one probe, or one for each url. */
+export interface Question {
+  readonly checker: CheckerConfig;
+  readonly probes: Probes;
+  readonly deadlineMs: number;
+  readonly start: StartAttempt;
+  /** One each of several urls; none otherwise. */
+  readonly urls: readonly Question[];
+}
+
+export function questionOf(checker: CheckerConfig, map: Probes): Question {
+  const isMany = 'urls' in checker && checker.urls.length > 1;
+  return {
+    checker,
+    probes: map,
+    deadlineMs: deadlineOf(checker),
+    start: prepare(map, checker.kind, checker),
+    urls: isMany ? checker.urls.map((url) => questionOf({ ...checker, urls: [url] }, map)) : [],
+  };
+}
+
+function prepare<K extends Kind>(map: Probes, kind: K, checker: CheckerOf<K>): StartAttempt {
+  return map[kind](checker);
 }
 
 /** Aborts carry a reason made once: the default one costs a stack trace each. */
@@ -81,79 +110,99 @@ export function deadlineOf(checker: CheckerConfig): number {
   }
 }
 
-/** The same check with at most `leftMs` to go, so that what it says of its time is true. */
-function boundedBy(checker: CheckerConfig, leftMs: number): CheckerConfig {
+/** The same question with at most `leftMs` to go, so that what is said of its time is true. */
+function boundedBy(question: Question, leftMs: number): Question {
+  const { checker, probes: map } = question;
   const boundMs = Math.max(1, Math.round(leftMs));
-  if (checker.kind === 'FILE_CHECK' || checker.kind === 'BFD_CHECK') return checker;
+  if (checker.kind === 'FILE_CHECK' || checker.kind === 'BFD_CHECK') return question;
   if (checker.kind === 'MISC_CHECK') {
-    return boundMs < checker.timeoutMs ? { ...checker, timeoutMs: boundMs } : checker;
+    if (boundMs >= checker.timeoutMs) return question;
+    return questionOf({ ...checker, timeoutMs: boundMs }, map);
   }
-  return boundMs < checker.connectTimeoutMs ? { ...checker, connectTimeoutMs: boundMs } : checker;
+  if (boundMs >= checker.connectTimeoutMs) return question;
+  return questionOf({ ...checker, connectTimeoutMs: boundMs }, map);
 }
 
 /** What files hold and how sessions stand was told before it is asked about. */
 const TOLD_DEADLINE_MS = 1000;
 
-/** Starts the probe of `checker`; its deadline counts from now. One after the other for several urls. */
-export function startRun(checker: CheckerConfig, ports: RunPorts): Run {
-  if ('urls' in checker && checker.urls.length > 1) {
-    return startUrlRuns(checker, (one) => startRun(one, ports));
-  }
-  const run = new ProbeRun(checker, ports);
-  return { result: run.result, withdraw: () => run.abort(WITHDRAWN) };
-}
-
-class ProbeRun {
-  readonly result: Promise<ProbeResult>;
-  readonly #deadlineMs: number;
-  readonly #ports: RunPorts;
-  readonly #startedMs: number;
-  readonly #abort = new AbortController();
-  #resolve: ((result: ProbeResult) => void) | undefined;
-  #timer: Timer;
-
-  constructor(checker: CheckerConfig, ports: RunPorts) {
-    this.#ports = ports;
-    this.#startedMs = ports.clock.monotonicMs();
-    this.result = new Promise((resolve) => {
-      this.#resolve = resolve;
-    });
-    const bounded = boundedBy(checker, (ports.endMs ?? Number.POSITIVE_INFINITY) - this.#startedMs);
-    this.#deadlineMs = deadlineOf(bounded);
-    this.#timer = ports.timers.start(this.#deadlineMs, () => this.#onDeadline());
-    const { clock, outside = NOTHING_OUTSIDE } = ports;
-    const io = { signal: this.#abort.signal, clock, outside };
-    startProbe(ports.probes, bounded.kind, bounded, io).then(
-      (result) => this.#settle(result),
-      (error: unknown) => this.#settle(this.#crash(error)),
+/**
+ * Asks once; `onResult` is called once, never before this returns. At the latest a few ms after the deadline,
+ * which counts from now, or the withdrawal, also when the probe itself does not settle. Several urls are asked
+ * one after the other, and have a deadline each. `endMs`, total_timeout: it is over here at the latest,
+ * monotonic ms.
+ */
+export function startRun(
+  question: Question,
+  ports: RunPorts,
+  onResult: Settle,
+  endMs?: number,
+): Run {
+  if (question.urls.length > 1) {
+    return new UrlRuns(
+      question.urls,
+      (one, onAnswer) => startRun(one, ports, onAnswer, endMs),
+      onResult,
     );
   }
+  if (endMs === undefined) return new ProbeRun(question, ports, onResult);
+  const bounded = boundedBy(question, endMs - ports.clock.monotonicMs());
+  return new ProbeRun(bounded, ports, onResult);
+}
 
-  abort(reason: string): void {
-    if (this.#resolve === undefined || this.#abort.signal.aborted) return;
+class ProbeRun implements Run {
+  readonly #question: Question;
+  readonly #ports: RunPorts;
+  readonly #startedMs: number;
+  readonly #attempt: Attempt;
+  #onResult: Settle | undefined;
+  #timer: Timer;
+  #isStarting = true;
+  #aborted: string | undefined;
+
+  constructor(question: Question, ports: RunPorts, onResult: Settle) {
+    this.#question = question;
+    this.#ports = ports;
+    this.#onResult = onResult;
+    this.#startedMs = ports.clock.monotonicMs();
+    this.#timer = ports.timers.start(question.deadlineMs, () => this.#onDeadline());
+    const { clock, outside = NOTHING_OUTSIDE } = ports;
+    this.#attempt = question.start({ clock, outside }, (result) => this.#settle(result));
+    this.#isStarting = false;
+  }
+
+  withdraw(): void {
+    this.#abort(WITHDRAWN);
+  }
+
+  #abort(reason: string): void {
+    if (this.#onResult === undefined || this.#aborted !== undefined) return;
+    this.#aborted = reason;
     this.#timer.cancel();
     this.#timer = this.#ports.timers.start(SETTLE_GRACE_MS, () => this.#settle(this.#timeout()));
-    this.#abort.abort(reason);
+    this.#attempt.abort(reason);
   }
 
   #onDeadline(): void {
     const { clock, timers, selfDelay } = this.#ports;
-    selfDelay.timerFired(this.#startedMs + this.#deadlineMs, clock.monotonicMs());
+    selfDelay.timerFired(this.#startedMs + this.#question.deadlineMs, clock.monotonicMs());
     // Expired timers run before sockets are read, so the reply may be here already: look first.
-    timers.afterPoll(() => this.abort(DEADLINE));
+    timers.afterPoll(() => this.#abort(DEADLINE));
   }
 
   #settle(result: ProbeResult): void {
-    const resolve = this.#resolve;
-    if (resolve === undefined) return;
-    this.#resolve = undefined;
+    const onResult = this.#onResult;
+    if (onResult === undefined) return;
+    this.#onResult = undefined;
     this.#timer.cancel();
-    resolve(this.#believe(result));
+    const believed = this.#believe(result);
+    if (this.#isStarting) queueMicrotask(() => onResult(believed));
+    else onResult(believed);
   }
 
   /** A deadline that our own lag let expire is nobody's failure. */
   #believe(result: ProbeResult): ProbeResult {
-    if (result.kind !== 'fail' || this.#abort.signal.reason !== DEADLINE) return result;
+    if (result.kind !== 'fail' || this.#aborted !== DEADLINE) return result;
     if (!this.#ports.selfDelay.coversTimeoutAt(this.#ports.clock.monotonicMs())) return result;
     const { durationMs } = result;
     const detail = `this process did not run for a while: ${result.detail}`;
@@ -161,27 +210,8 @@ class ProbeRun {
   }
 
   #timeout(): ProbeResult {
-    const detail = `no result within ${this.#deadlineMs} ms`;
-    return { kind: 'fail', durationMs: this.#durationMs(), reason: 'TIMEOUT', detail };
+    const detail = `no result within ${this.#question.deadlineMs} ms`;
+    const durationMs = this.#ports.clock.monotonicMs() - this.#startedMs;
+    return { kind: 'fail', durationMs, reason: 'TIMEOUT', detail };
   }
-
-  /** Probes never reject; one that does is a fault of ours, and a check that cannot run has failed. */
-  #crash(error: unknown): ProbeResult {
-    const detail = `the check itself broke: ${errorMessage(error)}`;
-    return { kind: 'fail', durationMs: this.#durationMs(), reason: 'PROBE_BROKEN', detail };
-  }
-
-  #durationMs(): number {
-    return this.#ports.clock.monotonicMs() - this.#startedMs;
-  }
-}
-
-/** Async, so that even a probe that throws outright becomes a result. */
-async function startProbe<K extends Kind>(
-  map: Probes,
-  kind: K,
-  checker: CheckerOf<K>,
-  io: OutsideIo,
-): Promise<ProbeResult> {
-  return map[kind](checker, io);
 }

@@ -8,105 +8,130 @@ export function firstCheckDelayMs(warmupMs: number, random: () => number): numbe
   return warmupMs * random();
 }
 
+/** Where an item is in a queue. An item has one of its own, so that none is made for each check. */
+export class Due {
+  /** In no queue where negative. */
+  slot = -1;
+  /** In the slot. */
+  place = 0;
+}
+
 interface Slot<Item> {
-  readonly item: Item;
-  readonly dueMs: number;
-  /** Order of arrival: what is due at the same moment leaves first come, first served. */
-  readonly sequence: number;
-  /** Where it is in the heap. */
-  place: number;
+  /** In the order in which they came; undefined where one was taken or removed. */
+  readonly items: (Item | undefined)[];
+  /** Before this everything was taken. */
+  first: number;
+  /** How many there are still. */
+  count: number;
 }
 
 /**
- * Items by due time: a binary heap whose slots know their place, so that adding, taking the earliest and
- * withdrawing any one are all O(log n). Each item is in it once.
+ * Items by the slot in which they are due: what is due between two multiples of `slotMs` leaves at the later
+ * one, first come, first served. Adding and withdrawing cost the same however many there are; a slot costs
+ * O(log of the slots) once. Each item is in one queue at the most, and in it once.
  */
-export class DueQueue<Item> {
-  readonly #heap: Slot<Item>[] = [];
-  readonly #slots = new Map<Item, Slot<Item>>();
-  #sequence = 0;
+export class SlotQueue<Item extends { readonly due: Due }> {
+  readonly #slotMs: number;
+  readonly #slots = new Map<number, Slot<Item>>();
+  /** Their numbers: a binary heap, the earliest first. */
+  readonly #numbers: number[] = [];
+  #size = 0;
+
+  constructor(slotMs: number) {
+    this.#slotMs = slotMs;
+  }
 
   get size(): number {
-    return this.#heap.length;
+    return this.#size;
   }
 
   /** Adds `item`, or moves it to another due time. */
   put(item: Item, dueMs: number): void {
     this.remove(item);
-    this.#sequence += 1;
-    const slot = { item, dueMs, sequence: this.#sequence, place: this.#heap.length };
-    this.#slots.set(item, slot);
-    this.#heap.push(slot);
-    this.#rise(this.#heap.length - 1, slot);
+    const number = Math.ceil(dueMs / this.#slotMs);
+    const slot = this.#slots.get(number) ?? this.#add(number);
+    item.due.slot = number;
+    item.due.place = slot.items.length;
+    slot.items.push(item);
+    slot.count += 1;
+    this.#size += 1;
   }
 
-  /** The earliest due time, or undefined when the queue is empty. */
+  /** When the earliest slot is due, or undefined when the queue is empty. */
   nextDueMs(): number | undefined {
-    return this.#heap[0]?.dueMs;
+    const number = this.#earliest();
+    return number === undefined ? undefined : number * this.#slotMs;
   }
 
   /** Takes out the earliest item that is due at `nowMs`. */
   takeDue(nowMs: number): Item | undefined {
-    const first = this.#heap[0];
-    if (first === undefined || first.dueMs > nowMs) return undefined;
-    this.remove(first.item);
-    return first.item;
+    const number = this.#earliest();
+    if (number === undefined || number * this.#slotMs > nowMs) return undefined;
+    const slot = this.#slots.get(number);
+    while (slot !== undefined) {
+      const item = slot.items[slot.first];
+      slot.first += 1;
+      if (item === undefined) continue;
+      this.remove(item);
+      return item;
+    }
+    return undefined;
   }
 
   /** Takes `item` out; false when it is not in the queue. */
-  remove(item: Item): boolean {
-    const slot = this.#slots.get(item);
+  remove({ due }: Item): boolean {
+    const slot = this.#slots.get(due.slot);
     if (slot === undefined) return false;
-    this.#slots.delete(item);
-    const { place } = slot;
-    const last = this.#heap.pop();
-    // When `item` was last itself, its place is gone with it.
-    if (last !== undefined && place < this.#heap.length) this.#sink(this.#rise(place, last), last);
+    due.slot = -1;
+    slot.items[due.place] = undefined;
+    slot.count -= 1;
+    this.#size -= 1;
     return true;
   }
 
-  /** Moves `slot` from the free `place` up to where it belongs; returns where that is. */
-  #rise(place: number, slot: Slot<Item>): number {
-    let current = place;
-    while (current > 0) {
-      const parentPlace = (current - 1) >> 1;
-      const parent = this.#heap[parentPlace];
-      if (parent === undefined || !isBefore(slot, parent)) break;
-      this.#set(current, parent);
-      current = parentPlace;
-    }
-    this.#set(current, slot);
-    return current;
+  #add(number: number): Slot<Item> {
+    const slot = { items: [], first: 0, count: 0 };
+    this.#slots.set(number, slot);
+    this.#rise(number);
+    return slot;
   }
 
-  /** Moves `slot` from `place` down to where it belongs. */
-  #sink(place: number, slot: Slot<Item>): void {
-    let current = place;
+  /** The number of the earliest slot that has anything; those before it are done with. */
+  #earliest(): number | undefined {
     for (;;) {
-      const childPlace = this.#earlierChild(current);
-      const child = this.#heap[childPlace];
-      if (child === undefined || !isBefore(child, slot)) break;
-      this.#set(current, child);
-      current = childPlace;
+      const number = this.#numbers[0];
+      if (number === undefined || this.#slots.get(number)?.count !== 0) return number;
+      this.#slots.delete(number);
+      const last = this.#numbers.pop();
+      if (last !== undefined && this.#numbers.length > 0) this.#sink(last);
     }
-    this.#set(current, slot);
   }
 
-  #earlierChild(place: number): number {
-    const leftPlace = 2 * place + 1;
-    const left = this.#heap[leftPlace];
-    const right = this.#heap[leftPlace + 1];
-    return left !== undefined && right !== undefined && isBefore(right, left)
-      ? leftPlace + 1
-      : leftPlace;
+  /** From the end of the heap up to where it belongs. */
+  #rise(number: number): void {
+    let place = this.#numbers.length;
+    while (place > 0) {
+      const parentPlace = (place - 1) >> 1;
+      const parent = this.#numbers[parentPlace];
+      if (parent === undefined || parent <= number) break;
+      this.#numbers[place] = parent;
+      place = parentPlace;
+    }
+    this.#numbers[place] = number;
   }
 
-  #set(place: number, slot: Slot<Item>): void {
-    this.#heap[place] = slot;
-    slot.place = place;
+  /** From the top of the heap, which is free, down to where it belongs. */
+  #sink(number: number): void {
+    let place = 0;
+    for (;;) {
+      let childPlace = 2 * place + 1;
+      const right = this.#numbers[childPlace + 1];
+      if (right !== undefined && right < (this.#numbers[childPlace] ?? right)) childPlace += 1;
+      const child = this.#numbers[childPlace];
+      if (child === undefined || child >= number) break;
+      this.#numbers[place] = child;
+      place = childPlace;
+    }
+    this.#numbers[place] = number;
   }
-}
-
-function isBefore<Item>(a: Slot<Item>, b: Slot<Item>): boolean {
-  return a.dueMs < b.dueMs || (a.dueMs === b.dueMs && a.sequence < b.sequence);
 }

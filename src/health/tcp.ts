@@ -5,45 +5,83 @@
 import { formatEndpoint } from '../base/address.ts';
 import type { TcpCheckConfig } from '../config/model.ts';
 import { DialAbortedError } from '../kernel/dial.ts';
-import { openStream, type TcpStream } from '../kernel/stream.ts';
-import type { Probe, ProbeVerdict } from './probe.ts';
+import { type StreamHandlers, StreamTarget, TcpStream } from '../kernel/stream.ts';
+import type {
+  Attempt,
+  AttemptIo,
+  PrepareProbe,
+  ProbeVerdict,
+  Settle,
+  StartAttempt,
+} from './probe.ts';
 import { connectFailure } from './socket-error.ts';
 
 /**
  * Connects to `connectAddress:connectPort`. Settles at the connection, its failure, or the abort,
  * whichever is first; the descriptor is closed before it settles.
  */
-export const probeTcp: Probe<TcpCheckConfig> = (target, { signal, clock }) =>
-  new Promise((resolve) => {
-    const startedMs = clock.monotonicMs();
-    let stream: TcpStream | undefined;
-    const settle = (verdict: ProbeVerdict): void => {
-      signal.removeEventListener('abort', onAbort);
-      stream?.close();
-      resolve({ ...verdict, durationMs: clock.monotonicMs() - startedMs });
-    };
-    const fail = (error: unknown): void => settle(connectFailure(error, target));
-    const onAbort = (): void => fail(new DialAbortedError(signal.reason));
-    if (signal.aborted) {
-      onAbort();
-      return;
-    }
-    signal.addEventListener('abort', onAbort);
-    try {
-      stream = openStream(target, {
-        onConnected: () => settle(judge(target, stream?.isSelfConnected() ?? false)),
-        onBytes: () => {},
-        onEnd: () => {},
-        onError: fail,
-      });
-    } catch (error) {
-      fail(error);
-    }
-  });
-
-function judge(target: TcpCheckConfig, isSelfConnected: boolean): ProbeVerdict {
+export const prepareTcp: PrepareProbe<TcpCheckConfig> = (target) => {
   const endpoint = formatEndpoint(target.connectAddress, target.connectPort);
-  if (!isSelfConnected) return { kind: 'pass', detail: `connected to ${endpoint}` };
-  const detail = `${endpoint}: connected to itself, nobody listens there`;
-  return { kind: 'fail', reason: 'CONNECT_REFUSED', detail };
+  const question: Question = {
+    target,
+    to: new StreamTarget(target),
+    connected: { kind: 'pass', detail: `connected to ${endpoint}` },
+    selfConnected: {
+      kind: 'fail',
+      reason: 'CONNECT_REFUSED',
+      detail: `${endpoint}: connected to itself, nobody listens there`,
+    },
+  };
+  const start: StartAttempt = (io, settle) => new TcpAttempt(question, io, settle);
+  return start;
+};
+
+interface Question {
+  readonly target: TcpCheckConfig;
+  readonly to: StreamTarget;
+  readonly connected: ProbeVerdict;
+  readonly selfConnected: ProbeVerdict;
+}
+
+class TcpAttempt implements Attempt, StreamHandlers {
+  readonly #question: Question;
+  readonly #io: AttemptIo;
+  readonly #settle: Settle;
+  readonly #startedMs: number;
+  #stream: TcpStream | undefined;
+
+  constructor(question: Question, io: AttemptIo, settle: Settle) {
+    this.#question = question;
+    this.#io = io;
+    this.#settle = settle;
+    this.#startedMs = io.clock.monotonicMs();
+    try {
+      this.#stream = new TcpStream(question.to, this);
+    } catch (error) {
+      this.onError(error);
+    }
+  }
+
+  abort(reason: unknown): void {
+    this.onError(new DialAbortedError(reason));
+  }
+
+  onConnected(): void {
+    const { connected, selfConnected } = this.#question;
+    this.#end(this.#stream?.isSelfConnected() === true ? selfConnected : connected);
+  }
+
+  onBytes(): void {}
+
+  onEnd(): void {}
+
+  onError(error: unknown): void {
+    this.#end(connectFailure(error, this.#question.target));
+  }
+
+  #end(verdict: ProbeVerdict): void {
+    this.#stream?.close();
+    const durationMs = this.#io.clock.monotonicMs() - this.#startedMs;
+    this.#settle({ ...verdict, durationMs });
+  }
 }

@@ -166,14 +166,10 @@ function conclude(
   counted: Counted,
   { nowMs, change }: { readonly nowMs: number; readonly change: CheckerChange | undefined },
 ): Judgement {
-  const { firstAttemptMs: _, ...rest } = state;
-  const judged = { ...rest, ...counted, hasRun: true, consecutiveInconclusive: 0 };
-  const dueMs = nextInterval(intervalOf(config, judged), state, nowMs);
-  return {
-    state: { ...judged, dueMs },
-    nextCheckInMs: dueMs - nowMs,
-    ...(change === undefined ? {} : { change }),
-  };
+  const dueMs = nextInterval(intervalOf(config, counted), state, nowMs);
+  const judged = { ...counted, hasRun: true, consecutiveInconclusive: 0, dueMs };
+  const judgement = { state: judged, nextCheckInMs: dueMs - nowMs };
+  return change === undefined ? judgement : { ...judgement, change };
 }
 
 /** Time between two checks of a checker in this state, ms. */

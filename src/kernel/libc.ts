@@ -189,11 +189,13 @@ export function takeSocketError(fd: number): number {
   return value.readInt32LE(0);
 }
 
+/** Used within the call, as the kernel reads and writes it. */
+const addressLength = Buffer.alloc(4);
+
 /** Fills `address` with the packed sockaddr of this end. */
 export function getsockname(fd: number, address: Uint8Array): void {
-  const length = Buffer.alloc(4);
-  length.writeUInt32LE(address.length);
-  check(libc().getsockname(fd, address, length), 'getsockname');
+  addressLength.writeUInt32LE(address.length);
+  check(libc().getsockname(fd, address, addressLength), 'getsockname');
 }
 
 export interface SocketOption {

@@ -123,3 +123,5 @@ export const EPOLLIN = 1;
 export const EPOLLOUT = 4;
 export const EPOLLERR = 8;
 export const EPOLLHUP = 16;
+export const EPOLLRDHUP = 0x2000;
+export const EPOLLET = 2 ** 31;

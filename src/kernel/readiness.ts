@@ -9,30 +9,23 @@ import {
   EPOLL_CLOEXEC,
   EPOLL_CTL_ADD,
   EPOLL_CTL_MOD,
-  EPOLLERR,
-  EPOLLHUP,
+  EPOLLET,
   EPOLLIN,
   EPOLLOUT,
+  EPOLLRDHUP,
 } from './linux.ts';
 import { type Watch, watchReadable } from './poller.ts';
 
-/** `connection`: it has come about, or failed; `bytes` to be read; `both`: bytes, or room to write. */
-export type Wanted = 'connection' | 'bytes' | 'both';
-
-export interface Waiting {
-  change(what: Wanted): void;
-  /** Before the descriptor is closed, which takes it out of the epoll. */
-  end(): void;
+export interface ReadyListener {
+  /**
+   * Something came about: EPOLLOUT, a connection or room to write; EPOLLIN, bytes or the peer's end; EPOLLERR
+   * or EPOLLHUP, SO_ERROR says why. Told once: who does not read until there is nothing left says `rearm`.
+   */
+  onReady(events: number): void;
 }
 
-/** What is left undone is told again. `hasFailed`: SO_ERROR says why. */
-export type OnReady = (hasFailed: boolean) => void;
-
-const EVENTS: Readonly<Record<Wanted, number>> = {
-  connection: EPOLLOUT,
-  bytes: EPOLLIN,
-  both: EPOLLIN | EPOLLOUT,
-};
+/** One epoll_ctl for the life of a socket, which mostly wants first the one and then the other. */
+const EVENTS = (EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET) >>> 0;
 
 /** Events of one turn of the event loop; more wait for the next, so that timers run in between. */
 const EVENTS_MAX = 256;
@@ -41,11 +34,11 @@ const EVENTS_MAX = 256;
  * struct epoll_event, linux/eventpoll.h, is packed on x86-64 only:
  *
  *          0          4          8          12         16
- *   x64   +----------+---------------------+
- *         | events   | data                |
- *   arm64 +----------+----------+---------------------+
- *         | events   | padding  | data                |
- *         +----------+----------+---------------------+
+ *   x64   +----------+----------+----------+
+ *         | events   | place    | number   |    data: ours
+ *   arm64 +----------+----------+----------+----------+
+ *         | events   | padding  | place    | number   |
+ *         +----------+----------+----------+----------+
  */
 const DATA_OFFSET = process.arch === 'x64' ? 4 : 8;
 const EVENT_BYTES = DATA_OFFSET + 8;
@@ -53,35 +46,69 @@ const EVENT_BYTES = DATA_OFFSET + 8;
 const IDLE_MS = 500;
 const NUMBER_END = 2 ** 32;
 
+/** One socket that is waited for. */
+export class Waiting {
+  readonly fd: number;
+  readonly listener: ReadyListener;
+  /** Where it is among those that wait. */
+  readonly place: number;
+  /** Of this one alone: place and descriptor are another one's as soon as it has ended. */
+  readonly number: number;
+  readonly #readiness: Readiness;
+
+  constructor(
+    readiness: Readiness,
+    fd: number,
+    listener: ReadyListener,
+    { place, number }: { readonly place: number; readonly number: number },
+  ) {
+    this.#readiness = readiness;
+    this.fd = fd;
+    this.listener = listener;
+    this.place = place;
+    this.number = number;
+  }
+
+  /** What is there already is told again, at the next turn of the event loop. */
+  rearm(): void {
+    this.#readiness.control(EPOLL_CTL_MOD, this);
+  }
+
+  /** Once, before the descriptor is closed, which takes it out of the epoll. */
+  end(): void {
+    this.#readiness.forget(this);
+  }
+}
+
 class Readiness {
   readonly #epoll = libc.epollCreate(EPOLL_CLOEXEC);
   readonly #event = Buffer.alloc(EVENT_BYTES);
   readonly #events = Buffer.alloc(EVENT_BYTES * EVENTS_MAX);
-  /** By a number of their own: that of a descriptor is another socket's as soon as it is closed. */
-  readonly #waiting = new Map<number, OnReady>();
+  readonly #waiting: (Waiting | undefined)[] = [];
+  readonly #freePlaces: number[] = [];
   #lastNumber = 0;
   #watch: Watch | undefined;
   #idle: NodeJS.Timeout | undefined;
 
-  add(fd: number, what: Wanted, onReady: OnReady): Waiting {
-    const number = this.#freeNumber();
-    this.#control(EPOLL_CTL_ADD, fd, { what, number });
-    this.#waiting.set(number, onReady);
+  add(fd: number, listener: ReadyListener): Waiting {
+    const place = this.#freePlaces.pop() ?? this.#waiting.length;
+    this.#lastNumber = (this.#lastNumber + 1) % NUMBER_END;
+    const waiting = new Waiting(this, fd, listener, { place, number: this.#lastNumber });
+    this.#waiting[place] = waiting;
+    try {
+      this.control(EPOLL_CTL_ADD, waiting);
+    } catch (error) {
+      this.forget(waiting);
+      throw error;
+    }
     this.#watch ??= watchReadable(this.#epoll, () => this.#tell());
-    return {
-      change: (other) => this.#control(EPOLL_CTL_MOD, fd, { what: other, number }),
-      end: () => this.#forget(number),
-    };
+    return waiting;
   }
 
-  #freeNumber(): number {
-    do this.#lastNumber = (this.#lastNumber + 1) % NUMBER_END;
-    while (this.#waiting.has(this.#lastNumber));
-    return this.#lastNumber;
-  }
-
-  #forget(number: number): void {
-    if (!this.#waiting.delete(number) || this.#waiting.size > 0) return;
+  forget({ place }: Waiting): void {
+    this.#waiting[place] = undefined;
+    this.#freePlaces.push(place);
+    if (this.#freePlaces.length < this.#waiting.length) return;
     // Once for all of a while: opening the watch costs a tenth of a check.
     if (this.#idle === undefined) this.#idle = setTimeout(() => this.#rest(), IDLE_MS).unref();
   }
@@ -89,27 +116,26 @@ class Readiness {
   /** Without anybody to wait for, the event loop may end. */
   #rest(): void {
     this.#idle = undefined;
-    if (this.#waiting.size > 0) return;
+    if (this.#freePlaces.length < this.#waiting.length) return;
     this.#watch?.close();
     this.#watch = undefined;
   }
 
-  #control(
-    operation: number,
-    fd: number,
-    { what, number }: { readonly what: Wanted; readonly number: number },
-  ): void {
-    this.#event.writeUInt32LE(EVENTS[what], 0);
-    this.#event.writeUInt32LE(number, DATA_OFFSET);
+  control(operation: number, { fd, place, number }: Waiting): void {
+    this.#event.writeUInt32LE(EVENTS, 0);
+    this.#event.writeUInt32LE(place, DATA_OFFSET);
+    this.#event.writeUInt32LE(number, DATA_OFFSET + 4);
     libc.epollControl(this.#epoll, operation, fd, this.#event);
   }
 
   #tell(): void {
     const count = libc.epollTake(this.#epoll, this.#events, EVENTS_MAX);
-    for (let index = 0; index < count; index += 1) {
-      const events = this.#events.readUInt32LE(index * EVENT_BYTES);
-      const number = this.#events.readUInt32LE(index * EVENT_BYTES + DATA_OFFSET);
-      this.#waiting.get(number)?.((events & (EPOLLERR | EPOLLHUP)) !== 0);
+    for (let at = 0; at < count * EVENT_BYTES; at += EVENT_BYTES) {
+      const events = this.#events.readUInt32LE(at);
+      const waiting = this.#waiting[this.#events.readUInt32LE(at + DATA_OFFSET)];
+      // One that ended in this turn is not told, nor is who has its place now.
+      const number = this.#events.readUInt32LE(at + DATA_OFFSET + 4);
+      if (waiting?.number === number) waiting.listener.onReady(events);
     }
   }
 }
@@ -117,7 +143,7 @@ class Readiness {
 let shared: Readiness | undefined;
 
 /** Calls back from the event loop, see poller.ts. Throws SysError. */
-export function awaitReady(fd: number, what: Wanted, onReady: OnReady): Waiting {
+export function awaitReady(fd: number, listener: ReadyListener): Waiting {
   shared ??= new Readiness();
-  return shared.add(fd, what, onReady);
+  return shared.add(fd, listener);
 }

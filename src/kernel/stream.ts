@@ -7,18 +7,27 @@
 import { type DialTarget, openStreamSocket, packAddress } from './dial.ts';
 import * as libc from './libc.ts';
 import { SysError } from './libc.ts';
-import { IPPROTO_TCP, MSG_DONTWAIT, MSG_NOSIGNAL, TCP_QUICKACK } from './linux.ts';
-import { awaitReady, type Waiting, type Wanted } from './readiness.ts';
+import {
+  EPOLLERR,
+  EPOLLHUP,
+  EPOLLOUT,
+  IPPROTO_TCP,
+  MSG_DONTWAIT,
+  MSG_NOSIGNAL,
+  TCP_QUICKACK,
+} from './linux.ts';
+import { awaitReady, type ReadyListener, type Waiting } from './readiness.ts';
+import { SOCKADDR_IN6_LENGTH } from './sockaddr.ts';
 
 /** Called from the event loop; each may close the connection, and after that none is called. */
 export interface StreamHandlers {
-  readonly onConnected: () => void;
+  onConnected(): void;
   /** Aliases a buffer that the next read overwrites. */
-  readonly onBytes: (bytes: Buffer) => void;
+  onBytes(bytes: Buffer): void;
   /** The peer will send no more. The connection is closed after this. */
-  readonly onEnd: () => void;
+  onEnd(): void;
   /** SysError with `syscall` connect before `onConnected`. The connection is closed after this. */
-  readonly onError: (error: SysError) => void;
+  onError(error: SysError): void;
 }
 
 /**
@@ -33,7 +42,7 @@ const NO_BARE_ACK = {
   label: 'TCP_QUICKACK',
 } as const;
 
-/** A read at a turn of the event loop: a flood must not keep timers from running. */
+/** Read at a turn of the event loop: a flood must not keep timers from running. */
 const READ_BYTES = 64 * 1024;
 
 /** Family, port and address of a sockaddr_in; of a sockaddr_in6 all but the scope. */
@@ -42,42 +51,46 @@ const ADDRESS_END = { inet: 8, inet6: 24 } as const;
 /** One for all: what was read is used within the turn. */
 let shared: Buffer | undefined;
 
-/** Throws SysError as `dial` does for what is refused at once; no descriptor is left then. */
-export function openStream(target: DialTarget, handlers: StreamHandlers): TcpStream {
-  return new TcpStream(target, handlers);
+/** This end of a connection, while it is looked at. */
+const own = Buffer.alloc(SOCKADDR_IN6_LENGTH);
+
+/** Where to connect, made ready once for many connections. */
+export class StreamTarget {
+  readonly dial: DialTarget;
+  /** Where the address ends in `address`. */
+  readonly addressEnd: number;
+  #address: Buffer | undefined;
+
+  constructor(dial: DialTarget) {
+    this.dial = dial;
+    this.addressEnd = ADDRESS_END[dial.connectAddress.family];
+  }
+
+  /** A packed sockaddr. Throws for a port that cannot be. */
+  get address(): Buffer {
+    this.#address ??= packAddress(this.dial.connectAddress, this.dial.connectPort);
+    return this.#address;
+  }
 }
 
-/** Made once for each: text is read for it. */
-const addresses = new WeakMap<DialTarget, Buffer>();
-
-function addressOf(target: DialTarget): Buffer {
-  const known = addresses.get(target);
-  if (known !== undefined) return known;
-  const address = packAddress(target.connectAddress, target.connectPort);
-  addresses.set(target, address);
-  return address;
-}
-
-export class TcpStream {
+export class TcpStream implements ReadyListener {
   readonly #fd: number;
   readonly #handlers: StreamHandlers;
-  readonly #address: Buffer;
-  readonly #addressEnd: number;
+  readonly #to: StreamTarget;
   readonly #waiting: Waiting;
-  #wanted: Wanted = 'connection';
   #unsent: Buffer | undefined;
   #state: 'connecting' | 'connected' | 'closed' = 'connecting';
 
-  constructor(target: DialTarget, handlers: StreamHandlers) {
+  /** Begins to connect. Throws SysError as `dial` does for what is refused at once; no descriptor is left then. */
+  constructor(to: StreamTarget, handlers: StreamHandlers) {
     this.#handlers = handlers;
-    this.#address = addressOf(target);
-    this.#addressEnd = ADDRESS_END[target.connectAddress.family];
-    this.#fd = openStreamSocket(target);
+    this.#to = to;
+    this.#fd = openStreamSocket(to.dial);
     try {
       libc.setsockopt(this.#fd, NO_BARE_ACK);
       // Connected at once or not: writability tells.
-      libc.connect(this.#fd, this.#address);
-      this.#waiting = awaitReady(this.#fd, 'connection', (hasFailed) => this.#ready(hasFailed));
+      libc.connect(this.#fd, to.address);
+      this.#waiting = awaitReady(this.#fd, this);
     } catch (error) {
       libc.close(this.#fd);
       throw error;
@@ -89,9 +102,9 @@ export class TcpStream {
    * open): connected, with no server anywhere.
    */
   isSelfConnected(): boolean {
-    const own = Buffer.alloc(this.#address.length);
+    const { address, addressEnd } = this.#to;
     libc.getsockname(this.#fd, own);
-    return own.compare(this.#address, 0, this.#addressEnd, 0, this.#addressEnd) === 0;
+    return own.compare(address, 0, addressEnd, 0, addressEnd) === 0;
   }
 
   /** Sends all of it, now or when there is room. An error is told, not thrown. */
@@ -99,7 +112,11 @@ export class TcpStream {
     if (this.#state !== 'connected') return;
     const before = this.#unsent;
     this.#unsent = before === undefined ? bytes : Buffer.concat([before, bytes]);
-    this.#guarded(() => this.#send());
+    try {
+      this.#send();
+    } catch (error) {
+      this.#break(error);
+    }
   }
 
   close(): void {
@@ -109,64 +126,61 @@ export class TcpStream {
     libc.close(this.#fd);
   }
 
-  #ready(hasFailed: boolean): void {
-    this.#guarded(() => {
-      if (this.#state === 'connecting') this.#connected(hasFailed);
-      else this.#read();
-    });
+  /** For readiness.ts. */
+  onReady(events: number): void {
+    try {
+      if (this.#state === 'connecting') this.#connected(events);
+      // First, for a server may answer and close before all is sent.
+      if ((events & ~EPOLLOUT) !== 0) this.#receive();
+      if (this.#unsent !== undefined) this.#send();
+    } catch (error) {
+      this.#break(error);
+    }
   }
 
-  #connected(hasFailed: boolean): void {
+  #connected(events: number): void {
+    const hasFailed = (events & (EPOLLERR | EPOLLHUP)) !== 0;
     const errno = hasFailed ? libc.takeSocketError(this.#fd) : 0;
     if (errno !== 0) throw new SysError('connect', errno);
     this.#state = 'connected';
     this.#handlers.onConnected();
-    if (this.#isOpen()) this.#want(this.#unsent === undefined ? 'bytes' : 'both');
   }
 
-  #read(): void {
-    // First, for a server may answer and close before all is sent.
-    this.#receive();
-    if (this.#isOpen()) this.#send();
-  }
-
+  /** Until there is nothing left, for that is told once only; but so much at most, and the rest next time. */
   #receive(): void {
     shared ??= Buffer.allocUnsafeSlow(READ_BYTES);
-    const length = libc.read(this.#fd, shared);
-    if (length === undefined) return;
-    if (length > 0) {
+    for (let left = READ_BYTES; this.#isOpen(); ) {
+      if (left <= 0) {
+        this.#waiting.rearm();
+        return;
+      }
+      const length = libc.read(this.#fd, shared);
+      if (length === undefined) return;
+      if (length === 0) {
+        this.close();
+        this.#handlers.onEnd();
+        return;
+      }
+      left -= length;
       this.#handlers.onBytes(shared.subarray(0, length));
-      return;
     }
-    this.close();
-    this.#handlers.onEnd();
   }
 
+  /** What there is no room for goes when that is told of. */
   #send(): void {
     const bytes = this.#unsent;
-    if (bytes === undefined) return;
+    if (bytes === undefined || !this.#isOpen()) return;
     const sent = libc.send(this.#fd, bytes, MSG_DONTWAIT | MSG_NOSIGNAL) ?? 0;
     this.#unsent = sent < bytes.length ? bytes.subarray(sent) : undefined;
-    this.#want(this.#unsent === undefined ? 'bytes' : 'both');
-  }
-
-  #want(what: Wanted): void {
-    if (what === this.#wanted) return;
-    this.#wanted = what;
-    this.#waiting.change(what);
   }
 
   #isOpen(): boolean {
     return this.#state !== 'closed';
   }
 
-  #guarded(work: () => void): void {
-    try {
-      work();
-    } catch (error) {
-      if (!(error instanceof SysError) || !this.#isOpen()) throw error;
-      this.close();
-      this.#handlers.onError(error);
-    }
+  #break(error: unknown): void {
+    if (!(error instanceof SysError) || !this.#isOpen()) throw error;
+    this.close();
+    this.#handlers.onError(error);
   }
 }

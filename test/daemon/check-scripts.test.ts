@@ -12,11 +12,8 @@ import type { ScriptRules } from '../../src/daemon/script-launch.ts';
 import { ScriptRunner } from '../../src/daemon/script-runner.ts';
 import { nodeTimers } from '../../src/daemon/timers.ts';
 import type { ProbeResult } from '../../src/health/probe.ts';
-import { probes, startRun } from '../../src/health/runner.ts';
-import { SelfDelay } from '../../src/health/self-delay.ts';
-import { eventLoopTimers } from '../../src/health/timers.ts';
 import { miscCheck } from '../health/configs.ts';
-import { openDescriptors } from '../health/probing.ts';
+import { ask, openDescriptors } from '../health/probing.ts';
 import { eventually } from '../netns/segment.ts';
 
 const LIMIT = 4;
@@ -59,8 +56,7 @@ function script(body: string, mode = 0o755): string {
 
 function start(path: string, changes: Partial<MiscCheckConfig> = {}) {
   const config = miscCheck({ command: { path, args: [] }, ...changes });
-  const ports = { probes, clock: systemClock, timers: eventLoopTimers, outside };
-  return startRun(config, { ...ports, selfDelay: new SelfDelay() });
+  return ask(config, { ports: { outside } });
 }
 
 function check(path: string, changes: Partial<MiscCheckConfig> = {}): Promise<ProbeResult> {

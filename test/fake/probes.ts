@@ -1,6 +1,6 @@
 import { formatEndpoint } from '../../src/base/address.ts';
 import type { ConnectingCheckerConfig } from '../../src/config/model.ts';
-import type { ProbeIo, ProbeResult } from '../../src/health/probe.ts';
+import { type ProbeIo, type ProbeResult, prepared } from '../../src/health/probe.ts';
 import { type Probes, probes } from '../../src/health/runner.ts';
 
 export const pass: ProbeResult = { kind: 'pass', durationMs: 1, detail: 'fine' };
@@ -29,7 +29,7 @@ export class FakeProbes {
   readonly #behaviours = new Map<string, Behaviour>();
 
   constructor() {
-    const probe = (target: ConnectingCheckerConfig, io: ProbeIo) => this.#probe(target, io);
+    const probe = prepared((target: ConnectingCheckerConfig, io) => this.#probe(target, io));
     this.probes = {
       TCP_CHECK: probe,
       HTTP_GET: probe,

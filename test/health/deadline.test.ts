@@ -3,12 +3,10 @@
  * time that moves only when told. By how many milliseconds it does so in real time is measured by the bench.
  */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { probes, startRun } from '../../src/health/runner.ts';
-import { SelfDelay } from '../../src/health/self-delay.ts';
 import { FakeTime } from '../fake/time.ts';
 import { type Authority, makeAuthority } from './certificates.ts';
 import { type Endless, endlessServers } from './endless-servers.ts';
-import { openDescriptors } from './probing.ts';
+import { ask, openDescriptors } from './probing.ts';
 
 const DEADLINE_MS = 3000;
 const NAMES = [...endlessServers({ certFile: '', keyFile: '', cert: '', key: '' }).keys()];
@@ -26,9 +24,8 @@ afterAll(() => authority.remove());
 
 function startProbe({ config }: Endless) {
   const time = new FakeTime();
-  const ports = { probes, clock: time, timers: time, selfDelay: new SelfDelay() };
   const checker = { ...config, connectTimeoutMs: DEADLINE_MS };
-  return { time, run: startRun(checker, ports) };
+  return { time, run: ask(checker, { ports: { clock: time, timers: time } }) };
 }
 
 describe.each(NAMES)('%s', (name) => {

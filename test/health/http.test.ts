@@ -1,10 +1,9 @@
 import { describe, expect, it } from 'vitest';
-import { systemClock } from '../../src/base/clock.ts';
-import { probeHttp } from '../../src/health/http.ts';
 import { closedPort } from './closed-ports.ts';
 import { httpGet, httpUrl, ip } from './configs.ts';
 import { listenPerTest } from './per-test.ts';
 import {
+  ask,
   check,
   fillBacklog,
   LATE_MS,
@@ -223,17 +222,12 @@ describe('the verdict of HTTP_GET', () => {
     expect(result.durationMs).toBeLessThan(SHORT_MS + LATE_MS);
   });
 
-  it('comes at once when the check is aborted, also before it began', async () => {
+  it('comes at once when the check is withdrawn', async () => {
     const server = await serve(silent);
     const before = openDescriptors();
-    const abort = new AbortController();
-    const io = { signal: abort.signal, clock: systemClock };
-    const running = probeHttp(httpGet({ connectPort: server.port }), io);
-    abort.abort('withdrawn');
-    expect(await running).toMatchObject({ kind: 'fail' });
-    expect(await probeHttp(httpGet({ connectPort: server.port }), io)).toMatchObject({
-      kind: 'fail',
-    });
+    const run = ask(httpGet({ connectPort: server.port }));
+    run.withdraw();
+    expect(await run.result).toMatchObject({ kind: 'fail' });
     expect(openDescriptors()).toBeLessThanOrEqual(before + server.open());
   });
 });

@@ -2,8 +2,8 @@
 import { readdirSync } from 'node:fs';
 import { systemClock } from '../../src/base/clock.ts';
 import type { CheckerConfig } from '../../src/config/model.ts';
-import type { ProbeResult } from '../../src/health/probe.ts';
-import { probes, startRun } from '../../src/health/runner.ts';
+import type { ProbeResult, Run } from '../../src/health/probe.ts';
+import { probes, questionOf, type RunPorts, startRun } from '../../src/health/runner.ts';
 import { SelfDelay } from '../../src/health/self-delay.ts';
 import { eventLoopTimers } from '../../src/health/timers.ts';
 import { tcpCheck } from './configs.ts';
@@ -14,11 +14,32 @@ export const SHORT_MS = 300;
 /** Generous: a probe that outlives its deadline by this much is broken, however loaded the machine. */
 export const LATE_MS = 2000;
 
-const ports = { probes, clock: systemClock, timers: eventLoopTimers };
+const ports = { clock: systemClock, timers: eventLoopTimers };
+
+/** A run that somebody waits for. */
+export interface AwaitedRun extends Run {
+  readonly result: Promise<ProbeResult>;
+}
+
+export interface Asking {
+  readonly ports?: Partial<RunPorts>;
+  /** The real ones where absent. */
+  readonly probes?: typeof probes;
+  readonly endMs?: number;
+}
+
+/** Starts one check. */
+export function ask(config: CheckerConfig, asking: Asking = {}): AwaitedRun {
+  const question = questionOf(config, asking.probes ?? probes);
+  const { promise: result, resolve } = Promise.withResolvers<ProbeResult>();
+  const all = { ...ports, selfDelay: new SelfDelay(), ...asking.ports };
+  const run = startRun(question, all, resolve, asking.endMs);
+  return { result, withdraw: () => run.withdraw() };
+}
 
 /** One check from start to result, whatever that says. */
 export function checkOnce(config: CheckerConfig): Promise<ProbeResult> {
-  return startRun(config, { ...ports, selfDelay: new SelfDelay() }).result;
+  return ask(config).result;
 }
 
 // Connections of checks share one descriptor, which is there from the first check on.

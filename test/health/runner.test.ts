@@ -1,12 +1,12 @@
 import { afterEach, describe, expect, it } from 'vitest';
 import type { HttpTarget } from '../../src/health/http-request.ts';
-import type { Probe, ProbeResult } from '../../src/health/probe.ts';
-import { type Probes, probes, startRun } from '../../src/health/runner.ts';
+import { type Probe, type ProbeResult, prepared } from '../../src/health/probe.ts';
+import { type Probes, probes, questionOf, startRun } from '../../src/health/runner.ts';
 import { SelfDelay, STALL_BOUND_MS } from '../../src/health/self-delay.ts';
 import { fail, pass } from '../fake/probes.ts';
 import { FakeTime } from '../fake/time.ts';
 import { httpGet, httpUrl, tcpCheck } from './configs.ts';
-import { checkOnce, SHORT_MS } from './probing.ts';
+import { ask, checkOnce, SHORT_MS } from './probing.ts';
 import { type FaultyServer, listen, replyWith } from './servers.ts';
 
 const servers: FaultyServer[] = [];
@@ -16,9 +16,9 @@ afterEach(async () => {
 });
 
 function runOf(probe: Probe<unknown>, time: FakeTime) {
-  const faked: Probes = { ...probes, TCP_CHECK: probe };
-  const ports = { probes: faked, clock: time, timers: time, selfDelay: new SelfDelay() };
-  return startRun(tcpCheck({ connectTimeoutMs: 1000 }), ports);
+  const faked: Probes = { ...probes, TCP_CHECK: prepared(probe) };
+  const ports = { clock: time, timers: time };
+  return ask(tcpCheck({ connectTimeoutMs: 1000 }), { probes: faked, ports });
 }
 
 describe('a run', () => {
@@ -56,6 +56,27 @@ describe('a run', () => {
     }
   });
 
+  it('does not tell a result before it is there itself', async () => {
+    const time = new FakeTime();
+    const atOnce: Probes = {
+      ...probes,
+      TCP_CHECK: () => (_io, settle) => {
+        settle(pass);
+        return { abort: () => {} };
+      },
+    };
+    const ports = { clock: time, timers: time, selfDelay: new SelfDelay() };
+    const told: ProbeResult[] = [];
+    const run = startRun(questionOf(tcpCheck(), atOnce), ports, (result) => told.push(result));
+    expect(told).toEqual([]);
+    await time.settle();
+    expect(told).toEqual([pass]);
+    run.withdraw();
+    await time.advance(5000);
+    expect(told).toEqual([pass]);
+    expect(time.armedTimers).toBe(0);
+  });
+
   it('aborts its probe once, at the deadline or the withdrawal', async () => {
     const time = new FakeTime();
     let aborts = 0;
@@ -86,9 +107,9 @@ describe('a run of several urls', () => {
         if (path !== '/c') time.start(answerMs, () => resolve(answer));
         signal.addEventListener('abort', () => resolve(fail(String(signal.reason))));
       });
-    const faked: Probes = { ...probes, HTTP_GET: probe };
-    const ports = { probes: faked, clock: time, timers: time, selfDelay: new SelfDelay() };
-    const start = (config: HttpTarget) => startRun(config, { ...ports, ...changes });
+    const faked: Probes = { ...probes, HTTP_GET: prepared(probe) };
+    const ports = { clock: time, timers: time };
+    const start = (config: HttpTarget) => ask(config, { probes: faked, ports, ...changes });
     return { time, asked, start };
   }
 

@@ -1,63 +1,94 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { DueQueue, firstCheckDelayMs } from '../../src/health/schedule.ts';
+import { Due, firstCheckDelayMs, SlotQueue } from '../../src/health/schedule.ts';
 
-function drain<Item>(queue: DueQueue<Item>): Item[] {
-  const items: Item[] = [];
-  for (;;) {
-    const item = queue.takeDue(Number.POSITIVE_INFINITY);
-    if (item === undefined) return items;
-    items.push(item);
+const SLOT_MS = 10;
+
+class Item {
+  readonly due = new Due();
+  readonly name: number;
+
+  constructor(name: number) {
+    this.name = name;
   }
 }
 
-describe('the due queue', () => {
-  it('gives nothing before it is due', () => {
-    const queue = new DueQueue<string>();
-    queue.put('a', 10);
-    expect(queue.takeDue(9.9)).toBeUndefined();
-    expect(queue.takeDue(10)).toBe('a');
+function items(count: number): Item[] {
+  return Array.from({ length: count }, (_, name) => new Item(name));
+}
+
+function drain(queue: SlotQueue<Item>): number[] {
+  const names: number[] = [];
+  for (;;) {
+    const item = queue.takeDue(Number.POSITIVE_INFINITY);
+    if (item === undefined) return names;
+    names.push(item.name);
+  }
+}
+
+describe('the queue of checks', () => {
+  it('gives nothing before the slot in which it is due', () => {
+    const queue = new SlotQueue<Item>(SLOT_MS);
+    const item = new Item(0);
+    queue.put(item, 10.1);
+    expect(queue.nextDueMs()).toBe(20);
+    expect(queue.takeDue(19.9)).toBeUndefined();
+    expect(queue.takeDue(20)).toBe(item);
     expect(queue.size).toBe(0);
+    expect(queue.nextDueMs()).toBeUndefined();
   });
 
-  it('serves what is due at the same moment in the order it came', () => {
-    const queue = new DueQueue<number>();
-    for (let item = 0; item < 20; item += 1) queue.put(item, 5);
-    expect(drain(queue)).toEqual(Array.from({ length: 20 }, (_, item) => item));
+  it('serves what is due in the same slot in the order it came', () => {
+    const queue = new SlotQueue<Item>(SLOT_MS);
+    for (const item of items(20)) queue.put(item, 10 - item.name / 4);
+    expect(drain(queue)).toEqual(Array.from({ length: 20 }, (_, name) => name));
   });
 
-  it('moves an item that is put again', () => {
-    const queue = new DueQueue<string>();
-    queue.put('a', 1);
-    queue.put('b', 2);
-    queue.put('a', 3);
-    expect(queue.nextDueMs()).toBe(2);
-    expect(drain(queue)).toEqual(['b', 'a']);
+  it('moves an item that is put again, and does not wait for where it was', () => {
+    const queue = new SlotQueue<Item>(SLOT_MS);
+    const [a, b] = [new Item(0), new Item(1)];
+    queue.put(a, 10);
+    queue.put(b, 20);
+    queue.put(a, 30);
+    expect(queue.nextDueMs()).toBe(20);
+    expect(drain(queue)).toEqual([1, 0]);
   });
 
-  it('agrees with a sorted list whatever is put, moved and removed', () => {
+  it('agrees with a sorted list whatever is put, moved, removed and taken', () => {
     const command = fc.record({
-      item: fc.integer({ min: 0, max: 30 }),
-      dueMs: fc.option(fc.integer({ min: 0, max: 20 }), { nil: undefined }),
+      name: fc.integer({ min: 0, max: 30 }),
+      dueMs: fc.option(fc.integer({ min: 0, max: 500 }), { nil: undefined }),
+      nowMs: fc.option(fc.integer({ min: 0, max: 500 }), { nil: undefined, freq: 3 }),
     });
     fc.assert(
       fc.property(fc.array(command, { maxLength: 200 }), (commands) => {
-        const queue = new DueQueue<number>();
-        const model: { item: number; dueMs: number }[] = [];
-        for (const { item, dueMs } of commands) {
-          const at = model.findIndex((entry) => entry.item === item);
-          if (at >= 0) model.splice(at, 1);
-          if (dueMs === undefined) {
-            expect(queue.remove(item)).toBe(at >= 0);
+        const queue = new SlotQueue<Item>(SLOT_MS);
+        const all = items(31);
+        let model: { name: number; slot: number }[] = [];
+        const earliest = () => model.toSorted((a, b) => a.slot - b.slot)[0];
+        for (const { name, dueMs, nowMs } of commands) {
+          const item = all[name] ?? new Item(name);
+          const isIn = model.some((entry) => entry.name === name);
+          if (nowMs !== undefined) {
+            const first = earliest();
+            const isDue = first !== undefined && first.slot * SLOT_MS <= nowMs;
+            expect(queue.takeDue(nowMs)?.name).toBe(isDue ? first.name : undefined);
+            if (isDue) model = model.filter((entry) => entry !== first);
+          } else if (dueMs === undefined) {
+            expect(queue.remove(item)).toBe(isIn);
+            model = model.filter((entry) => entry.name !== name);
           } else {
             queue.put(item, dueMs);
-            model.push({ item, dueMs });
+            const others = model.filter((entry) => entry.name !== name);
+            model = [...others, { name, slot: Math.ceil(dueMs / SLOT_MS) }];
           }
           expect(queue.size).toBe(model.length);
+          const first = earliest();
+          expect(queue.nextDueMs()).toBe(first === undefined ? undefined : first.slot * SLOT_MS);
         }
-        // Array.prototype.sort is stable: the same moment keeps the order of arrival.
-        model.sort((a, b) => a.dueMs - b.dueMs);
-        expect(drain(queue)).toEqual(model.map((entry) => entry.item));
+        // Array.prototype.sort is stable: the same slot keeps the order of arrival.
+        model.sort((a, b) => a.slot - b.slot);
+        expect(drain(queue)).toEqual(model.map((entry) => entry.name));
       }),
     );
   });

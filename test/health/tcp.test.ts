@@ -1,10 +1,9 @@
 import { afterEach, describe, expect, it } from 'vitest';
-import { systemClock } from '../../src/base/clock.ts';
 import { socketVerdict } from '../../src/health/socket-error.ts';
-import { probeTcp } from '../../src/health/tcp.ts';
 import { closedPort } from './closed-ports.ts';
 import { ip, tcpCheck } from './configs.ts';
 import {
+  ask,
   check,
   fillBacklog,
   LATE_MS,
@@ -97,18 +96,12 @@ describe('TCP_CHECK', () => {
     expect(openDescriptors()).toBeLessThanOrEqual(before);
   });
 
-  it('settles at once when it is aborted, also before it began', async () => {
+  it('settles at once when it is withdrawn', async () => {
     const connectPort = await fullPort();
     const before = openDescriptors();
-    const abort = new AbortController();
-    const running = probeTcp(tcpCheck({ connectPort }), {
-      signal: abort.signal,
-      clock: systemClock,
-    });
-    abort.abort('withdrawn');
-    expect(await running).toMatchObject({ kind: 'fail', reason: 'CONNECT_TIMEOUT' });
-    const late = probeTcp(tcpCheck({ connectPort }), { signal: abort.signal, clock: systemClock });
-    expect(await late).toMatchObject({ kind: 'fail', reason: 'CONNECT_TIMEOUT' });
+    const run = ask(tcpCheck({ connectPort }));
+    run.withdraw();
+    expect(await run.result).toMatchObject({ kind: 'fail', reason: 'CONNECT_TIMEOUT' });
     expect(openDescriptors()).toBeLessThanOrEqual(before);
   });
 

@@ -3,8 +3,8 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import type { Socket } from 'node:net';
 import { expect, test } from 'vitest';
-import type { SysError } from '../../src/kernel/libc.ts';
-import { openStream, type StreamHandlers, type TcpStream } from '../../src/kernel/stream.ts';
+import { SysError } from '../../src/kernel/libc.ts';
+import { type StreamHandlers, StreamTarget, TcpStream } from '../../src/kernel/stream.ts';
 import { closedPort } from '../health/closed-ports.ts';
 import { ip } from '../health/configs.ts';
 import { listenPerTest } from '../health/per-test.ts';
@@ -16,7 +16,7 @@ const serve = listenPerTest();
 function open(port: number, handlers: Partial<StreamHandlers>): TcpStream {
   const nothing = { onConnected() {}, onBytes() {}, onEnd() {}, onError() {} };
   const target = { connectAddress: ip('127.0.0.1'), connectPort: port };
-  return openStream(target, { ...nothing, ...handlers });
+  return new TcpStream(new StreamTarget(target), { ...nothing, ...handlers });
 }
 
 /** Resolves with what `begin` hands over, or rejects with an error of the connection. */
@@ -50,6 +50,27 @@ test('sends all of what does not fit at once, and is told what comes meanwhile',
     onEnd: () => done(heard),
   }));
   expect(text).toBe('earlyall of it');
+});
+
+test('reads all that came before it looked, and the end behind it', async () => {
+  const sizes = [0, 5, 65_536, 300_000];
+  for (const size of sizes) {
+    const { port } = await serve((socket) => socket.end(Buffer.alloc(size, 'x')));
+    let received = 0;
+    const stream = await outcomeOf<TcpStream>(port, (done, opened) => ({
+      onConnected: () => {
+        // Nothing more is told of what is there by the end of this, the peer's end included.
+        const cell = new Int32Array(new SharedArrayBuffer(4));
+        Atomics.wait(cell, 0, 0, 20);
+      },
+      onBytes: (bytes) => {
+        received += bytes.length;
+      },
+      onEnd: () => done(opened()),
+    }));
+    stream.close();
+    expect(received).toBe(size);
+  }
 });
 
 test('a flood does not keep timers from running', async () => {
@@ -108,13 +129,38 @@ test('one that is closed hears nothing more, whatever was there for it', async (
   expect(told).toBe(1);
 });
 
+test('one that takes the place of another in the same turn does not hear what was meant for that', async () => {
+  const { port } = await serve((socket) => socket.end('hello'));
+  const nobody = await closedPort();
+  const refusals: Promise<SysError>[] = [];
+  const streams = Array.from({ length: 50 }, (_, index) =>
+    open(port, {
+      onConnected: () => {
+        for (const other of streams.slice(index)) other.close();
+        for (const _other of streams.slice(index)) {
+          refusals.push(
+            outcomeOf<SysError>(nobody, (done) => ({
+              onConnected: () => done(new SysError('connect', 0)),
+              onError: done,
+            })),
+          );
+        }
+      },
+    }),
+  );
+  await expect.poll(() => refusals.length).toBe(50);
+  const codes = new Set((await Promise.all(refusals)).map(({ code }) => code));
+  expect(codes).toEqual(new Set(['ECONNREFUSED']));
+});
+
 test('a process without any left comes to its end', async () => {
   const { port } = await serve((socket) => socket.end());
   const program = `
-    import { openStream } from './src/kernel/stream.ts';
+    import { StreamTarget, TcpStream } from './src/kernel/stream.ts';
     const target = { connectAddress: { family: 'inet', text: '127.0.0.1' }, connectPort: ${port} };
     const nothing = { onBytes() {}, onEnd() {}, onError() {} };
-    const stream = openStream(target, { ...nothing, onConnected: () => stream.close() });
+    const handlers = { ...nothing, onConnected: () => stream.close() };
+    const stream = new TcpStream(new StreamTarget(target), handlers);
   `;
   const words = ['--input-type=module', '--eval', program];
   const child = spawn(process.execPath, words, { cwd: new URL('../..', import.meta.url) });

@@ -1,10 +1,7 @@
 /** Runs checks as the engine does, in a namespace. Commands: ProbeCommand; answers with the result. */
 import { readdirSync } from 'node:fs';
-import { systemClock } from '../../../src/base/clock.ts';
 import type { CheckerConfig } from '../../../src/config/model.ts';
-import { probes, startRun } from '../../../src/health/runner.ts';
-import { SelfDelay } from '../../../src/health/self-delay.ts';
-import { eventLoopTimers } from '../../../src/health/timers.ts';
+import { checkOnce } from '../../health/probing.ts';
 import { hear, say } from './lines.ts';
 
 export interface ProbeCommand {
@@ -13,12 +10,10 @@ export interface ProbeCommand {
   readonly times?: number;
 }
 
-const ports = { probes, clock: systemClock, timers: eventLoopTimers };
-
 async function run({ checker, times = 1 }: ProbeCommand): Promise<void> {
   let result: unknown;
   for (let done = 0; done < times; done += 1) {
-    result = await startRun(checker, { ...ports, selfDelay: new SelfDelay() }).result;
+    result = await checkOnce(checker);
   }
   const descriptors = readdirSync('/proc/self/fd').length;
   say({ result, descriptors });
