@@ -20,6 +20,9 @@ export const MAX_BODY_BYTES = 1024 * 1024;
 /** Body bytes of which a digest is made; a longer body has failed. */
 export const MAX_DIGESTED_BYTES = 16 * 1024 * 1024;
 
+const NO_FIELDS: ReadonlySet<string> = new Set();
+const LOCATION: ReadonlySet<string> = new Set(['location']);
+
 /** Characters of a server's own text in a detail. */
 const MAX_SHOWN = 100;
 
@@ -41,6 +44,16 @@ export class HttpReply {
     this.#followsRedirects = redirectsLeft > 0;
     this.#pattern = url.regex === undefined ? undefined : compilePattern(url.regex);
     this.#digest = url.digest === undefined ? undefined : createHash('md5');
+  }
+
+  /** Fields that `head` looks at, in lower case. */
+  get wantedFields(): ReadonlySet<string> {
+    const { expectHeaders = [] } = this.#target;
+    if (expectHeaders.length === 0) return this.#followsRedirects ? LOCATION : NO_FIELDS;
+    return new Set([
+      'location',
+      ...expectHeaders.map((line) => readHeader(line).name.toLowerCase()),
+    ]);
   }
 
   /** 0 before the head. */

@@ -43,12 +43,15 @@ const VERSION = 'HTTP/1.';
 export const TOKEN = /^[!#$%&'*+\-.^_`|~\dA-Za-z]+$/;
 /** What a value may not have; from 0x80 on is text of whatever coding (RFC 9110 5.5). */
 export const CONTROL = /(?!\t)[^\P{Cc}\x80-\x9f]/u;
+/** A control character that is neither a tab nor part of a line end, somewhere in a head. */
+const LINE_CONTROL = /(?![\t\r\n])[^\P{Cc}\x80-\x9f]|\r(?!\n)/u;
 /** More is no length of anything. */
 const MAX_DIGITS = 15;
 
 /** The events of one connection: `push` what is read, `close` when the peer has ended it. */
 export class Http1Reply {
   readonly #isBodiless: boolean;
+  readonly #wanted: ReadonlySet<string> | undefined;
   #stage: Stage = { kind: 'head' };
   /** Of a head or line that is not whole yet; copies, for the caller may use its bytes again. */
   #kept: Buffer[] = [];
@@ -56,9 +59,13 @@ export class Http1Reply {
   #headBytes = 0;
   #informational = 0;
 
-  /** `method`: that of the request; the reply to HEAD has no body. */
-  constructor(method: string) {
+  /**
+   * `method`: that of the request; the reply to HEAD has no body. `wanted`: names of the fields that are told,
+   * in lower case; all where absent. The others are read, and refused where they are wrong, all the same.
+   */
+  constructor(method: string, wanted?: ReadonlySet<string>) {
     this.#isBodiless = method === 'HEAD';
+    this.#wanted = wanted;
   }
 
   /** After `end` or `bad` it is over, and there are no more events. */
@@ -81,6 +88,7 @@ export class Http1Reply {
         this.#keep(bytes);
         break;
       }
+      if (taken === bytes.length) break;
       bytes = bytes.subarray(taken);
     }
     return events;
@@ -116,7 +124,7 @@ export class Http1Reply {
         return this.#takeHead(bytes, events);
       case 'counted':
       case 'chunk': {
-        const part = bytes.subarray(0, stage.left);
+        const part = bytes.length > stage.left ? bytes.subarray(0, stage.left) : bytes;
         stage.left -= part.length;
         events.push({ kind: 'data', bytes: part });
         if (stage.left === 0) this.#endPart(stage.kind, events);
@@ -152,11 +160,11 @@ export class Http1Reply {
     }
     if (end === undefined) return 0;
     this.#headBytes += end;
-    const head = readHead(bytes.toString('latin1', 0, end));
+    const head = readHead(bytes.toString('latin1', 0, end), this.#wanted);
     if (typeof head === 'string') return this.#bad('BAD_RESPONSE', head, events);
     const { status, headers } = head;
     if (status < 200) return this.#inform(status, end, events);
-    const stage = this.#bodyOf(status, headers);
+    const stage = this.#bodyOf(head);
     if (typeof stage === 'string') return this.#bad('BAD_RESPONSE', stage, events);
     events.push({ kind: 'head', status, headers });
     this.#stage = stage;
@@ -178,8 +186,7 @@ export class Http1Reply {
   }
 
   /** RFC 9112 6.3; what is wrong as a text. */
-  #bodyOf(status: number, headers: HttpHeaders): Stage | string {
-    const { 'transfer-encoding': encoding, 'content-length': length } = headers;
+  #bodyOf({ status, encoding, length }: Head): Stage | string {
     if (encoding !== undefined && length !== undefined) {
       return 'the reply has both Content-Length and Transfer-Encoding';
     }
@@ -253,42 +260,62 @@ function endOfHead(bytes: Buffer): number | undefined {
   return undefined;
 }
 
-/** A whole head; what is wrong as a text. */
-function readHead(
-  text: string,
-): { readonly status: number; readonly headers: HttpHeaders } | string {
-  const lines = text.split('\n').map((line) => (line.endsWith('\r') ? line.slice(0, -1) : line));
-  const [, digits] = STATUS_LINE.exec(lines[0] ?? '') ?? [];
+type Field = string | string[];
+
+interface Head {
+  readonly status: number;
+  readonly headers: HttpHeaders;
+  /** Content-Length. */
+  readonly length: Field | undefined;
+  /** Transfer-Encoding. */
+  readonly encoding: Field | undefined;
+}
+
+/** A whole head, of whose fields the `wanted` ones are kept; what is wrong as a text. */
+function readHead(text: string, wanted: ReadonlySet<string> | undefined): Head | string {
+  let end = text.indexOf('\n');
+  const [, digits] = STATUS_LINE.exec(lineOf(text, 0, end)) ?? [];
   if (digits === undefined) return 'the status line is none of HTTP/1';
-  const headers: Record<string, string | string[]> = Object.create(null);
+  const headers: Record<string, Field> = Object.create(null);
+  let length: Field | undefined;
+  let encoding: Field | undefined;
+  const hasControls = LINE_CONTROL.test(text);
   let last: string | undefined;
-  // Behind the fields come the empty line, and what is behind its end.
-  for (const line of lines.slice(1, -2)) {
+  for (;;) {
+    const start = end + 1;
+    end = text.indexOf('\n', start);
+    const line = lineOf(text, start, end);
+    // The empty line, behind which comes the body.
+    if (line === '') return { status: Number(digits), headers, length, encoding };
     const isFolded = line.startsWith(' ') || line.startsWith('\t');
     if (isFolded && last === undefined) return 'the first header has no name';
     const colon = line.indexOf(':');
     const name = isFolded ? (last ?? '') : line.slice(0, Math.max(0, colon)).toLowerCase();
     if (!isFolded && !TOKEN.test(name)) return 'a header has no name';
+    last = name;
+    const isLength = name === 'content-length';
+    const isEncoding = name === 'transfer-encoding';
+    const isKept = wanted === undefined || wanted.has(name);
+    if (!isKept && !isLength && !isEncoding && !hasControls) continue;
     const value = (isFolded ? line : line.slice(colon + 1)).trim();
     if (CONTROL.test(value)) return `the header ${name} has control characters`;
-    add(headers, name, value, isFolded);
-    last = name;
+    if (isLength) length = joined(length, value, isFolded);
+    if (isEncoding) encoding = joined(encoding, value, isFolded);
+    if (isKept) headers[name] = joined(headers[name], value, isFolded);
   }
-  return { status: Number(digits), headers };
 }
 
-/** A folded line goes on with the value before it (RFC 9112 5.2). */
-function add(
-  headers: Record<string, string | string[]>,
-  name: string,
-  value: string,
-  isFolded: boolean,
-): void {
-  const before = headers[name];
-  if (before === undefined) headers[name] = value;
-  else if (!isFolded) headers[name] = [before, value].flat();
-  else if (typeof before === 'string') headers[name] = `${before} ${value}`;
-  else headers[name] = [...before.slice(0, -1), `${before.at(-1)} ${value}`];
+/** From `start` to the line feed at `end`, without the carriage return before that. */
+function lineOf(text: string, start: number, end: number): string {
+  return text.slice(start, text.charCodeAt(end - 1) === CR && end > start ? end - 1 : end);
+}
+
+/** A field with one more value. A folded line goes on with the value before it (RFC 9112 5.2). */
+function joined(before: Field | undefined, value: string, isFolded: boolean): Field {
+  if (before === undefined) return value;
+  if (!isFolded) return [before, value].flat();
+  if (typeof before === 'string') return `${before} ${value}`;
+  return [...before.slice(0, -1), `${before.at(-1)} ${value}`];
 }
 
 export function readLength(text: string | readonly string[]): number | undefined {

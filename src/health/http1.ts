@@ -46,7 +46,7 @@ export class Http1Dialogue {
 
   constructor(method: string, reply: HttpReply) {
     this.#reply = reply;
-    this.#read = new Http1Reply(method);
+    this.#read = new Http1Reply(method, reply.wantedFields);
   }
 
   /** What these bytes come to; undefined while more are needed. */

@@ -12,8 +12,15 @@ interface Read {
 }
 
 /** Pushes the pieces, and closes unless `stays`. Bytes that were pushed are overwritten at once. */
-function read(pieces: readonly string[], { method = 'GET', stays = false } = {}): Read {
-  const reply = new Http1Reply(method);
+function read(
+  pieces: readonly string[],
+  {
+    method = 'GET',
+    stays = false,
+    wanted,
+  }: { method?: string; stays?: boolean; wanted?: ReadonlySet<string> } = {},
+): Read {
+  const reply = new Http1Reply(method, wanted);
   const found = { body: '', ends: 'open' };
   const heads: object[] = [];
   const judge = (event: ReturnType<Http1Reply['close']>): void => {
@@ -161,6 +168,42 @@ describe('the fields of a reply', () => {
   it('may have any name: __proto__ too', () => {
     const { headers } = read([head('__proto__: x', 'Content-Length: 0')]);
     expect(Object.entries(headers ?? {})).toContainEqual(['__proto__', 'x']);
+  });
+});
+
+describe('a reply of which some fields are wanted', () => {
+  const name = fc.constantFrom(
+    'x-a',
+    'X-A',
+    'X-B',
+    'Content-Length',
+    'Transfer-Encoding',
+    'x y',
+    '',
+  );
+  const value = fc.constantFrom('1', '2', ' 1 ', 'chunked', 'a\x00b', 'a\rb', '\x7f', '\xff', '');
+  const line = fc.oneof(
+    { weight: 8, arbitrary: fc.tuple(name, value).map((pair) => pair.join(':')) },
+    value.map((text) => ` ${text}`),
+  );
+
+  it('is judged as if all were, and has these', () => {
+    const verdicts = new Set<string>();
+    fc.assert(
+      fc.property(fc.array(line, { maxLength: 5 }), (lines) => {
+        const text = `${head(...lines)}0\r\n\r\n`;
+        const { headers: all = {}, ...judged } = read([text]);
+        verdicts.add(judged.ends);
+        for (const wanted of [new Set<string>(), new Set(['x-a'])]) {
+          const { headers = {}, ...found } = read([text], { wanted });
+          expect(found).toEqual(judged);
+          const kept = Object.entries(all).filter(([key]) => wanted.has(key));
+          expect(headers).toEqual(Object.fromEntries(kept));
+        }
+      }),
+      { numRuns: 2000 },
+    );
+    expect([...verdicts].sort()).toEqual(['BAD_RESPONSE', 'end']);
   });
 });
 
