@@ -5,7 +5,7 @@
 import { formatEndpoint } from '../base/address.ts';
 import type { CheckerConfig } from '../config/model.ts';
 import type { Advice, ProbeResult, Run } from './probe.ts';
-import { type Probes, type Question, questionOf } from './runner.ts';
+import type { Question } from './runner.ts';
 import { Due } from './schedule.ts';
 import type { CheckerState } from './verdict.ts';
 
@@ -65,9 +65,10 @@ export class Checker {
   readonly due = new Due();
   /** The check under way. A result of any other run is stale and dropped. */
   run: Run | undefined;
+  /** Made ready when it is first asked: a start with thousands of checkers does not wait for that. */
+  question: Question | undefined;
   /** What it asks about has changed since that began. */
   isOutdated = false;
-  #question: Question | undefined;
   #advice: Advice = {};
   #certificateEndsMs: number | undefined;
   /** The certificate that was warned about, by its end. */
@@ -98,12 +99,6 @@ export class Checker {
     heir.#failures = this.#failures;
     heir.#inconclusive = this.#inconclusive;
     return heir;
-  }
-
-  /** Made ready when it is first asked: a start with thousands of checkers does not wait for that. */
-  questionFor(map: Probes): Question {
-    this.#question ??= questionOf(this.config, map);
-    return this.#question;
   }
 
   /** What its passes have said so far. */

@@ -13,7 +13,7 @@ import { Checker } from './checker.ts';
 import type { HealthEngineOptions, ServerHealth } from './engine-options.ts';
 import type { ProbeResult, Run } from './probe.ts';
 import type { CheckerFate } from './roster.ts';
-import { type Probes, probes, type RunPorts, startRun } from './runner.ts';
+import { type Probes, probes, questionOf, type RunPorts, startRun } from './runner.ts';
 import { firstCheckDelayMs, SlotQueue } from './schedule.ts';
 import { SelfDelay } from './self-delay.ts';
 import { eventLoopTimers, type Timer, type Timers } from './timers.ts';
@@ -248,10 +248,10 @@ export class HealthEngine {
     }
   }
 
-  /** Starts what is due, as far as the cap allows, and arms the timer for the rest. */
-  #pump(): void {
+  /** Starts what is due now, or by `untilMs`, as far as the cap allows, and arms the timer for the rest. */
+  #pump(untilMs = Number.NEGATIVE_INFINITY): void {
     if (this.#state !== 'watching' || this.#isYielding) return;
-    const nowMs = this.#clock.monotonicMs();
+    const nowMs = Math.max(this.#clock.monotonicMs(), untilMs);
     for (let started = 0; this.#running < PROBES_MAX; started += 1) {
       if (started === STARTS_PER_TURN) {
         this.#yield();
@@ -284,8 +284,8 @@ export class HealthEngine {
     const handle = this.#timers.start(Math.max(0, nextMs - nowMs), () => {
       this.#timer = undefined;
       this.#selfDelay.timerFired(Math.max(nextMs, nowMs), this.#clock.monotonicMs());
-      // An early timer finds nothing due, and is armed for the rest.
-      this.#pump();
+      // Timers are a little early as often as not: to wait for the rest would be another turn of the event loop.
+      this.#pump(nextMs);
     });
     this.#timer = { handle, dueMs: nextMs };
   }
@@ -295,8 +295,9 @@ export class HealthEngine {
     const { firstAttemptMs = this.#clock.monotonicMs() } = checker.state;
     checker.state = { ...checker.state, firstAttemptMs };
     const endMs = checkEndMs(checker.config, checker.state);
+    checker.question ??= questionOf(checker.config, this.#probes);
     const run = startRun(
-      checker.questionFor(this.#probes),
+      checker.question,
       this.#ports,
       (result) => this.#ended(checker, run, result),
       endMs,

@@ -11,13 +11,13 @@ import { HttpReply } from './http-reply.ts';
 import { type HttpRequest, type HttpTarget, requestOf } from './http-request.ts';
 import { Http1Dialogue, type WrittenRequest, writeRequest } from './http1.ts';
 import { probeHttps } from './https.ts';
+import { prepared } from './prepared.ts';
 import {
   type Attempt,
   type AttemptIo,
   brokenProbe,
   type PrepareProbe,
   type ProbeVerdict,
-  prepared,
   type Settle,
 } from './probe.ts';
 import { connectFailure } from './socket-error.ts';

@@ -88,26 +88,6 @@ export type StartAttempt = (io: AttemptIo, settle: Settle) => Attempt;
  */
 export type PrepareProbe<Target> = (target: Target) => StartAttempt;
 
-export function prepared<Target>(probe: Probe<Target, OutsideIo>): PrepareProbe<Target> {
-  return (target) => (io, settle) => {
-    const abort = new AbortController();
-    const startedMs = io.clock.monotonicMs();
-    ask(probe, target, { ...io, signal: abort.signal }).then(settle, (error: unknown) =>
-      settle(brokenProbe(error, io.clock.monotonicMs() - startedMs)),
-    );
-    return abort;
-  };
-}
-
-/** Async, so that even a probe that throws outright becomes a result. */
-async function ask<Target>(
-  probe: Probe<Target, OutsideIo>,
-  target: Target,
-  io: OutsideIo,
-): Promise<ProbeResult> {
-  return probe(target, io);
-}
-
 /** Probes never fail in themselves; one that does is a fault of ours, and a check that cannot run has failed. */
 export function brokenProbe(error: unknown, durationMs: number): ProbeResult {
   const detail = `the check itself broke: ${errorMessage(error)}`;

@@ -12,15 +12,8 @@ import { probeFile } from './file.ts';
 import { prepareHttp } from './http.ts';
 import { NOTHING_OUTSIDE, type Outside } from './outside.ts';
 import { probePing } from './ping.ts';
-import {
-  type Attempt,
-  type PrepareProbe,
-  type ProbeResult,
-  prepared,
-  type Run,
-  type Settle,
-  type StartAttempt,
-} from './probe.ts';
+import { prepared } from './prepared.ts';
+import type { Attempt, PrepareProbe, ProbeResult, Run, Settle, StartAttempt } from './probe.ts';
 import { probeRedis } from './redis.ts';
 import { probeScript } from './script.ts';
 import type { SelfDelay } from './self-delay.ts';

@@ -1,6 +1,7 @@
 import { formatEndpoint } from '../../src/base/address.ts';
 import type { ConnectingCheckerConfig } from '../../src/config/model.ts';
-import { type ProbeIo, type ProbeResult, prepared } from '../../src/health/probe.ts';
+import { prepared } from '../../src/health/prepared.ts';
+import type { ProbeIo, ProbeResult } from '../../src/health/probe.ts';
 import { type Probes, probes } from '../../src/health/runner.ts';
 
 export const pass: ProbeResult = { kind: 'pass', durationMs: 1, detail: 'fine' };

@@ -465,4 +465,11 @@ describe('checks that are due between two slots', () => {
     for (let atMs = 0; atMs < 3 * SLOT_MS; atMs += 1) await stage.time.advance(1);
     expect(stage.servers.started.map(({ atMs }) => atMs / SLOT_MS)).toEqual([1, 1, 1, 2]);
   });
+
+  it('begin with the timer that is a little early for it, not with another one', async () => {
+    const stage = new Stage(() => 0.3 * SLOT_MS, 0.6);
+    await stage.start(checkedServers([A], { warmupMs: 1, delayLoopMs: 100 }));
+    await stage.time.advance(2 * SLOT_MS);
+    expect(stage.servers.timesOf(`${A}:80`)).toEqual([SLOT_MS - 0.6]);
+  });
 });

@@ -1,6 +1,7 @@
 import { afterEach, describe, expect, it } from 'vitest';
 import type { HttpTarget } from '../../src/health/http-request.ts';
-import { type Probe, type ProbeResult, prepared } from '../../src/health/probe.ts';
+import { prepared } from '../../src/health/prepared.ts';
+import type { Probe, ProbeResult } from '../../src/health/probe.ts';
 import { type Probes, probes, questionOf, startRun } from '../../src/health/runner.ts';
 import { SelfDelay, STALL_BOUND_MS } from '../../src/health/self-delay.ts';
 import { fail, pass } from '../fake/probes.ts';

@@ -19,10 +19,14 @@ export class Stage {
   readonly expiries: ExpiryWarning[] = [];
   readonly engine: HealthEngine;
 
-  constructor(random: () => number = () => 0) {
+  /** `earlyMs`: by so much its timers are early. */
+  constructor(random: () => number = () => 0, earlyMs = 0) {
     this.engine = new HealthEngine({
       clock: this.time,
-      timers: this.time,
+      timers: {
+        start: (delayMs, onExpire) => this.time.start(Math.max(0, delayMs - earlyMs), onExpire),
+        afterPoll: (onDone) => this.time.afterPoll(onDone),
+      },
       probes: this.servers.probes,
       random,
       log: logTo((level, fields, message) => this.lines.push({ level, fields, message })),
