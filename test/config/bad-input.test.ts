@@ -27,7 +27,8 @@ function load(content: string | Uint8Array): LoadResult {
   writeFileSync(path('lvs.conf'), content);
   const started = threadMs();
   const result = loadConfig(path('lvs.conf'), { configId: 'x' });
-  expect(threadMs() - started).toBeLessThan(1000);
+  // Of processor time, for what takes a tenth of a second: not how fast, but that there is an end.
+  expect(threadMs() - started).toBeLessThan(10_000);
   return result;
 }
 
