@@ -14,10 +14,10 @@ import type { HealthEngineOptions, ServerHealth } from './engine-options.ts';
 import type { ProbeResult, Run } from './probe.ts';
 import type { CheckerFate } from './roster.ts';
 import { type Probes, probes, questionOf, type RunPorts, startRun } from './runner.ts';
-import { firstCheckDelayMs, SlotQueue } from './schedule.ts';
+import { firstCheckDelayMs, SLOT_MS, SlotQueue, slotMsFor } from './schedule.ts';
 import { SelfDelay } from './self-delay.ts';
 import { eventLoopTimers, type Timer, type Timers } from './timers.ts';
-import { checkEndMs, initialState, intervalOf, judge, PASSED } from './verdict.ts';
+import { checkEndMs, INTERVAL_MIN_MS, initialState, intervalOf, judge, PASSED } from './verdict.ts';
 import { type Verdicts, WatchList } from './watch-list.ts';
 import type { Cause, WatchedServer } from './watched-server.ts';
 
@@ -28,9 +28,6 @@ export const PROBES_MAX = 4096;
 
 /** Probes started before the event loop gets its turn: bounds our own lag when many are due at once. */
 export const STARTS_PER_TURN = 64;
-
-/** Checks begin at multiples of this: several, and are answered, in one turn of the event loop. */
-export const SLOT_MS = 10;
 
 /** The reason of a change that a reload made, not a check. */
 export const CHECKS_CHANGED = 'CHECKS_CHANGED';
@@ -50,6 +47,8 @@ export class HealthEngine {
   readonly #changeLog: ChangeLog;
   readonly #selfDelay = new SelfDelay();
   readonly #queue = new SlotQueue<Checker>(SLOT_MS);
+  /** As the file wants them, each checker by itself. */
+  #checksPerMs = 0;
   /** Runs that have not ended, withdrawn ones too. */
   #running = 0;
   readonly #watched: WatchList;
@@ -195,6 +194,7 @@ export class HealthEngine {
   }
 
   #adopt(services: readonly VirtualServerConfig[], inherited: Verdicts): void {
+    this.#checksPerMs = checksPerMs(services);
     const { dropped, concerned } = this.#watched.adopt(services, inherited);
     this.#pause(dropped);
     this.#pause(this.#resting());
@@ -235,8 +235,16 @@ export class HealthEngine {
 
   #queued(checker: Checker): Checker {
     if (!checker.state.hasRun) this.#unchecked?.add(checker);
-    this.#queue.put(checker, checker.state.dueMs);
+    this.#schedule(checker);
     return checker;
+  }
+
+  /** For when it is due, together with others. */
+  #schedule(checker: Checker): void {
+    const { config, state } = checker;
+    const paceMs = state.retriesUsed > 0 ? config.delayBeforeRetryMs : intervalOf(config, state);
+    const slotMs = slotMsFor(paceMs, this.#checksPerMs);
+    this.#queue.put(checker, Math.ceil(state.dueMs / slotMs) * slotMs);
   }
 
   #pause(checkers: readonly Checker[]): void {
@@ -324,7 +332,7 @@ export class HealthEngine {
     const judgement = judge(checker.config, checker.state, result, this.#clock.monotonicMs());
     checker.state = judgement.state;
     if (checker.isOutdated) this.#checkAt(checker, this.#clock.monotonicMs());
-    else this.#queue.put(checker, judgement.state.dueMs);
+    else this.#schedule(checker);
     if (judgement.state.consecutiveInconclusive === INCONCLUSIVE_WARN) {
       this.#warnInconclusive(checker, result);
     }
@@ -392,4 +400,14 @@ export class HealthEngine {
     const fields = { server, checker: checker.config.kind, inARow };
     this.#options.log.warn({ ...fields, reason, detail }, 'checks are inconclusive');
   }
+}
+
+function checksPerMs(services: readonly VirtualServerConfig[]): number {
+  let sum = 0;
+  for (const { realServers, backupPool = [] } of services) {
+    for (const { checkers } of [...realServers, ...backupPool]) {
+      for (const { delayLoopMs } of checkers) sum += 1 / Math.max(INTERVAL_MIN_MS, delayLoopMs);
+    }
+  }
+  return sum;
 }

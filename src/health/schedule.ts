@@ -8,6 +8,27 @@ export function firstCheckDelayMs(warmupMs: number, random: () => number): numbe
   return warmupMs * random();
 }
 
+/** Checks begin at multiples of this: several, and are answered, in one turn of the event loop. */
+export const SLOT_MS = 10;
+
+/** A turn costs as much as a check: so many together are enough. */
+const CHECKS_PER_SLOT = 10;
+
+/** No check waits for others for longer than this part of its own pace. */
+const PARTS_OF_PACE = 20;
+
+/** Where there are few checks, these are tried first, ms. */
+const LONGER_SLOTS_MS = [50, 20];
+
+/**
+ * Checks of a checker with this pace, ms, begin at multiples of what this returns: ms, of which the pace is a
+ * multiple where it is longer than SLOT_MS, so that no interval is longer than another.
+ */
+export function slotMsFor(paceMs: number, checksPerMs: number): number {
+  const mostMs = Math.min(CHECKS_PER_SLOT / checksPerMs, paceMs / PARTS_OF_PACE);
+  return LONGER_SLOTS_MS.find((ms) => ms <= mostMs && paceMs % ms === 0) ?? SLOT_MS;
+}
+
 /** Where an item is in a queue. An item has one of its own, so that none is made for each check. */
 export class Due {
   /** In no queue where negative. */

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { HISTORY_LENGTH } from '../../src/health/checker.ts';
-import { PROBES_MAX, SLOT_MS, STARTS_PER_TURN } from '../../src/health/engine.ts';
+import { PROBES_MAX, STARTS_PER_TURN } from '../../src/health/engine.ts';
+import { SLOT_MS } from '../../src/health/schedule.ts';
 import { fail, inconclusive, pass } from '../fake/probes.ts';
 import { checkedServers, ip, nameOf, realServer, service, sslGet, tcpCheck } from './configs.ts';
 import { Stage } from './stage.ts';
@@ -461,7 +462,7 @@ describe('checks that are due between two slots', () => {
     const delays = [0.2, 0.4, 0.9, 1.5].map((part) => (part * SLOT_MS) / 1000);
     const stage = new Stage(() => delays.shift() ?? 0);
     const addresses = ['10.0.0.1', '10.0.0.2', '10.0.0.3', '10.0.0.4'];
-    await stage.start(checkedServers(addresses, { warmupMs: 1000, delayLoopMs: 60_000 }));
+    await stage.start(checkedServers(addresses, { warmupMs: 1000, delayLoopMs: 100 }));
     for (let atMs = 0; atMs < 3 * SLOT_MS; atMs += 1) await stage.time.advance(1);
     expect(stage.servers.started.map(({ atMs }) => atMs / SLOT_MS)).toEqual([1, 1, 1, 2]);
   });

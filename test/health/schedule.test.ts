@@ -1,8 +1,12 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { Due, firstCheckDelayMs, SlotQueue } from '../../src/health/schedule.ts';
-
-const SLOT_MS = 10;
+import {
+  Due,
+  firstCheckDelayMs,
+  SLOT_MS,
+  SlotQueue,
+  slotMsFor,
+} from '../../src/health/schedule.ts';
 
 class Item {
   readonly due = new Due();
@@ -98,4 +102,32 @@ it('spreads first checks over the warm-up', () => {
   expect(firstCheckDelayMs(60_000, () => 0)).toBe(0);
   expect(firstCheckDelayMs(60_000, () => 0.25)).toBe(15_000);
   expect(firstCheckDelayMs(0, () => 0.99)).toBe(0);
+});
+
+describe('the slots of a checker', () => {
+  it('are longer where there are few checks', () => {
+    for (const [checksPerS, slotMs] of [
+      [1, 50],
+      [200, 50],
+      [201, 20],
+      [500, 20],
+      [501, SLOT_MS],
+      [5000, SLOT_MS],
+    ] as const) {
+      expect(slotMsFor(1000, checksPerS / 1000), `${checksPerS} a second`).toBe(slotMs);
+    }
+  });
+
+  it('are no longer than a twentieth of its pace, and fit into it', () => {
+    for (const [paceMs, slotMs] of [
+      [60_000, 50],
+      [999, SLOT_MS],
+      [980, 20],
+      [500, 20],
+      [300, SLOT_MS],
+      [1, SLOT_MS],
+    ] as const) {
+      expect(slotMsFor(paceMs, 0.001), `${paceMs} ms`).toBe(slotMs);
+    }
+  });
 });
