@@ -14,10 +14,10 @@ import type { HealthEngineOptions, ServerHealth } from './engine-options.ts';
 import type { ProbeResult, Run } from './probe.ts';
 import type { CheckerFate } from './roster.ts';
 import { type Probes, probes, questionOf, type RunPorts, startRun } from './runner.ts';
-import { firstCheckDelayMs, SLOT_MS, SlotQueue, slotMsFor } from './schedule.ts';
+import { checksPerMs, firstCheckDelayMs, SLOT_MS, SlotQueue, slotMsFor } from './schedule.ts';
 import { SelfDelay } from './self-delay.ts';
 import { eventLoopTimers, type Timer, type Timers } from './timers.ts';
-import { checkEndMs, INTERVAL_MIN_MS, initialState, intervalOf, judge, PASSED } from './verdict.ts';
+import { checkEndMs, initialState, intervalOf, judge, PASSED } from './verdict.ts';
 import { type Verdicts, WatchList } from './watch-list.ts';
 import type { Cause, WatchedServer } from './watched-server.ts';
 
@@ -386,28 +386,14 @@ export class HealthEngine {
     }
   }
 
-  #firstUser(checker: Checker): string | undefined {
-    return this.#watched.usersOf(checker).values().next().value?.name;
-  }
-
   #warnInconclusive(checker: Checker, result: ProbeResult): void {
     const nowMs = this.#clock.monotonicMs();
     if (result.kind === 'pass' || nowMs - this.#warnedMs < INCONCLUSIVE_WARN_EVERY_MS) return;
     this.#warnedMs = nowMs;
     const { reason, detail } = result;
     const { consecutiveInconclusive: inARow } = checker.state;
-    const server = this.#firstUser(checker);
+    const server = this.#watched.usersOf(checker).values().next().value?.name;
     const fields = { server, checker: checker.config.kind, inARow };
     this.#options.log.warn({ ...fields, reason, detail }, 'checks are inconclusive');
   }
-}
-
-function checksPerMs(services: readonly VirtualServerConfig[]): number {
-  let sum = 0;
-  for (const { realServers, backupPool = [] } of services) {
-    for (const { checkers } of [...realServers, ...backupPool]) {
-      for (const { delayLoopMs } of checkers) sum += 1 / Math.max(INTERVAL_MIN_MS, delayLoopMs);
-    }
-  }
-  return sum;
 }

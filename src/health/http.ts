@@ -15,6 +15,7 @@ import { prepared } from './prepared.ts';
 import {
   type Attempt,
   type AttemptIo,
+  alwaysTold,
   brokenProbe,
   type PrepareProbe,
   type ProbeVerdict,
@@ -26,8 +27,9 @@ const prepareHttps = prepared(probeHttps);
 
 /** Asks the first url of the target. */
 export const prepareHttp: PrepareProbe<HttpTarget> = (target) => {
+  if (target.kind === 'SSL_GET') return prepareHttps(target);
   const [url] = target.urls;
-  if (url === undefined || target.kind === 'SSL_GET') return prepareHttps(target);
+  if (url === undefined) return alwaysTold({ kind: 'pass', durationMs: 0, detail: 'no url' });
   const request = requestOf(target, url);
   const written = writeRequest(request, target.httpProtocol);
   const to = new StreamTarget(target);
@@ -84,20 +86,23 @@ class HttpAttempt implements Attempt, StreamHandlers {
   }
 
   onBytes(bytes: Buffer): void {
-    try {
-      const found = this.#dialogue.hear(bytes);
-      if (found !== undefined) this.#conclude(found);
-    } catch (error) {
-      this.#break(error);
-    }
+    this.#judge(() => this.#dialogue.hear(bytes));
   }
 
   onEnd(): void {
+    this.#judge(() => this.#dialogue.closed());
+  }
+
+  /** What is thrown by who hears the result is none of the probe's. */
+  #judge(find: () => ExchangeFinding | undefined): void {
+    let found: ExchangeFinding | undefined;
     try {
-      this.#conclude(this.#dialogue.closed());
+      found = find();
     } catch (error) {
       this.#break(error);
+      return;
     }
+    if (found !== undefined) this.#conclude(found);
   }
 
   onError(error: unknown): void {

@@ -1,9 +1,10 @@
-/** The connection of one HTTP request: plain, or TLS over it; and its end. */
+/** The connection of one HTTP request through TLS, and its end. */
 import type { Socket } from 'node:net';
 import { TLSSocket } from 'node:tls';
 import { formatEndpoint } from '../base/address.ts';
+import type { SslGetConfig } from '../config/model.ts';
 import { connect } from './connection.ts';
-import type { HttpRequest, HttpTarget } from './http-request.ts';
+import type { HttpRequest } from './http-request.ts';
 import type { ProbeIo } from './probe.ts';
 import { connectFailure, type SocketVerdict } from './socket-error.ts';
 import { secure } from './tls-client.ts';
@@ -12,7 +13,7 @@ import { secure } from './tls-client.ts';
 export interface Line {
   readonly kind: 'open';
   readonly raw: Socket;
-  /** `raw`, or TLS over it. */
+  /** TLS over `raw`. */
   readonly stream: Socket;
   readonly endpoint: string;
   /** ALPN chose HTTP/2. */
@@ -22,7 +23,7 @@ export interface Line {
 
 /** Never rejects; no descriptor is left where there is no line. */
 export async function openLine(
-  target: HttpTarget,
+  target: SslGetConfig,
   request: HttpRequest,
   { signal }: ProbeIo,
 ): Promise<Line | SocketVerdict> {
@@ -33,8 +34,6 @@ export async function openLine(
   } catch (error) {
     return connectFailure(error, target);
   }
-  if (target.kind === 'HTTP_GET')
-    return { kind: 'open', raw, stream: raw, endpoint, isHttp2: false };
   const { sniName = target.enableSni === true ? hostName(request.host) : undefined } = target;
   const outcome = await secure(
     raw,

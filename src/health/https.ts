@@ -1,8 +1,8 @@
 /** SSL_GET: HTTP through TLS, in the version that ALPN chose. Each request on a connection of its own. */
-import type { HttpUrlConfig } from '../config/model.ts';
+import type { HttpUrlConfig, SslGetConfig } from '../config/model.ts';
 import { afterReply, badRequest, broken, type ExchangeFinding, tooLate } from './http-finding.ts';
 import { HttpReply } from './http-reply.ts';
-import { type HttpRequest, type HttpTarget, requestOf } from './http-request.ts';
+import { type HttpRequest, requestOf } from './http-request.ts';
 import { Http1Dialogue, writeRequest } from './http1.ts';
 import { Http2Dialogue } from './http2.ts';
 import { requestFields } from './http2-fields.ts';
@@ -10,7 +10,7 @@ import { closeLine, type Line, openLine } from './https-line.ts';
 import type { Probe, ProbeIo, ProbeVerdict } from './probe.ts';
 
 /** Asks the first url of the target. */
-export const probeHttps: Probe<HttpTarget> = async (target, io) => {
+export const probeHttps: Probe<SslGetConfig> = async (target, io) => {
   const startedMs = io.clock.monotonicMs();
   const [url] = target.urls;
   const verdict: ProbeVerdict =
@@ -19,7 +19,7 @@ export const probeHttps: Probe<HttpTarget> = async (target, io) => {
 };
 
 interface ExchangeParts {
-  readonly target: HttpTarget;
+  readonly target: SslGetConfig;
   readonly request: HttpRequest;
   readonly reply: HttpReply;
   readonly io: ProbeIo;
@@ -32,7 +32,7 @@ interface Answer {
 }
 
 /** One url, through the redirects that may be followed. */
-async function ask(target: HttpTarget, url: HttpUrlConfig, io: ProbeIo): Promise<ProbeVerdict> {
+async function ask(target: SslGetConfig, url: HttpUrlConfig, io: ProbeIo): Promise<ProbeVerdict> {
   let request = requestOf(target, url);
   for (let followed = 0; ; followed += 1) {
     const reply = new HttpReply(target, url, (target.followRedirects ?? 0) - followed);

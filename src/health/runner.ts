@@ -13,7 +13,16 @@ import { prepareHttp } from './http.ts';
 import { NOTHING_OUTSIDE, type Outside } from './outside.ts';
 import { probePing } from './ping.ts';
 import { prepared } from './prepared.ts';
-import type { Attempt, PrepareProbe, ProbeResult, Run, Settle, StartAttempt } from './probe.ts';
+import {
+  type Attempt,
+  alwaysTold,
+  brokenProbe,
+  type PrepareProbe,
+  type ProbeResult,
+  type Run,
+  type Settle,
+  type StartAttempt,
+} from './probe.ts';
 import { probeRedis } from './redis.ts';
 import { probeScript } from './script.ts';
 import type { SelfDelay } from './self-delay.ts';
@@ -76,8 +85,21 @@ export function questionOf(checker: CheckerConfig, map: Probes): Question {
   };
 }
 
+/** Never throws, nor does what it returns: a checker that breaks fails, and the others go on. */
 function prepare<K extends Kind>(map: Probes, kind: K, checker: CheckerOf<K>): StartAttempt {
-  return map[kind](checker);
+  let start: StartAttempt;
+  try {
+    start = map[kind](checker);
+  } catch (error) {
+    return alwaysTold(brokenProbe(error, 0));
+  }
+  return (io, settle) => {
+    try {
+      return start(io, settle);
+    } catch (error) {
+      return alwaysTold(brokenProbe(error, 0))(io, settle);
+    }
+  };
 }
 
 /** Aborts carry a reason made once: the default one costs a stack trace each. */

@@ -1,4 +1,6 @@
 /** When checks start: the spread of the first ones, and the queue of those to come. */
+import type { VirtualServerConfig } from '../config/model.ts';
+import { INTERVAL_MIN_MS } from './verdict.ts';
 
 /**
  * Delay of a checker's first check, ms: a random moment within `warmupMs`, so that a start with thousands
@@ -10,6 +12,17 @@ export function firstCheckDelayMs(warmupMs: number, random: () => number): numbe
 
 /** Checks begin at multiples of this: several, and are answered, in one turn of the event loop. */
 export const SLOT_MS = 10;
+
+/** How many checks the file wants in a ms, each checker by itself. */
+export function checksPerMs(services: readonly VirtualServerConfig[]): number {
+  let sum = 0;
+  for (const { realServers, backupPool = [] } of services) {
+    for (const { checkers } of [...realServers, ...backupPool]) {
+      for (const { delayLoopMs } of checkers) sum += 1 / Math.max(INTERVAL_MIN_MS, delayLoopMs);
+    }
+  }
+  return sum;
+}
 
 /** A turn costs as much as a check: so many together are enough. */
 const CHECKS_PER_SLOT = 10;

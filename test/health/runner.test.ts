@@ -78,6 +78,20 @@ describe('a run', () => {
     expect(time.armedTimers).toBe(0);
   });
 
+  it('fails when a probe breaks where it is made ready, or where it begins', async () => {
+    const boom = (): never => {
+      throw new Error('boom');
+    };
+    for (const probe of [boom, () => boom]) {
+      const time = new FakeTime();
+      const broken: Probes = { ...probes, TCP_CHECK: probe };
+      const run = ask(tcpCheck(), { probes: broken, ports: { clock: time, timers: time } });
+      const detail = 'the check itself broke: boom';
+      expect(await run.result).toMatchObject({ kind: 'fail', reason: 'PROBE_BROKEN', detail });
+      expect(time.armedTimers).toBe(0);
+    }
+  });
+
   it('aborts its probe once, at the deadline or the withdrawal', async () => {
     const time = new FakeTime();
     let aborts = 0;
