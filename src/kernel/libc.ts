@@ -66,8 +66,8 @@ interface Libc {
   readonly read: (fd: number, into: Uint8Array, length: number) => number;
   readonly send: (fd: number, bytes: Uint8Array, length: number, flags: number) => number;
   readonly epoll_create1: (flags: number) => number;
-  readonly epoll_ctl: (epoll: number, operation: number, fd: number, event: Uint8Array) => number;
-  readonly epoll_wait: (epoll: number, into: Uint8Array, count: number, ms: number) => number;
+  readonly epoll_ctl: (epoll: number, operation: number, fd: number, event: Uint32Array) => number;
+  readonly epoll_wait: (epoll: number, into: Uint32Array, count: number, ms: number) => number;
   readonly clock_gettime: (clock: number, into: Uint8Array) => number;
   readonly timerfd_create: (clock: number, flags: number) => number;
   readonly timerfd_settime: (
@@ -158,7 +158,8 @@ function checkUnlessEmpty(result: number, syscall: string): number | undefined {
 
 /** A file descriptor. `what` names the socket in the error: `VRRP for IPv4`. */
 export function socket(domain: number, type: number, protocol: number, what: string): number {
-  return check(libc().socket(domain, type, protocol), `socket ${what}`);
+  const fd = libc().socket(domain, type, protocol);
+  return fd === -1 ? check(fd, `socket ${what}`) : fd;
 }
 
 /** Never throws: after close(2) the descriptor is gone whatever it returned. */
@@ -209,10 +210,8 @@ export interface SocketOption {
 
 export function setsockopt(fd: number, option: SocketOption): void {
   const value = typeof option.value === 'number' ? packInt(option.value) : option.value;
-  check(
-    libc().setsockopt(fd, option.level, option.name, value, value.length),
-    `setsockopt ${option.label}`,
-  );
+  const result = libc().setsockopt(fd, option.level, option.name, value, value.length);
+  if (result === -1) check(result, `setsockopt ${option.label}`);
 }
 
 /**
@@ -267,13 +266,13 @@ export function epollControl(
   epoll: number,
   operation: number,
   fd: number,
-  event: Uint8Array,
+  event: Uint32Array,
 ): void {
   check(libc().epoll_ctl(epoll, operation, fd, event), 'epoll_ctl');
 }
 
 /** Events that are there now, at most `count`, written into `into`. Does not wait. */
-export function epollTake(epoll: number, into: Uint8Array, count: number): number {
+export function epollTake(epoll: number, into: Uint32Array, count: number): number {
   return checkUnlessEmpty(libc().epoll_wait(epoll, into, count, 0), 'epoll_wait') ?? 0;
 }
 

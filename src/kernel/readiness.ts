@@ -40,8 +40,10 @@ const EVENTS_MAX = 256;
  *         | events   | padding  | place    | number   |
  *         +----------+----------+----------+----------+
  */
-const DATA_OFFSET = process.arch === 'x64' ? 4 : 8;
-const EVENT_BYTES = DATA_OFFSET + 8;
+const PLACE_WORD = process.arch === 'x64' ? 1 : 2;
+const NUMBER_WORD = PLACE_WORD + 1;
+/** Words of 32 bits. */
+const EVENT_WORDS = NUMBER_WORD + 1;
 /** Nobody waited at the end of this: the watch is closed. */
 const IDLE_MS = 500;
 const NUMBER_END = 2 ** 32;
@@ -82,8 +84,8 @@ export class Waiting {
 
 class Readiness {
   readonly #epoll = libc.epollCreate(EPOLL_CLOEXEC);
-  readonly #event = Buffer.alloc(EVENT_BYTES);
-  readonly #events = Buffer.alloc(EVENT_BYTES * EVENTS_MAX);
+  readonly #event = new Uint32Array(EVENT_WORDS);
+  readonly #events = new Uint32Array(EVENT_WORDS * EVENTS_MAX);
   readonly #waiting: (Waiting | undefined)[] = [];
   readonly #freePlaces: number[] = [];
   #lastNumber = 0;
@@ -122,20 +124,19 @@ class Readiness {
   }
 
   control(operation: number, { fd, place, number }: Waiting): void {
-    this.#event.writeUInt32LE(EVENTS, 0);
-    this.#event.writeUInt32LE(place, DATA_OFFSET);
-    this.#event.writeUInt32LE(number, DATA_OFFSET + 4);
+    this.#event[0] = EVENTS;
+    this.#event[PLACE_WORD] = place;
+    this.#event[NUMBER_WORD] = number;
     libc.epollControl(this.#epoll, operation, fd, this.#event);
   }
 
   #tell(): void {
     const count = libc.epollTake(this.#epoll, this.#events, EVENTS_MAX);
-    for (let at = 0; at < count * EVENT_BYTES; at += EVENT_BYTES) {
-      const events = this.#events.readUInt32LE(at);
-      const waiting = this.#waiting[this.#events.readUInt32LE(at + DATA_OFFSET)];
+    for (let at = 0; at < count * EVENT_WORDS; at += EVENT_WORDS) {
+      const waiting = this.#waiting[this.#events[at + PLACE_WORD] ?? 0];
       // One that ended in this turn is not told, nor is who has its place now.
-      const number = this.#events.readUInt32LE(at + DATA_OFFSET + 4);
-      if (waiting?.number === number) waiting.listener.onReady(events);
+      if (waiting?.number !== this.#events[at + NUMBER_WORD]) continue;
+      waiting?.listener.onReady(this.#events[at] ?? 0);
     }
   }
 }
