@@ -7,6 +7,7 @@
  *        +--- 1xx ----+
  */
 import type { HttpHeaders } from './http-reply.ts';
+import { beginsAsReply, endOfHead, type Head, readHead } from './http1-head.ts';
 
 /** Bytes of a reply's head, informational replies and trailers included; a server that sends more has failed. */
 export const MAX_HEAD_BYTES = 64 * 1024;
@@ -37,14 +38,6 @@ type Stage =
 
 const LF = 10;
 const CR = 13;
-const STATUS_LINE = /^HTTP\/1\.[01] (\d{3})(?: (?:\t|[\P{Cc}\x80-\x9f])*)?$/u;
-const VERSION = 'HTTP/1.';
-/** A method, or the name of a field (RFC 9110 5.6.2). */
-export const TOKEN = /^[!#$%&'*+\-.^_`|~\dA-Za-z]+$/;
-/** What a value may not have; from 0x80 on is text of whatever coding (RFC 9110 5.5). */
-export const CONTROL = /(?!\t)[^\P{Cc}\x80-\x9f]/u;
-/** A control character that is neither a tab nor part of a line end, somewhere in a head. */
-const LINE_CONTROL = /(?![\t\r\n])[^\P{Cc}\x80-\x9f]|\r(?!\n)/u;
 /** More is no length of anything. */
 const MAX_DIGITS = 15;
 
@@ -150,8 +143,7 @@ export class Http1Reply {
   }
 
   #takeHead(bytes: Buffer, events: ReplyEvent[]): number {
-    const start = bytes.toString('latin1', 0, VERSION.length);
-    if (!VERSION.startsWith(start)) {
+    if (!beginsAsReply(bytes)) {
       return this.#bad('BAD_RESPONSE', 'what came is no reply of HTTP/1', events);
     }
     const end = endOfHead(bytes);
@@ -160,7 +152,7 @@ export class Http1Reply {
     }
     if (end === undefined) return 0;
     this.#headBytes += end;
-    const head = readHead(bytes.toString('latin1', 0, end), this.#wanted);
+    const head = readHead(bytes, this.#wanted);
     if (typeof head === 'string') return this.#bad('BAD_RESPONSE', head, events);
     const { status, headers } = head;
     if (status < 200) return this.#inform(status, end, events);
@@ -249,73 +241,6 @@ const TOO_LARGE = `no end of the headers in ${MAX_HEAD_BYTES} bytes`;
 
 function closedEarly(detail: string): ReplyEvent {
   return { kind: 'bad', reason: 'CLOSED_EARLY', detail };
-}
-
-/** Where the body begins: behind an empty line. A line ends with LF, before which a CR stands mostly. */
-function endOfHead(bytes: Buffer): number | undefined {
-  for (let at = bytes.indexOf(LF); at >= 0; at = bytes.indexOf(LF, at + 1)) {
-    if (bytes[at + 1] === LF) return at + 2;
-    if (bytes[at + 1] === CR && bytes[at + 2] === LF) return at + 3;
-  }
-  return undefined;
-}
-
-type Field = string | string[];
-
-interface Head {
-  readonly status: number;
-  readonly headers: HttpHeaders;
-  /** Content-Length. */
-  readonly length: Field | undefined;
-  /** Transfer-Encoding. */
-  readonly encoding: Field | undefined;
-}
-
-/** A whole head, of whose fields the `wanted` ones are kept; what is wrong as a text. */
-function readHead(text: string, wanted: ReadonlySet<string> | undefined): Head | string {
-  let end = text.indexOf('\n');
-  const [, digits] = STATUS_LINE.exec(lineOf(text, 0, end)) ?? [];
-  if (digits === undefined) return 'the status line is none of HTTP/1';
-  const headers: Record<string, Field> = Object.create(null);
-  let length: Field | undefined;
-  let encoding: Field | undefined;
-  const hasControls = LINE_CONTROL.test(text);
-  let last: string | undefined;
-  for (;;) {
-    const start = end + 1;
-    end = text.indexOf('\n', start);
-    const line = lineOf(text, start, end);
-    // The empty line, behind which comes the body.
-    if (line === '') return { status: Number(digits), headers, length, encoding };
-    const isFolded = line.startsWith(' ') || line.startsWith('\t');
-    if (isFolded && last === undefined) return 'the first header has no name';
-    const colon = line.indexOf(':');
-    const name = isFolded ? (last ?? '') : line.slice(0, Math.max(0, colon)).toLowerCase();
-    if (!isFolded && !TOKEN.test(name)) return 'a header has no name';
-    last = name;
-    const isLength = name === 'content-length';
-    const isEncoding = name === 'transfer-encoding';
-    const isKept = wanted === undefined || wanted.has(name);
-    if (!isKept && !isLength && !isEncoding && !hasControls) continue;
-    const value = (isFolded ? line : line.slice(colon + 1)).trim();
-    if (CONTROL.test(value)) return `the header ${name} has control characters`;
-    if (isLength) length = joined(length, value, isFolded);
-    if (isEncoding) encoding = joined(encoding, value, isFolded);
-    if (isKept) headers[name] = joined(headers[name], value, isFolded);
-  }
-}
-
-/** From `start` to the line feed at `end`, without the carriage return before that. */
-function lineOf(text: string, start: number, end: number): string {
-  return text.slice(start, text.charCodeAt(end - 1) === CR && end > start ? end - 1 : end);
-}
-
-/** A field with one more value. A folded line goes on with the value before it (RFC 9112 5.2). */
-function joined(before: Field | undefined, value: string, isFolded: boolean): Field {
-  if (before === undefined) return value;
-  if (!isFolded) return [before, value].flat();
-  if (typeof before === 'string') return `${before} ${value}`;
-  return [...before.slice(0, -1), `${before.at(-1)} ${value}`];
 }
 
 export function readLength(text: string | readonly string[]): number | undefined {

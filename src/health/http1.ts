@@ -2,7 +2,8 @@
 
 import type { HttpFinding, HttpReply } from './http-reply.ts';
 import type { HttpRequest, HttpTarget } from './http-request.ts';
-import { Http1Reply, type ReplyEvent, TOKEN } from './http1-reply.ts';
+import { TOKEN } from './http1-head.ts';
+import { Http1Reply, type ReplyEvent } from './http1-reply.ts';
 
 /** Methods whose request has a length even where it has no body (RFC 9110 8.6). */
 const WITH_BODY: ReadonlySet<string> = new Set(['POST', 'PUT', 'PATCH']);

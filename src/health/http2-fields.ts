@@ -2,7 +2,8 @@
 import type { HpackField } from './hpack.ts';
 import type { HttpRequest } from './http-request.ts';
 import { PATH, VALUE } from './http1.ts';
-import { CONTROL, readLength, TOKEN } from './http1-reply.ts';
+import { CONTROL, TOKEN } from './http1-head.ts';
+import { readLength } from './http1-reply.ts';
 
 /** They would speak of the connection, which HTTP/2 itself does (8.2.2). */
 const OF_CONNECTION: ReadonlySet<string> = new Set([
