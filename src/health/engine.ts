@@ -11,13 +11,14 @@ import type { CheckerConfig, VirtualServerConfig } from '../config/model.ts';
 import { ChangeLog } from './change-log.ts';
 import { Checker } from './checker.ts';
 import type { HealthEngineOptions, ServerHealth } from './engine-options.ts';
+import { NOTHING_OUTSIDE } from './outside.ts';
 import type { ProbeResult, Run } from './probe.ts';
 import type { CheckerFate } from './roster.ts';
 import { type Probes, probes, questionOf, type RunPorts, startRun } from './runner.ts';
 import { checksPerMs, firstCheckDelayMs, SLOT_MS, SlotQueue, slotMsFor } from './schedule.ts';
 import { SelfDelay } from './self-delay.ts';
 import { eventLoopTimers, type Timer, type Timers } from './timers.ts';
-import { checkEndMs, initialState, intervalOf, judge, PASSED } from './verdict.ts';
+import { begun, checkEndMs, initialState, intervalOf, judge, PASSED } from './verdict.ts';
 import { type Verdicts, WatchList } from './watch-list.ts';
 import type { Cause, WatchedServer } from './watched-server.ts';
 
@@ -68,9 +69,12 @@ export class HealthEngine {
     this.#clock = options.clock;
     this.#timers = options.timers ?? eventLoopTimers;
     this.#probes = options.probes ?? probes;
-    const { outside } = options;
-    const ports = { clock: this.#clock, timers: this.#timers, selfDelay: this.#selfDelay };
-    this.#ports = outside === undefined ? ports : { ...ports, outside };
+    this.#ports = {
+      clock: this.#clock,
+      timers: this.#timers,
+      selfDelay: this.#selfDelay,
+      outside: options.outside ?? NOTHING_OUTSIDE,
+    };
     this.#changeLog = new ChangeLog(options.log, this.#timers);
     this.#watched = new WatchList({
       clock: this.#clock,
@@ -299,9 +303,9 @@ export class HealthEngine {
   }
 
   #begin(checker: Checker): void {
-    // From its real start: how long it waited for a free place is not the server's time.
-    const { firstAttemptMs = this.#clock.monotonicMs() } = checker.state;
-    checker.state = { ...checker.state, firstAttemptMs };
+    if (checker.config.totalTimeoutMs !== undefined) {
+      checker.state = begun(checker.state, this.#clock.monotonicMs());
+    }
     const endMs = checkEndMs(checker.config, checker.state);
     checker.question ??= questionOf(checker.config, this.#probes);
     const run = startRun(
@@ -327,11 +331,13 @@ export class HealthEngine {
 
   #conclude(checker: Checker, result: ProbeResult): void {
     checker.run = undefined;
-    checker.record(result, this.#clock.realtimeMs());
-    this.#warnOfExpiry(checker);
-    const judgement = judge(checker.config, checker.state, result, this.#clock.monotonicMs());
+    const realtimeMs = this.#clock.realtimeMs();
+    checker.record(result, realtimeMs);
+    this.#warnOfExpiry(checker, realtimeMs);
+    const nowMs = this.#clock.monotonicMs();
+    const judgement = judge(checker.config, checker.state, result, nowMs);
     checker.state = judgement.state;
-    if (checker.isOutdated) this.#checkAt(checker, this.#clock.monotonicMs());
+    if (checker.isOutdated) this.#checkAt(checker, nowMs);
     else this.#schedule(checker);
     if (judgement.state.consecutiveInconclusive === INCONCLUSIVE_WARN) {
       this.#warnInconclusive(checker, result);
@@ -371,8 +377,8 @@ export class HealthEngine {
     onChange(change);
   }
 
-  #warnOfExpiry(checker: Checker): void {
-    const endsMs = checker.takeExpiryWarning(this.#clock.realtimeMs());
+  #warnOfExpiry(checker: Checker, realtimeMs: number): void {
+    const endsMs = checker.takeExpiryWarning(realtimeMs);
     if (endsMs === undefined) return;
     const users = [...this.#watched.usersOf(checker)];
     const { kind } = checker.config;

@@ -34,7 +34,7 @@ export const prepareHttp: PrepareProbe<HttpTarget> = (target) => {
   const written = writeRequest(request, target.httpProtocol);
   const to = new StreamTarget(target);
   const question = { target, to, url, first: { request, written } };
-  return (io, settle) => new HttpAttempt(question, io, settle);
+  return (io, settle, startedMs) => new HttpAttempt(question, io, settle, startedMs);
 };
 
 interface Question {
@@ -63,11 +63,11 @@ class HttpAttempt implements Attempt, StreamHandlers {
   #stream: TcpStream | undefined;
   #isConnected = false;
 
-  constructor(question: Question, io: AttemptIo, settle: Settle) {
+  constructor(question: Question, io: AttemptIo, settle: Settle, startedMs: number) {
     this.#question = question;
     this.#io = io;
     this.#settle = settle;
-    this.#startedMs = io.clock.monotonicMs();
+    this.#startedMs = startedMs;
     this.#asking = question.first;
     this.#reply = this.#newReply();
     this.#dialogue = new Http1Dialogue(this.#asking.request.method, this.#reply);

@@ -9,9 +9,8 @@ import {
 
 /** Nothing is made ready; an AbortController for each time it is asked. */
 export function prepared<Target>(probe: Probe<Target, OutsideIo>): PrepareProbe<Target> {
-  return (target) => (io, settle) => {
+  return (target) => (io, settle, startedMs) => {
     const abort = new AbortController();
-    const startedMs = io.clock.monotonicMs();
     ask(probe, target, { ...io, signal: abort.signal }).then(settle, (error: unknown) =>
       settle(brokenProbe(error, io.clock.monotonicMs() - startedMs)),
     );

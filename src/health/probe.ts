@@ -78,8 +78,11 @@ export type Settle = (result: ProbeResult) => void;
 /** What an attempt needs of the world. */
 export type AttemptIo = Omit<OutsideIo, 'signal'>;
 
-/** Asks once. Never throws: whatever happens is told to `settle`, perhaps before this returns. */
-export type StartAttempt = (io: AttemptIo, settle: Settle) => Attempt;
+/**
+ * Asks once. Never throws: whatever happens is told to `settle`, perhaps before this returns. `startedMs`: now,
+ * monotonic ms.
+ */
+export type StartAttempt = (io: AttemptIo, settle: Settle, startedMs: number) => Attempt;
 
 /**
  * A checker in two steps: what can be made once for its configuration is made here, then it is asked again and

@@ -10,7 +10,7 @@ import { probeDns } from './dns.ts';
 import { probeDsr } from './dsr.ts';
 import { probeFile } from './file.ts';
 import { prepareHttp } from './http.ts';
-import { NOTHING_OUTSIDE, type Outside } from './outside.ts';
+import type { Outside } from './outside.ts';
 import { probePing } from './ping.ts';
 import { prepared } from './prepared.ts';
 import {
@@ -60,8 +60,7 @@ export interface RunPorts {
   readonly clock: Clock;
   readonly timers: Timers;
   readonly selfDelay: SelfDelay;
-  /** Nothing is outside when absent. */
-  readonly outside?: Outside;
+  readonly outside: Outside;
 }
 
 /** What a checker asks, made ready: its one probe, or one for each url. */
@@ -93,11 +92,11 @@ function prepare<K extends Kind>(map: Probes, kind: K, checker: CheckerOf<K>): S
   } catch (error) {
     return alwaysTold(brokenProbe(error, 0));
   }
-  return (io, settle) => {
+  return (io, settle, startedMs) => {
     try {
-      return start(io, settle);
+      return start(io, settle, startedMs);
     } catch (error) {
-      return alwaysTold(brokenProbe(error, 0))(io, settle);
+      return alwaysTold(brokenProbe(error, 0))(io, settle, startedMs);
     }
   };
 }
@@ -181,8 +180,7 @@ class ProbeRun implements Run {
     this.#onResult = onResult;
     this.#startedMs = ports.clock.monotonicMs();
     this.#timer = ports.timers.start(question.deadlineMs, () => this.#onDeadline());
-    const { clock, outside = NOTHING_OUTSIDE } = ports;
-    this.#attempt = question.start({ clock, outside }, (result) => this.#settle(result));
+    this.#attempt = question.start(ports, (result) => this.#settle(result), this.#startedMs);
     this.#isStarting = false;
   }
 

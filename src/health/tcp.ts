@@ -32,7 +32,8 @@ export const prepareTcp: PrepareProbe<TcpCheckConfig> = (target) => {
       detail: `${endpoint}: connected to itself, nobody listens there`,
     },
   };
-  const start: StartAttempt = (io, settle) => new TcpAttempt(question, io, settle);
+  const start: StartAttempt = (io, settle, startedMs) =>
+    new TcpAttempt(question, io, settle, startedMs);
   return start;
 };
 
@@ -50,11 +51,11 @@ class TcpAttempt implements Attempt, StreamHandlers {
   readonly #startedMs: number;
   #stream: TcpStream | undefined;
 
-  constructor(question: Question, io: AttemptIo, settle: Settle) {
+  constructor(question: Question, io: AttemptIo, settle: Settle, startedMs: number) {
     this.#question = question;
     this.#io = io;
     this.#settle = settle;
-    this.#startedMs = io.clock.monotonicMs();
+    this.#startedMs = startedMs;
     try {
       this.#stream = new TcpStream(question.to, this);
     } catch (error) {

@@ -48,7 +48,7 @@ export interface CheckerState {
   readonly consecutiveFailures: number;
   /** Checks in a row that spoke against `isUp`, each with its retries: what rise and fall count. */
   readonly against: number;
-  /** When the first attempt of the check under way began; absent between checks. Monotonic ms. */
+  /** With total_timeout, when the first attempt of the check under way began: monotonic ms. */
   readonly firstAttemptMs?: number;
   /** Inconclusive checks since the last one that said something. */
   readonly consecutiveInconclusive: number;
@@ -86,6 +86,14 @@ export function initialState(isUp: boolean, dueMs: number): CheckerState {
   };
 }
 
+/**
+ * The state of a check that begins at `nowMs`: total_timeout counts from there, for how long the check waited
+ * for its turn is not the server's time.
+ */
+export function begun(state: CheckerState, nowMs: number): CheckerState {
+  return state.firstAttemptMs === undefined ? { ...state, firstAttemptMs: nowMs } : state;
+}
+
 /** The state after `result`, which became known at `nowMs`. */
 export function judge(
   config: JudgeConfig,
@@ -114,7 +122,7 @@ function judgePass(
   const against = state.isUp ? 0 : state.against + 1;
   const isUp = state.isUp || against >= (config.rise ?? 1);
   const change = isUp === state.isUp ? undefined : { isUp, reason: PASSED, detail };
-  const counted = { isUp, against: isUp ? 0 : against, retriesUsed: 0, consecutiveFailures: 0 };
+  const counted = { isUp, against: isUp ? 0 : against, consecutiveFailures: 0 };
   return conclude(config, state, counted, { nowMs, change });
 }
 
@@ -140,7 +148,7 @@ function judgeFailure(
   const against = state.isUp ? state.against + 1 : 0;
   const isUp = state.isUp && state.hasRun && against < (config.fall ?? 1);
   const change = isUp === state.isUp ? undefined : { isUp, reason, detail };
-  const counted = { isUp, against: isUp ? against : 0, retriesUsed: 0, consecutiveFailures };
+  const counted = { isUp, against: isUp ? against : 0, consecutiveFailures };
   return conclude(config, state, counted, { nowMs, change });
 }
 
@@ -157,7 +165,7 @@ export function checkEndMs(config: JudgeConfig, state: CheckerState): number | u
   return (state.firstAttemptMs ?? state.dueMs) + config.totalTimeoutMs;
 }
 
-type Counted = Pick<CheckerState, 'isUp' | 'against' | 'retriesUsed' | 'consecutiveFailures'>;
+type Counted = Pick<CheckerState, 'isUp' | 'against' | 'consecutiveFailures'>;
 
 /** A check is over, retries and all. */
 function conclude(
@@ -167,9 +175,20 @@ function conclude(
   { nowMs, change }: { readonly nowMs: number; readonly change: CheckerChange | undefined },
 ): Judgement {
   const dueMs = nextInterval(intervalOf(config, counted), state, nowMs);
-  const judged = { ...counted, hasRun: true, consecutiveInconclusive: 0, dueMs };
-  const judgement = { state: judged, nextCheckInMs: dueMs - nowMs };
-  return change === undefined ? judgement : { ...judgement, change };
+  const { isUp, against, consecutiveFailures } = counted;
+  const judged: CheckerState = {
+    isUp,
+    hasRun: true,
+    retriesUsed: 0,
+    consecutiveFailures,
+    against,
+    consecutiveInconclusive: 0,
+    dueMs,
+  };
+  const nextCheckInMs = dueMs - nowMs;
+  return change === undefined
+    ? { state: judged, nextCheckInMs }
+    : { state: judged, nextCheckInMs, change };
 }
 
 /** Time between two checks of a checker in this state, ms. */

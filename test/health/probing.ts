@@ -2,6 +2,7 @@
 import { readdirSync } from 'node:fs';
 import { systemClock } from '../../src/base/clock.ts';
 import type { CheckerConfig } from '../../src/config/model.ts';
+import { NOTHING_OUTSIDE } from '../../src/health/outside.ts';
 import type { ProbeResult, Run } from '../../src/health/probe.ts';
 import { probes, questionOf, type RunPorts, startRun } from '../../src/health/runner.ts';
 import { SelfDelay } from '../../src/health/self-delay.ts';
@@ -14,7 +15,7 @@ export const SHORT_MS = 300;
 /** Generous: a probe that outlives its deadline by this much is broken, however loaded the machine. */
 export const LATE_MS = 2000;
 
-const ports = { clock: systemClock, timers: eventLoopTimers };
+const ports = { clock: systemClock, timers: eventLoopTimers, outside: NOTHING_OUTSIDE };
 
 /** A run that somebody waits for. */
 export interface AwaitedRun extends Run {

@@ -1,5 +1,6 @@
 import { afterEach, describe, expect, it } from 'vitest';
 import type { HttpTarget } from '../../src/health/http-request.ts';
+import { NOTHING_OUTSIDE } from '../../src/health/outside.ts';
 import { prepared } from '../../src/health/prepared.ts';
 import type { Probe, ProbeResult } from '../../src/health/probe.ts';
 import { type Probes, probes, questionOf, startRun } from '../../src/health/runner.ts';
@@ -66,7 +67,12 @@ describe('a run', () => {
         return { abort: () => {} };
       },
     };
-    const ports = { clock: time, timers: time, selfDelay: new SelfDelay() };
+    const ports = {
+      clock: time,
+      timers: time,
+      selfDelay: new SelfDelay(),
+      outside: NOTHING_OUTSIDE,
+    };
     const told: ProbeResult[] = [];
     const run = startRun(questionOf(tcpCheck(), atOnce), ports, (result) => told.push(result));
     expect(told).toEqual([]);
