@@ -24,14 +24,14 @@ export function checksPerMs(services: readonly VirtualServerConfig[]): number {
   return sum;
 }
 
-/** A turn costs as much as a check: so many together are enough. */
-const CHECKS_PER_SLOT = 10;
+/** A turn costs as much as some checks, for its code and data are cold by then: so many together are enough. */
+const CHECKS_PER_SLOT = 80;
 
 /** No check waits for others for longer than this part of its own pace. */
 const PARTS_OF_PACE = 20;
 
 /** Where there are few checks, these are tried first, ms. */
-const LONGER_SLOTS_MS = [50, 20];
+const LONGER_SLOTS_MS = [50, 40, 20];
 
 /**
  * Checks of a checker with this pace, ms, begin at multiples of what this returns: ms, of which the pace is a

@@ -108,10 +108,12 @@ describe('the slots of a checker', () => {
   it('are longer where there are few checks', () => {
     for (const [checksPerS, slotMs] of [
       [1, 50],
-      [200, 50],
-      [201, 20],
-      [500, 20],
-      [501, SLOT_MS],
+      [1600, 50],
+      [1601, 40],
+      [2000, 40],
+      [2001, 20],
+      [4000, 20],
+      [4001, SLOT_MS],
       [5000, SLOT_MS],
     ] as const) {
       expect(slotMsFor(1000, checksPerS / 1000), `${checksPerS} a second`).toBe(slotMs);
@@ -123,6 +125,7 @@ describe('the slots of a checker', () => {
       [60_000, 50],
       [999, SLOT_MS],
       [980, 20],
+      [800, 40],
       [500, 20],
       [300, SLOT_MS],
       [1, SLOT_MS],
