@@ -13,6 +13,8 @@ import { ended, eventually, type Host, Segment } from '../netns/segment.ts';
 
 const OURS = { 4: '10.66.0.1', 6: 'fd66::1' } as const;
 const THEIRS = { 4: '10.66.0.2', 6: 'fd66::2' } as const;
+/** Where they are behind a router. */
+const FAR = { 4: '10.67.0.2', 6: 'fd67::2' } as const;
 type Family = keyof typeof OURS;
 
 /**
@@ -65,9 +67,9 @@ function session(): BfdSnapshot | undefined {
 
 const isState = (state: string) => (): boolean => session()?.state === state;
 
-function writeOurs(family: Family, lines = ''): string {
+function writeOurs(family: Family, lines = '', neighbor: string = THEIRS[family]): string {
   const file = at('lvsd.conf');
-  writeFileSync(file, `bfd_instance peer {\nneighbor_ip ${THEIRS[family]}\n${lines}\n}\n`);
+  writeFileSync(file, `bfd_instance peer {\nneighbor_ip ${neighbor}\n${lines}\n}\n`);
   return file;
 }
 
@@ -77,15 +79,19 @@ function quiet(child: ChildProcess): ChildProcess {
   return child;
 }
 
-function startLvsd(family: Family, lines?: string): ChildProcess {
-  const options = ['-f', writeOurs(family, lines), '--socket', at('control.sock')];
+function startLvsd(family: Family, lines?: string, neighbor?: string): ChildProcess {
+  const options = ['-f', writeOurs(family, lines, neighbor), '--socket', at('control.sock')];
   return quiet(segment.spawn(us, 'bin/lvsd', 'run', ...options));
 }
 
 /** zebra tells bfdd which interfaces there are; both in a run directory of their own. */
-async function startFrr(family: Family, lines: readonly string[]): Promise<void> {
-  const peer = ['bfd', ` peer ${OURS[family]} local-address ${THEIRS[family]} interface eth0`];
-  writeFileSync(at('bfdd.conf'), [...peer, ...lines.map((line) => `  ${line}`), ''].join('\n'));
+async function startFrr(
+  family: Family,
+  lines: readonly string[],
+  peer = `peer ${OURS[family]} local-address ${THEIRS[family]} interface eth0`,
+): Promise<void> {
+  const own = lines.map((line) => `  ${line}`);
+  writeFileSync(at('bfdd.conf'), ['bfd', ` ${peer}`, ...own, ''].join('\n'));
   execFileSync('chown', ['-R', 'frr:frr', directory]);
   startFrrDaemon('zebra');
   await eventually('zebra listens', () => existsSync(at('zserv')));
@@ -177,6 +183,53 @@ describe.each([4, 6] as const)('FRR over IPv%d', (family) => {
       const peer = frrPeer();
       return peer?.status === 'down' && /administratively/.test(peer['remote-diagnostic']);
     });
+  });
+});
+
+/** `them` moves behind a router, on a segment of its own. */
+function moveThemAway(): { readonly router: Host; readonly beyond: Segment } {
+  const beyond = new Segment();
+  const router = segment.addHost('router', '10.66.0.9/24', 'fd66::9/64');
+  beyond.connect(router, 'eth1', '10.67.0.9/24', 'fd67::9/64');
+  segment.run(router, 'sysctl', '-qw', 'net.ipv4.ip_forward=1', 'net.ipv6.conf.all.forwarding=1');
+  them = beyond.addHost('far', `${FAR[4]}/24`, `${FAR[6]}/64`);
+  segment.run(us, 'ip', 'route', 'add', '10.67.0.0/24', 'via', '10.66.0.9');
+  segment.run(us, 'ip', '-6', 'route', 'add', 'fd67::/64', 'via', 'fd66::9');
+  segment.run(them, 'ip', 'route', 'add', '10.66.0.0/24', 'via', '10.67.0.9');
+  segment.run(them, 'ip', '-6', 'route', 'add', 'fd66::/64', 'via', 'fd67::9');
+  return { router, beyond };
+}
+
+describe.each([4, 6] as const)('FRR behind a router, over IPv%d', (family) => {
+  it('is refused without max_hops, comes up with it, and is lost with the router', {
+    timeout: 60_000,
+  }, async () => {
+    const { router, beyond } = moveThemAway();
+    try {
+      const peer = `peer ${OURS[family]} multihop local-address ${FAR[family]}`;
+      await startFrr(family, frrIntervals, peer);
+      const ours = 'multihop\nmultiplier 30';
+      startLvsd(family, ours, FAR[family]);
+      await eventually('its packets are refused', () => (session()?.refused.TTL_TOO_LOW ?? 0) > 0);
+      expect(session()?.state).toBe('Down');
+
+      writeOurs(family, `${ours}\nmax_hops 1`, FAR[family]);
+      lvsd('reload');
+      await eventually('both are up', () => isState('Up')() && frrPeer()?.status === 'up');
+
+      beyond.setCable(router, 'down');
+      await eventually(
+        'both have lost it',
+        () => isState('Down')() && frrPeer()?.status === 'down',
+      );
+      expect(session()).toMatchObject({
+        ups: 1,
+        downs: 1,
+        diagnostic: 'Control Detection Time Expired',
+      });
+    } finally {
+      beyond.close();
+    }
   });
 });
 
