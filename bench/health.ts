@@ -52,7 +52,7 @@ const QUICK: Extent = {
   probes: 2,
 };
 const DEFAULT: Extent = {
-  sizes: [100, 1000, 5000],
+  sizes: [100, 1000, 2000, 5000],
   turns: 1,
   seconds: 6,
   victims: 4,
