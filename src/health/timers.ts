@@ -19,6 +19,11 @@ export interface Timers {
 /** Longest delay setTimeout knows, ms (24.8 days); more would fire at once. */
 const SET_TIMEOUT_MAX_MS = 2 ** 31 - 1;
 
+/** Whole ms, rounded up, that setTimeout takes for what they are. */
+function setTimeoutMs(delayMs: number): number {
+  return Math.min(Math.max(0, Math.ceil(delayMs)), SET_TIMEOUT_MAX_MS);
+}
+
 /** Deadlines expire at multiples of this. */
 export const DEADLINE_SLOT_MS = 5;
 
@@ -51,7 +56,7 @@ export class Deadlines {
     if (nextMs < this.#timerDueMs) {
       clearTimeout(this.#timer);
       this.#timerDueMs = nextMs;
-      this.#timer = setTimeout(() => this.#expire(), Math.max(0, Math.ceil(nextMs - nowMs)));
+      this.#timer = setTimeout(() => this.#expire(), setTimeoutMs(nextMs - nowMs));
     } else if (this.#queue.size === 1) this.#timer?.ref();
   }
 
@@ -91,7 +96,7 @@ const deadlines = new Deadlines();
 /** The event loop's own timers. Rounded up to whole ms, so that they are rarely early. */
 export const eventLoopTimers: Timers = {
   start(delayMs, onExpire) {
-    const handle = setTimeout(onExpire, Math.min(Math.ceil(delayMs), SET_TIMEOUT_MAX_MS));
+    const handle = setTimeout(onExpire, setTimeoutMs(delayMs));
     return { cancel: () => clearTimeout(handle) };
   },
   startDeadline: (delayMs, onExpire) => deadlines.start(delayMs, onExpire),

@@ -49,6 +49,21 @@ describe('deadlines', () => {
     );
   });
 
+  it('wait for longer than a timer can', () => {
+    const set = vi.spyOn(globalThis, 'setTimeout');
+    const farMs = 2 ** 31 + 1000;
+    let expired = 0;
+    new Deadlines().start(farMs, () => {
+      expired += 1;
+    });
+    vi.advanceTimersByTime(farMs - 1);
+    expect(expired).toBe(0);
+    vi.advanceTimersByTime(1 + DEADLINE_SLOT_MS);
+    expect(expired).toBe(1);
+    expect(set).toHaveBeenCalledTimes(2);
+    set.mockRestore();
+  });
+
   it('expire though one before them throws', () => {
     const deadlines = new Deadlines();
     let expired = 0;
