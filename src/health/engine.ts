@@ -66,15 +66,11 @@ export class HealthEngine {
 
   constructor(options: HealthEngineOptions) {
     this.#options = options;
-    this.#clock = options.clock;
-    this.#timers = options.timers ?? eventLoopTimers;
+    const { clock, timers = eventLoopTimers, outside = NOTHING_OUTSIDE } = options;
+    this.#clock = clock;
+    this.#timers = timers;
     this.#probes = options.probes ?? probes;
-    this.#ports = {
-      clock: this.#clock,
-      timers: this.#timers,
-      selfDelay: this.#selfDelay,
-      outside: options.outside ?? NOTHING_OUTSIDE,
-    };
+    this.#ports = { clock, timers, selfDelay: this.#selfDelay, outside };
     this.#changeLog = new ChangeLog(options.log, this.#timers);
     this.#watched = new WatchList({
       clock: this.#clock,
@@ -308,12 +304,8 @@ export class HealthEngine {
     }
     const endMs = checkEndMs(checker.config, checker.state);
     checker.question ??= questionOf(checker.config, this.#probes);
-    const run = startRun(
-      checker.question,
-      this.#ports,
-      (result) => this.#ended(checker, run, result),
-      endMs,
-    );
+    const onResult = (result: ProbeResult): void => this.#ended(checker, run, result);
+    const run = startRun(checker.question, this.#ports, onResult, endMs);
     checker.run = run;
     checker.isOutdated = false;
     this.#running += 1;
