@@ -1,6 +1,6 @@
 /** The daemon with scripts, trackers and a FIFO, on a host of its own; `lvsd` itself is the reader. */
 import { execFileSync, spawnSync } from 'node:child_process';
-import { chmodSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, it } from 'vitest';
@@ -136,6 +136,8 @@ vrrp_instance VI_1 {
     segment.spawn(host, 'bin/lvsd', 'run', '-f', file, '--socket', at('control.sock'));
   const killed = run();
   await eventually('the reader runs', () => readers().length === 1);
+  // It may run before it is written down: what is killed in between leaves nothing to know it by.
+  await eventually('it is written down', () => existsSync(at('scripts-running.json')));
   killed.kill('SIGKILL');
   await ended(killed);
   expect(running()).toBe(1);
