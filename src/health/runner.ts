@@ -179,7 +179,7 @@ class ProbeRun implements Run {
     this.#ports = ports;
     this.#onResult = onResult;
     this.#startedMs = ports.clock.monotonicMs();
-    this.#timer = ports.timers.startDeadline(question.deadlineMs, () => this.#onDeadline());
+    this.#timer = ports.timers.start(question.deadlineMs, () => this.#onDeadline());
     this.#attempt = question.start(ports, (result) => this.#settle(result), this.#startedMs);
     this.#isStarting = false;
   }

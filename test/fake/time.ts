@@ -34,10 +34,6 @@ export class FakeTime implements Clock, Timers {
     };
   }
 
-  startDeadline(delayMs: number, onExpire: () => void): Timer {
-    return this.start(delayMs, onExpire);
-  }
-
   afterPoll(onDone: () => void): void {
     this.#afterPoll.push(onDone);
   }

@@ -25,7 +25,6 @@ export class Stage {
       clock: this.time,
       timers: {
         start: (delayMs, onExpire) => this.time.start(Math.max(0, delayMs - earlyMs), onExpire),
-        startDeadline: (delayMs, onExpire) => this.time.start(delayMs, onExpire),
         afterPoll: (onDone) => this.time.afterPoll(onDone),
       },
       probes: this.servers.probes,
